@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BufferMemory, PlaneStorage } from './buffer-memory.ts';
+
+/**
+ * Moves bytes between a producer's memory and a guest's buffers. The host does it in worker threads. One per guest.
+ */
+export interface BufferAccess {
+  /**
+   * Copies plane i of `from` to the start of plane i of `to`, `from[i]` bytes each (never past `to[i].length`).
+   * Resolves to true when every byte is written and nothing will be written any more; to false if guest memory named in
+   * `to` is not there. Never rejects for what the guest did.
+   */
+  store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean>;
+  /** Copies `to.length` bytes from offset `offset` of `from` (coded input, staging). The same promise as `store`. */
+  load(from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean>;
+}

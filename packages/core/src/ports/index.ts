@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+export type * from './buffer-access.ts';
+export type * from './buffer-memory.ts';
+export type * from './clock.ts';
+export type * from './decoder.ts';
+export type * from './frame-source.ts';
+export * from './host-buffers.ts';
+export type * from './picture-layout.ts';
