@@ -35,6 +35,8 @@ export interface DriverTransport {
   readonly sharedLength: number;
   /** The guest's view of a part of region 0 that the device mapped; undefined if nothing is mapped there. */
   shared(offset: number, length: number): Uint8Array | undefined;
+  /** Access that the device gave to what is mapped at `offset`. A transport that cannot tell leaves the method out. */
+  sharedAccess?(offset: number): 'read' | 'read-write' | undefined;
   /** Resolves when the device side went away; the reason is for people. */
   readonly closed: Promise<string>;
   close(): Promise<void>;

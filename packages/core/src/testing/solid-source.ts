@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '../ports/clock.ts';
+import type {
+  FrameConsumer,
+  FrameSource,
+  SourceCapabilities,
+  SourceControl,
+  SourceIntervals,
+  SourceSizes,
+  SourceStream,
+} from '../ports/frame-source.ts';
+import type { Fraction, PictureLayout } from '../ports/picture-layout.ts';
+import {
+  V4L2_CID_BRIGHTNESS,
+  V4L2_CID_HFLIP,
+  V4L2_CID_TEST_PATTERN,
+  V4L2_COLORSPACE_SRGB,
+  V4L2_FIELD_NONE,
+  V4L2_PIX_FMT_GREY,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_YUYV,
+} from '../wire/videodev2-constants.gen.ts';
+
+const CONTROLS: readonly SourceControl[] = [
+  { id: V4L2_CID_BRIGHTNESS, type: 'integer', name: 'Brightness', minimum: 0, maximum: 255, step: 1, default: 128 },
+  { id: V4L2_CID_HFLIP, type: 'boolean', name: 'Horizontal Flip', minimum: 0, maximum: 1, step: 1, default: 0 },
+  {
+    id: V4L2_CID_TEST_PATTERN,
+    type: 'menu',
+    name: 'Test Pattern',
+    minimum: 0,
+    maximum: 2,
+    step: 1,
+    default: 0,
+    menu: ['Solid', '', 'Counting'],
+  },
+];
+
+interface Stream {
+  readonly consumer: FrameConsumer;
+  layout: PictureLayout | undefined;
+  state: 'idle' | 'running' | 'closed';
+}
+
+/** Options of a `SolidSource`. */
+export interface SolidSourceOptions {
+  /** stamps the frames; without one the timestamp is the sequence number in milliseconds */
+  readonly clock?: Clock;
+  /** V4L2 pixel formats offered, preferred one first; default NV12, YUYV, GREY, NV12M */
+  readonly formats?: readonly number[];
+  readonly card?: string;
+}
+
+/**
+ * The shipped simple `FrameSource`: each frame is one value in every byte, with the sequence number in the first four
+ * bytes of plane 0 (little-endian). Frames come only when `tick` is called.
+ */
+export class SolidSource implements FrameSource {
+  readonly capabilities: SourceCapabilities;
+  readonly #clock: Clock | undefined;
+  readonly #streams = new Set<Stream>();
+  readonly #values = new Map<number, number>(CONTROLS.map((c) => [c.id, c.default]));
+  readonly #listeners = new Set<(id: number, value: number) => void>();
+  #sequence = 0;
+
+  constructor(o: SolidSourceOptions = {}) {
+    this.#clock = o.clock;
+    this.capabilities = {
+      card: o.card ?? 'Solid',
+      formats: o.formats ?? [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_NV12M],
+      defaultSize: { width: 64, height: 48 },
+      defaultInterval: { numerator: 1, denominator: 30 },
+      colorimetry: { colorspace: V4L2_COLORSPACE_SRGB, ycbcrEnc: 0, quantization: 0, xferFunc: 0 },
+      controls: CONTROLS,
+      sizes: solidSizes,
+      intervals: solidIntervals,
+    };
+  }
+
+  /** streams that run now */
+  get running(): number {
+    let n = 0;
+    for (const stream of this.#streams) if (stream.state === 'running') n += 1;
+    return n;
+  }
+
+  open(consumer: FrameConsumer): SourceStream {
+    const stream: Stream = { consumer, layout: undefined, state: 'idle' };
+    this.#streams.add(stream);
+    return {
+      configure: (layout: PictureLayout, _interval: Fraction) => {
+        stream.layout = layout;
+      },
+      start: () => {
+        if (stream.state === 'idle') stream.state = 'running';
+      },
+      stop: () => {
+        if (stream.state === 'running') stream.state = 'idle';
+      },
+      close: () => {
+        stream.state = 'closed';
+        this.#streams.delete(stream);
+      },
+    };
+  }
+
+  control(id: number): number {
+    return this.#values.get(id) ?? 0;
+  }
+
+  setControl(id: number, value: number): void {
+    this.#values.set(id, value);
+    for (const listener of this.#listeners) listener(id, value);
+  }
+
+  onControlChange(listener: (id: number, value: number) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Captures one frame: every running stream that wants it gets it. Returns its sequence number. */
+  tick(): number {
+    const sequence = this.#sequence++;
+    const timestamp = this.#clock?.now() ?? sequence * 1000;
+    for (const stream of [...this.#streams]) {
+      if (stream.state !== 'running' || stream.layout === undefined || !stream.consumer.wantsFrame()) continue;
+      const planes = solidPlanes(stream.layout, sequence, this.control(V4L2_CID_BRIGHTNESS));
+      let references = 1;
+      stream.consumer.frame({
+        sequence,
+        timestamp,
+        field: V4L2_FIELD_NONE,
+        planes: planes.map((bytes) => ({ kind: 'bytes', bytes })),
+        retain: () => {
+          references += 1;
+        },
+        release: () => {
+          references -= 1;
+          if (references < 0) throw new RangeError(`frame ${sequence} was released once too often`);
+        },
+      });
+    }
+    return sequence;
+  }
+
+  /** The camera is unplugged: every stream is told, and none gets another frame. */
+  unplug(reason = 'unplugged'): void {
+    for (const stream of [...this.#streams]) {
+      this.#streams.delete(stream);
+      if (stream.state !== 'closed') stream.consumer.lost(reason);
+      stream.state = 'closed';
+    }
+  }
+}
+
+/** The bytes that `SolidSource` makes for frame `sequence` in a layout. */
+export function solidPlanes(layout: PictureLayout, sequence: number, brightness = 128): Uint8Array[] {
+  return layout.planes.map((plane, i) => {
+    const bytes = new Uint8Array(plane.sizeImage).fill((sequence + brightness + i) & 0xff);
+    if (i === 0 && bytes.length >= 4) new DataView(bytes.buffer).setUint32(0, sequence, true);
+    return bytes;
+  });
+}
+
+function solidSizes(): SourceSizes {
+  return {
+    kind: 'discrete',
+    sizes: [
+      { width: 64, height: 48 },
+      { width: 128, height: 96 },
+    ],
+  };
+}
+
+function solidIntervals(): SourceIntervals {
+  return {
+    kind: 'discrete',
+    intervals: [
+      { numerator: 1, denominator: 60 },
+      { numerator: 1, denominator: 30 },
+    ],
+  };
+}
