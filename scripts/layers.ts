@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What may import what, and the check of it. A layer is a folder below `packages/<name>/src`. Files at the top of a package's
+ * `src` see every layer of it. Tests may import any layer, but not a forbidden package, and take part in no cycle.
+ */
+import ts from 'typescript';
+
+/** Layers of one package, and the packages that only some of them may import. */
+export interface PackageRules {
+  /** layer -> layers that it may import besides itself */
+  readonly layers: Readonly<Record<string, readonly string[]>>;
+  /** packages that any file may import */
+  readonly packages: readonly string[];
+  /** package -> the only layers that may import it */
+  readonly only: Readonly<Record<string, readonly string[]>>;
+  /** whether `node:` modules are allowed */
+  readonly node: boolean;
+}
+
+const CORE_LAYERS = {
+  wire: [],
+  ports: ['wire'],
+  memory: ['wire', 'ports'],
+  virtqueue: ['wire', 'memory', 'ports'],
+  v4l2: ['wire', 'ports'],
+  stream: ['ports'],
+  device: ['stream', 'v4l2', 'wire', 'ports'],
+  'virtio-media': ['device', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
+  driver: ['virtqueue', 'memory', 'wire', 'ports'],
+  conformance: ['driver', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
+  testing: ['conformance', 'driver', 'virtio-media', 'device', 'stream', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
+} as const;
+
+const HOST_LAYERS = {
+  sys: [],
+  av: [],
+  memory: ['sys'],
+  copy: ['sys', 'memory'],
+  'vhost-user': ['sys', 'memory'],
+  frontend: ['sys', 'memory', 'vhost-user'],
+  sources: ['sys', 'memory', 'copy', 'av'],
+  codec: ['sys', 'memory', 'copy', 'av'],
+  daemon: ['sys', 'memory', 'copy', 'vhost-user', 'sources', 'codec', 'av'],
+  guest: ['sys', 'frontend', 'av'],
+  demo: ['sys', 'frontend', 'av', 'daemon', 'guest'],
+  bench: ['sys', 'frontend', 'av', 'daemon', 'guest'],
+  cli: ['sys', 'frontend', 'av', 'daemon', 'guest', 'demo', 'bench', 'codec'],
+} as const;
+
+/** The rules of every package; the table of docs/ARCHITECTURE.md. */
+export const RULES: Readonly<Record<string, PackageRules>> = {
+  core: { layers: CORE_LAYERS, packages: [], only: {}, node: false },
+  host: {
+    layers: HOST_LAYERS,
+    packages: ['@paravideo/core'],
+    only: {
+      koffi: ['sys'],
+      'node-av': ['av'],
+      yaml: ['daemon'],
+      zod: ['daemon'],
+      pino: ['daemon'],
+      commander: ['cli'],
+      'cli-progress': ['demo', 'cli'],
+      pngjs: ['demo'],
+    },
+    node: true,
+  },
+};
+
+/** Packages that tests may import besides those of the rules. */
+const TEST_PACKAGES = ['vitest', 'fast-check', 'pngjs', 'yaml'];
+
+/** One file, by its path from the top of the repository. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Everything wrong with the imports of the files, one line each. */
+export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record<string, PackageRules>> = RULES): string[] {
+  const findings: string[] = [];
+  const graph = new Map<string, string[]>();
+  for (const file of files) {
+    const place = placeOf(file.path);
+    const rule = place && rules[place.package];
+    if (!place || !rule) continue;
+    const edges: string[] = [];
+    for (const name of importsOf(file.text)) {
+      if (name.startsWith('.')) {
+        const target = resolvePath(file.path, name);
+        edges.push(target);
+        const problem = checkRelative(place, target, rule);
+        if (problem) findings.push(`${file.path}: imports ${name}: ${problem}`);
+      } else {
+        const problem = checkPackage(place, name, rule);
+        if (problem) findings.push(`${file.path}: imports ${name}: ${problem}`);
+      }
+    }
+    if (!place.test) graph.set(file.path, edges);
+  }
+  return [...findings, ...cycles(graph)];
+}
+
+interface Place {
+  readonly package: string;
+  /** undefined at the top of src */
+  readonly layer: string | undefined;
+  readonly test: boolean;
+}
+
+function placeOf(path: string): Place | undefined {
+  const match = /^packages\/([^/]+)\/(?:src|test)\/(?:([^/]+)\/)?/.exec(path);
+  if (!match?.[1]) return undefined;
+  return { package: match[1], layer: match[2], test: /\.test\.ts$/.test(path) || path.includes(`/${match[1]}/test/`) };
+}
+
+/** Static and dynamic imports and re-exports, type-only ones included. */
+function importsOf(text: string): string[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName);
+}
+
+function resolvePath(from: string, name: string): string {
+  return new URL(name, `file:///${from}`).pathname.slice(1);
+}
+
+function checkRelative(place: Place, path: string, rule: PackageRules): string | undefined {
+  const target = placeOf(path);
+  if (!target) return place.test ? undefined : 'it is outside the packages';
+  if (target.package !== place.package) return `it reaches into packages/${target.package}: import the package by its name`;
+  if (place.test) return undefined;
+  if (target.test) return 'it is a test';
+  if (place.layer === undefined || target.layer === place.layer) return undefined;
+  const allowed = rule.layers[place.layer];
+  if (!allowed) return `the layer ${place.layer} is not in the table of scripts/layers.ts`;
+  if (target.layer === undefined) return `${place.layer} may not import the top of the package`;
+  if (allowed.includes(target.layer)) return undefined;
+  return `${place.layer} may import ${allowed.join(', ') || 'no other layer'}, not ${target.layer}`;
+}
+
+function checkPackage(place: Place, name: string, rule: PackageRules): string | undefined {
+  const scoped = name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
+  if (name.startsWith('node:'))
+    return rule.node || place.test ? undefined : `packages/${place.package} runs where there is no Node`;
+  if (rule.packages.includes(scoped) || (place.test && TEST_PACKAGES.includes(scoped))) return undefined;
+  const only = rule.only[scoped];
+  if (!only) return `packages/${place.package} may not import this package`;
+  if (place.layer !== undefined && only.includes(place.layer)) return undefined;
+  return `only ${only.join(', ')} may import ${scoped}`;
+}
+
+/** Each cycle once, as the path around it. */
+function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const state = new Map<string, 'open' | 'done'>();
+  const path: string[] = [];
+  const visit = (node: string): void => {
+    state.set(node, 'open');
+    path.push(node);
+    for (const next of graph.get(node) ?? []) {
+      if (state.get(next) === 'open') found.push(`import cycle: ${[...path.slice(path.indexOf(next)), next].join(' -> ')}`);
+      else if (!state.has(next) && graph.has(next)) visit(next);
+    }
+    path.pop();
+    state.set(node, 'done');
+  };
+  for (const node of graph.keys()) if (!state.has(node)) visit(node);
+  return found;
+}
