@@ -2,6 +2,7 @@
 export * from './errno.gen.ts';
 export * from './ioctls.gen.ts';
 export * from './layout.ts';
+export * from './text.ts';
 export * from './videodev2.ts';
 export * from './videodev2-constants.gen.ts';
 export * from './virtio-media.ts';

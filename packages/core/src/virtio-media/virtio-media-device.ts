@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The device side of virtio-media (VIRTIO 1.4, 5.22): commands in, answers and events out, between two virtqueues and a
+ * `MediaDevice`. The rules it lives by are those of the specification and P1 to P19 of the drivers that exist; see
+ * docs/ARCHITECTURE.md, "the life of a QBUF".
+ *
+ * Commands of one session are answered in order; a command that has to wait holds up its own session only. Errors: what
+ * the guest does wrong becomes an errno; a malformed ring stops its queue (`DeviceQueue.error`); anything else is a bug of
+ * ours, is told to `onBug` and answered with EIO, so that one bad command never takes the device down.
+ */
+import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
+import type { GuestMemory } from '../memory/guest-memory.ts';
+import type { SharedWindow } from '../ports/host-buffers.ts';
+import type { Chain } from '../virtqueue/chain.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import { Errno } from '../wire/errno.gen.ts';
+import { VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
+import { encodeUtf8 } from '../wire/text.ts';
+import { v4l2_requestbuffers } from '../wire/videodev2.ts';
+import {
+  VIRTIO_MEDIA_CMD_CLOSE,
+  VIRTIO_MEDIA_CMD_IOCTL,
+  VIRTIO_MEDIA_CMD_MMAP,
+  VIRTIO_MEDIA_CMD_MUNMAP,
+  VIRTIO_MEDIA_CMD_OPEN,
+  VIRTIO_MEDIA_COMMANDQ,
+  VIRTIO_MEDIA_EVENTQ,
+  VIRTIO_MEDIA_MMAP_FLAG_RW,
+  virtio_media_cmd_close,
+  virtio_media_cmd_header,
+  virtio_media_cmd_ioctl,
+  virtio_media_cmd_mmap,
+  virtio_media_cmd_munmap,
+  virtio_media_config,
+  virtio_media_resp_header,
+  virtio_media_resp_mmap,
+  virtio_media_resp_open,
+} from '../wire/virtio-media.ts';
+import { EventQueue } from './event-queue.ts';
+import { GuestUserMemory } from './guest-user-memory.ts';
+import { IoctlPayload, ioctlInfo } from './ioctl-payload.ts';
+import { COMMANDS_PER_WAKE, MAX_COMMAND_BYTES } from './limits.ts';
+import { type SessionEntry, SessionTable } from './session-table.ts';
+
+/** What a `VirtioMediaDevice` is made of. */
+export interface VirtioMediaOptions {
+  readonly device: MediaDevice;
+  readonly memory: GuestMemory;
+  /** shared memory region 0; without it every MMAP is refused (P13) */
+  readonly window?: SharedWindow;
+  readonly queues: { readonly command: DeviceQueue; readonly event: DeviceQueue };
+  /** interrupts the guest for queue 0 (commands) or 1 (events) */
+  readonly notify: (queue: 0 | 1) => void;
+  /** told of an error of our own while a command was handled; the guest got EIO */
+  readonly onBug?: (error: unknown) => void;
+}
+
+/** Counters since the device was made. */
+export interface VirtioMediaStats {
+  readonly commands: number;
+  readonly events: number;
+  readonly pendingEvents: number;
+  readonly sessions: number;
+}
+
+/** The virtio-media device. */
+export class VirtioMediaDevice {
+  readonly #device: MediaDevice;
+  readonly #memory: GuestMemory;
+  readonly #user: GuestUserMemory;
+  readonly #window: SharedWindow | undefined;
+  readonly #commands: DeviceQueue;
+  readonly #events: EventQueue;
+  readonly #notify: (queue: 0 | 1) => void;
+  readonly #onBug: (error: unknown) => void;
+  readonly #sessions = new SessionTable();
+  readonly #response = new Uint8Array(64);
+  readonly #responseView = new DataView(this.#response.buffer);
+  #idleWaiters: (() => void)[] = [];
+  #unanswered = 0;
+  #answered = 0;
+  #handling = false;
+  /** counts resets: an answer that belongs to an earlier life is thrown away */
+  #epoch = 0;
+
+  constructor(options: VirtioMediaOptions) {
+    this.#device = options.device;
+    this.#memory = options.memory;
+    this.#user = new GuestUserMemory(options.memory);
+    this.#window = options.window;
+    this.#commands = options.queues.command;
+    this.#notify = options.notify;
+    this.#onBug = options.onBug ?? (() => {});
+    this.#events = new EventQueue(options.queues.event, () => this.#notify(VIRTIO_MEDIA_EVENTQ));
+  }
+
+  /** The configuration space, 40 bytes (VM-DX14). */
+  config(): Uint8Array {
+    const bytes = new Uint8Array(virtio_media_config.size);
+    const view = new DataView(bytes.buffer);
+    const f = virtio_media_config.fields;
+    f.device_caps.set(view, 0, this.#device.deviceCaps);
+    f.device_type.set(view, 0, this.#device.deviceType);
+    f.card.set(view, 0, encodeUtf8(this.#device.card, f.card.size));
+    return bytes;
+  }
+
+  /** Counters for logs and tests. */
+  get stats(): VirtioMediaStats {
+    return {
+      commands: this.#answered,
+      events: this.#events.sent,
+      pendingEvents: this.#events.pending,
+      sessions: this.#sessions.size,
+    };
+  }
+
+  /**
+   * Looks at a ring: after a notification, and when the ring starts (P16). Answers true if there is more to do than one
+   * wake-up should (VU-V16); call again soon.
+   */
+  kick(queue: number): boolean {
+    if (queue === VIRTIO_MEDIA_EVENTQ) {
+      this.#events.deliver();
+      return false;
+    }
+    return queue === VIRTIO_MEDIA_COMMANDQ && this.#handleCommands();
+  }
+
+  /** Resolves when no command waits for its answer. */
+  idle(): Promise<void> {
+    if (this.#unanswered === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Drops all sessions and events, as after a device reset; resolves when no guest memory is touched any more. */
+  async reset(): Promise<void> {
+    this.#epoch++;
+    this.#unanswered = 0;
+    this.#wakeIdle();
+    this.#events.clear();
+    const entries = this.#sessions.takeAll();
+    await Promise.all(entries.map((entry) => this.#closeSession(entry)));
+  }
+
+  /** Ends the device: the same as `reset`. The `MediaDevice` belongs to the caller. */
+  close(): Promise<void> {
+    return this.reset();
+  }
+
+  #handleCommands(): boolean {
+    const queue = this.#commands;
+    if (!queue.running || this.#handling) return false;
+    this.#handling = true;
+    this.#events.hold();
+    queue.disableNotifications();
+    let budget = COMMANDS_PER_WAKE;
+    try {
+      do {
+        for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {
+          this.#unanswered++;
+          this.#command(chain);
+          if (--budget === 0) break;
+        }
+      } while (budget > 0 && queue.enableNotifications());
+    } finally {
+      this.#handling = false;
+      // Events first: an initial event must be in the ring before the answer to its subscription is seen (P10).
+      this.#events.release();
+      if (queue.running && queue.flush()) this.#notify(VIRTIO_MEDIA_COMMANDQ);
+    }
+    return budget === 0;
+  }
+
+  /** One command, from the chain to its answer, now or later. */
+  #command(chain: Chain): void {
+    const length = Math.min(chain.readableLength, MAX_COMMAND_BYTES + 1);
+    if (length < virtio_media_cmd_header.size || length > MAX_COMMAND_BYTES) return this.#fail(chain, Errno.EINVAL);
+    // The whole readable part is fetched once, before anything is written: both parts may be the same memory (P2).
+    const bytes = new Uint8Array(length);
+    if (chain.read(0, bytes) !== length) return this.#fail(chain, Errno.EFAULT);
+    const view = new DataView(bytes.buffer);
+    const cmd = virtio_media_cmd_header.fields.cmd.get(view, 0);
+    try {
+      switch (cmd) {
+        case VIRTIO_MEDIA_CMD_OPEN:
+          return this.#open(chain);
+        case VIRTIO_MEDIA_CMD_CLOSE:
+          return this.#close(chain, view);
+        case VIRTIO_MEDIA_CMD_IOCTL:
+          return this.#inSession(chain, view, virtio_media_cmd_ioctl.size, (entry) => this.#ioctl(chain, bytes, view, entry));
+        case VIRTIO_MEDIA_CMD_MMAP:
+          return this.#inSession(chain, view, virtio_media_cmd_mmap.size, (entry) => this.#mmap(chain, view, entry));
+        case VIRTIO_MEDIA_CMD_MUNMAP:
+          return this.#munmap(chain, view);
+        default:
+          return this.#fail(chain, Errno.ENOTTY);
+      }
+    } catch (error) {
+      this.#onBug(error);
+      return this.#fail(chain, Errno.EIO);
+    }
+  }
+
+  #open(chain: Chain): void {
+    if (chain.writableLength < virtio_media_resp_open.size) return this.#fail(chain, Errno.EINVAL);
+    if (this.#sessions.full) return this.#fail(chain, Errno.EBUSY);
+    const id = this.#sessions.freshId();
+    const session = this.#device.open(this.#sessionEvents(id));
+    if (typeof session === 'number') return this.#fail(chain, session);
+    this.#sessions.add(id, session);
+    this.#response.fill(0, 0, virtio_media_resp_open.size);
+    virtio_media_resp_open.fields.session_id.set(this.#responseView, 0, id);
+    this.#answer(chain, this.#response.subarray(0, virtio_media_resp_open.size));
+  }
+
+  /** The events of one session; calls after it was closed or broke are ignored. */
+  #sessionEvents(id: number): SessionEvents {
+    const epoch = this.#epoch;
+    const alive = (): boolean => epoch === this.#epoch && this.#sessions.get(id)?.state === 'open';
+    return {
+      dequeue: (buffer, planes) => {
+        if (alive()) this.#events.dequeue(id, buffer, planes);
+      },
+      event: (event) => {
+        if (alive()) this.#events.event(id, event);
+      },
+      error: (errno) => {
+        const entry = this.#sessions.get(id);
+        if (entry === undefined || !alive()) return;
+        entry.state = 'broken';
+        this.#events.error(id, errno);
+        void this.#closeSession(entry);
+      },
+    };
+  }
+
+  /** CLOSE is answered with length 0, always (VM-DX9, P7), once nothing of the session touches guest memory. */
+  #close(chain: Chain, view: DataView): void {
+    if (view.byteLength < virtio_media_cmd_close.size) return this.#done(chain, 0);
+    const entry = this.#sessions.get(virtio_media_cmd_close.fields.session_id.get(view, 0));
+    if (entry === undefined) return this.#done(chain, 0);
+    if (entry.busy) {
+      entry.waiting.push(chain);
+      return;
+    }
+    this.#sessions.remove(entry.id);
+    this.#events.forgetSession(entry.id);
+    // A session that broke was closed when it did.
+    const closed = entry.state === 'broken' ? undefined : entry.session.close();
+    if (closed === undefined) this.#done(chain, 0);
+    else {
+      const finish = (): void => this.#later(() => this.#done(chain, 0));
+      const epoch = this.#epoch;
+      closed.then(
+        () => epoch === this.#epoch && finish(),
+        (error: unknown) => {
+          this.#onBug(error);
+          if (epoch === this.#epoch) finish();
+        },
+      );
+    }
+  }
+
+  async #closeSession(entry: SessionEntry): Promise<void> {
+    try {
+      await entry.session.close();
+    } catch (error) {
+      this.#onBug(error);
+    }
+  }
+
+  /** Runs a command of a session, after those of the session that are still unanswered. */
+  #inSession(chain: Chain, view: DataView, size: number, run: (entry: SessionEntry) => void): void {
+    if (view.byteLength < size) return this.#fail(chain, Errno.EINVAL);
+    // IOCTL and MMAP carry the session id at the same place.
+    const entry = this.#sessions.get(virtio_media_cmd_ioctl.fields.session_id.get(view, 0));
+    if (entry === undefined) return this.#fail(chain, Errno.EINVAL);
+    if (entry.state === 'broken') return this.#fail(chain, Errno.EIO);
+    if (entry.busy) entry.waiting.push(chain);
+    else run(entry);
+  }
+
+  #ioctl(chain: Chain, bytes: Uint8Array, view: DataView, entry: SessionEntry): void {
+    const info = ioctlInfo(virtio_media_cmd_ioctl.fields.code.get(view, 0));
+    if (info === undefined) return this.#fail(chain, Errno.ENOTTY);
+    const { call, errno } = IoctlPayload.parse(info, bytes.subarray(virtio_media_cmd_ioctl.size), this.#memory, this.#user);
+    const room = chain.writableLength - virtio_media_resp_header.size;
+    if (errno !== 0) return this.#answerIoctl(chain, call, errno);
+    if (room < call.answerBytes) return this.#fail(chain, Errno.EINVAL);
+    const result = entry.session.ioctl(call);
+    if (typeof result === 'number') return this.#finishIoctl(chain, call, entry, result);
+    this.#wait(entry, chain, result, (status) => this.#finishIoctl(chain, call, entry, status));
+  }
+
+  #finishIoctl(chain: Chain, call: IoctlPayload, entry: SessionEntry, status: number): void {
+    if (status === 0) {
+      if (call.nr === VIDIOC_STREAMOFF) this.#events.forgetDequeues(entry.id, call.payload.getUint32(0, true));
+      else if (call.nr === VIDIOC_REQBUFS) {
+        this.#events.forgetDequeues(entry.id, v4l2_requestbuffers.fields.type.get(call.payload, 0));
+      }
+    }
+    this.#answerIoctl(chain, call, status);
+  }
+
+  #answerIoctl(chain: Chain, call: IoctlPayload, status: number): void {
+    const header = virtio_media_resp_header.size;
+    const withPayload = (status === 0 || call.payloadOnError) && chain.writableLength >= header + call.answerBytes;
+    if (!withPayload || call.answerBytes === 0) return status === 0 ? this.#answerHeader(chain, 0) : this.#fail(chain, status);
+    const size = header + call.answerBytes;
+    const out = size <= this.#response.length ? this.#response : new Uint8Array(size);
+    out.fill(0, 0, header);
+    new DataView(out.buffer).setUint32(0, status, true);
+    this.#answer(chain, out.subarray(0, header + call.answer(out, header)));
+  }
+
+  #mmap(chain: Chain, view: DataView, entry: SessionEntry): void {
+    if (chain.writableLength < virtio_media_resp_mmap.size) return this.#fail(chain, Errno.EINVAL);
+    const window = this.#window;
+    if (window === undefined || window.length === 0) return this.#fail(chain, Errno.ENOTTY);
+    const f = virtio_media_cmd_mmap.fields;
+    const plane = entry.session.plane(f.offset.get(view, 0));
+    if (plane === undefined) return this.#fail(chain, Errno.EINVAL);
+    const writable = (f.flags.get(view, 0) & VIRTIO_MEDIA_MMAP_FLAG_RW) !== 0;
+    const finish = (address: number | undefined): void => {
+      if (address === undefined) return this.#fail(chain, Errno.ENOMEM);
+      this.#response.fill(0, 0, virtio_media_resp_mmap.size);
+      virtio_media_resp_mmap.fields.driver_addr.set(this.#responseView, 0, address);
+      virtio_media_resp_mmap.fields.len.set(this.#responseView, 0, plane.length);
+      this.#answer(chain, this.#response.subarray(0, virtio_media_resp_mmap.size));
+    };
+    const mapped = window.map(plane.block, writable);
+    if (mapped === undefined || typeof mapped === 'number') return finish(mapped);
+    this.#wait(entry, chain, mapped, finish);
+  }
+
+  #munmap(chain: Chain, view: DataView): void {
+    if (view.byteLength < virtio_media_cmd_munmap.size) return this.#fail(chain, Errno.EINVAL);
+    const address = virtio_media_cmd_munmap.fields.driver_addr.get(view, 0);
+    const known = Number.isSafeInteger(address) && this.#window?.unmap(address) === true;
+    if (known) this.#answerHeader(chain, 0);
+    else this.#fail(chain, Errno.EINVAL);
+  }
+
+  /** Parks a session until `result` settles, then finishes its command and goes on with those that came meanwhile. */
+  #wait<T>(entry: SessionEntry, chain: Chain, result: Promise<T>, finish: (value: T) => void): void {
+    const epoch = this.#epoch;
+    entry.busy = true;
+    const settle = (run: () => void): void => {
+      if (epoch !== this.#epoch) return;
+      this.#later(() => {
+        try {
+          run();
+        } catch (error) {
+          this.#onBug(error);
+          this.#fail(chain, Errno.EIO);
+        }
+        entry.busy = false;
+        while (!entry.busy) {
+          const next = entry.waiting.shift();
+          if (next === undefined) break;
+          this.#command(next);
+        }
+      });
+    };
+    result.then(
+      (value) => settle(() => finish(value)),
+      (error: unknown) => {
+        this.#onBug(error);
+        settle(() => this.#fail(chain, Errno.EIO));
+      },
+    );
+  }
+
+  /** Answers outside a batch of commands: events in order, one index update, one interrupt. */
+  #later(run: () => void): void {
+    if (this.#handling) return run();
+    this.#handling = true;
+    this.#events.hold();
+    try {
+      run();
+    } finally {
+      this.#handling = false;
+      this.#events.release();
+      if (this.#commands.running && this.#commands.flush()) this.#notify(VIRTIO_MEDIA_COMMANDQ);
+    }
+  }
+
+  /** An error answer is the header alone: 8 bytes (P5), or nothing where the driver gave no room. */
+  #fail(chain: Chain, errno: number): void {
+    this.#answerHeader(chain, errno);
+  }
+
+  #answerHeader(chain: Chain, status: number): void {
+    const size = virtio_media_resp_header.size;
+    if (chain.writableLength < size) return this.#done(chain, 0);
+    this.#response.fill(0, 0, size);
+    virtio_media_resp_header.fields.status.set(this.#responseView, 0, status);
+    this.#answer(chain, this.#response.subarray(0, size));
+  }
+
+  #answer(chain: Chain, bytes: Uint8Array): void {
+    this.#done(chain, chain.write(0, bytes));
+  }
+
+  /** Returns the chain: the used length is what was written, exactly (VM-DX2). */
+  #done(chain: Chain, written: number): void {
+    this.#answered++;
+    this.#unanswered--;
+    if (this.#commands.running) this.#commands.push(chain, written);
+    if (this.#unanswered === 0) this.#wakeIdle();
+  }
+
+  #wakeIdle(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}
