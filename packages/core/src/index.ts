@@ -4,4 +4,5 @@ export type * from './device/media-device.ts';
 export * from './memory/index.ts';
 export * from './ports/index.ts';
 export * from './virtio-media/index.ts';
+export * from './virtqueue/index.ts';
 export * from './wire/index.ts';

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+export type * from './guest-memory.ts';
+export * from './memory-error.ts';
+export * from './region-memory.ts';
