@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Makes sure of the one tool that npm cannot install: the `ffmpeg` command, the independent reference that the demo, the tests
- * and the benchmark compare with. Installs Debian's package where that is possible, says what to do where it is not.
+ * Run before the demo, the tests and the benchmarks; plain JavaScript, so that an old Node can say what is wrong with it.
+ * Makes sure of the one tool that npm cannot install: the `ffmpeg` command, the independent reference that all of them compare
+ * with. Installs Debian's package where that is possible, says what to do where it is not.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-const works = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+const MIN_NODE = [22, 18];
 
-function apt(...args: string[]): boolean {
+const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+
+function apt(...args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   return spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
 }
 
-function setup(): number {
+function setup() {
   if (process.platform !== 'linux') {
     console.error(`paravideo runs on Linux only; this system is ${process.platform}.`);
+    return 1;
+  }
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
+    console.error(
+      `Node ${process.versions.node} is too old: ${MIN_NODE.join('.')} or later is needed. On x86-64 \`npm ci\` brings one (an optional dependency).`,
+    );
     return 1;
   }
   if (works('ffmpeg', '-version')) return 0;
