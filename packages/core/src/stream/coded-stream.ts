@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One coded stream over the `Decoder` port: an input and an output queue of buffers, drain, seek, format change and death
+ * of the decoder. What V4L2's stateful decoder and virtio-video have in common, below both.
+ *
+ * Buffers are the user's: the stream knows them by handle and memory, and gives each back exactly once, through an event
+ * or, all at once and without events, when `stopInput`, `stopOutput` or `close` resolves.
+ *
+ * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
+ */
+import type { BufferMemory, CodecId, Decoder, DecoderEvents, DecoderFactory, DecodedPicture, PictureLayout, StreamFormat } from '../ports/index.ts';
+import { CookieTable } from './cookie-table.ts';
+import type { StreamEvents, StreamInput, StreamOutput } from './stream-events.ts';
+import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
+
+/** A queue of a stream. `stopping`: no event for it any more, its buffers are not yet free. */
+export type QueueState = 'off' | 'on' | 'stopping';
+
+/**
+ * Result of a command. `ignored`: allowed, but it means nothing now. `busy`: a drain is in progress. `unavailable`: no
+ * decoder can be had. `failed`: the decoder died, or the stream is closed.
+ */
+export type StreamResult = 'ok' | 'ignored' | 'busy' | 'unavailable' | 'failed';
+
+interface WaitingInput<In, Cookie> {
+  readonly handle: In;
+  readonly input: StreamInput;
+  readonly cookie: Cookie;
+}
+
+interface OutputBuffer<Out> {
+  readonly handle: Out;
+  readonly planes: readonly BufferMemory[];
+}
+
+/** One decoder, from its making to its close or death. */
+interface DecoderLife {
+  readonly decoder: Decoder;
+  /** resolves when it died or was given up: what waits for an answer of the decoder waits for this too */
+  readonly over: Promise<void>;
+  readonly finish: () => void;
+}
+
+/** The stream engine. `In` and `Out` are handles of buffers, `Cookie` travels from an input to the pictures it makes. */
+export class CodedStream<In, Out, Cookie> {
+  readonly #factory: DecoderFactory;
+  readonly #events: StreamEvents<In, Out, Cookie>;
+  #phase: StreamPhase = { kind: 'idle' };
+  #input: QueueState = 'off';
+  #output: QueueState = 'off';
+  #life: DecoderLife | undefined;
+  #format: StreamFormat | undefined;
+  /** the layout of the output queue, and the one that the decoder was told for the present format */
+  #layout: PictureLayout | undefined;
+  #applied: PictureLayout | undefined;
+  #waiting: WaitingInput<In, Cookie>[] = [];
+  readonly #decoding = new Map<number, In>();
+  readonly #cookies = new CookieTable<Cookie>();
+  #held: OutputBuffer<Out>[] = [];
+  readonly #lent = new Map<number, OutputBuffer<Out>>();
+  #recalling: Promise<void> | undefined;
+  #drains = 0;
+  #nextInput = 0;
+  #nextTarget = 0;
+  #sequence = 0;
+
+  constructor(factory: DecoderFactory, events: StreamEvents<In, Out, Cookie>) {
+    this.#factory = factory;
+    this.#events = events;
+  }
+
+  /** Where the stream is. */
+  get phase(): StreamPhase {
+    return this.#phase;
+  }
+
+  /** The format last told by `formatChanged`; undefined before the first. */
+  get format(): StreamFormat | undefined {
+    return this.#format;
+  }
+
+  /** State of the input queue. */
+  get input(): QueueState {
+    return this.#input;
+  }
+
+  /** State of the output queue. */
+  get output(): QueueState {
+    return this.#output;
+  }
+
+  /** Queues coded data, in any state of the input queue. False, and nothing taken, after a failure or close. */
+  queueInput(handle: In, input: StreamInput, cookie: Cookie): boolean {
+    if (this.#over()) return false;
+    this.#waiting.push({ handle, input, cookie });
+    this.#pump();
+    return true;
+  }
+
+  /** Queues memory for a picture, in any state of the output queue. False, and nothing taken, after a failure or close. */
+  queueOutput(handle: Out, planes: readonly BufferMemory[]): boolean {
+    if (this.#over()) return false;
+    this.#held.push({ handle, planes });
+    this.#pump();
+    return true;
+  }
+
+  /** Starts the input queue; makes a decoder if there is none. */
+  startInput(codec: CodecId): StreamResult {
+    if (this.#over()) return 'failed';
+    if (this.#input !== 'off') return 'ignored';
+    if (this.#life === undefined) {
+      this.#life = this.#create(codec);
+      if (this.#life === undefined) return 'unavailable';
+    }
+    this.#input = 'on';
+    this.#move({ kind: 'start-input' });
+    return 'ok';
+  }
+
+  /**
+   * Stops the input queue (seek): drops every queued input and everything in flight, and aborts a drain. No
+   * `inputReturned` follows the call; when it resolves all inputs are free. Ends a failure.
+   */
+  async stopInput(): Promise<void> {
+    this.#input = 'stopping';
+    this.#waiting = [];
+    this.#move({ kind: 'stop-input' });
+    const life = this.#life;
+    if (life !== undefined) await Promise.race([life.decoder.flush(), life.over]);
+    this.#decoding.clear();
+    this.#cookies.clear();
+    this.#drains = 0;
+    this.#input = 'off';
+    if (this.#phase.kind === 'failed') this.#move({ kind: 'stop-input' });
+  }
+
+  /** Starts the output queue with the layout of its buffers (which is of no interest while the format is not known). */
+  startOutput(layout: PictureLayout): StreamResult {
+    if (this.#over()) return 'failed';
+    if (this.#output !== 'off') return 'ignored';
+    this.#output = 'on';
+    this.#layout = layout;
+    this.#sequence = 0;
+    this.#move({ kind: 'start-output' });
+    return 'ok';
+  }
+
+  /**
+   * Stops the output queue: takes back every queued buffer, and aborts a drain unless a format change came first. No
+   * `outputReturned` follows the call; when it resolves all output buffers are free. Pictures that the decoder still holds
+   * come after the next start.
+   */
+  async stopOutput(): Promise<void> {
+    this.#output = 'stopping';
+    this.#move({ kind: 'stop-output' });
+    await this.#recall();
+    this.#held = [];
+    this.#lent.clear();
+    this.#output = 'off';
+  }
+
+  /**
+   * Asks for every picture of the inputs queued so far, then a LAST buffer and `endOfStream`. Inputs queued from now on wait.
+   * `ignored` unless both queues are on, or if the stream is stopped already.
+   */
+  drain(): StreamResult {
+    if (this.#over()) return 'failed';
+    if (drainOf(this.#phase) !== 'no') return 'busy';
+    const before = this.#phase;
+    if (this.#input !== 'on' || this.#output !== 'on' || this.#life === undefined) return 'ignored';
+    this.#phase = nextPhase(before, { kind: 'drain' });
+    if (this.#phase === before) return 'ignored';
+    this.#drains++;
+    this.#life.decoder.drain();
+    return 'ok';
+  }
+
+  /**
+   * Goes on after a LAST buffer, or instead of one that is still owed, with the layout that the output queue's buffers have
+   * now. `busy` in a drain, `ignored` where nothing is stopped.
+   */
+  resume(layout: PictureLayout): StreamResult {
+    const { kind } = this.#phase;
+    if (this.#over()) return 'failed';
+    if (kind === 'changing' || kind === 'changed' || kind === 'stopped') {
+      this.#layout = layout;
+      this.#move({ kind: 'resume' });
+      return 'ok';
+    }
+    return drainOf(this.#phase) === 'no' ? 'ignored' : 'busy';
+  }
+
+  /**
+   * Forgets the stream: closes the decoder, so that the next `startInput` begins with a new one and an initial format. The
+   * input queue must be off; buffers of the output queue stay queued.
+   */
+  async reset(): Promise<void> {
+    if (this.#phase.kind === 'closed') return;
+    this.#phase = nextPhase(this.#phase, { kind: 'reset' });
+    await this.#end();
+    this.#takeBack();
+  }
+
+  /** Ends the stream. No event follows the call; when it resolves every buffer is free. */
+  async close(): Promise<void> {
+    this.#phase = nextPhase(this.#phase, { kind: 'close' });
+    this.#input = 'off';
+    this.#output = 'off';
+    await this.#end();
+    this.#waiting = [];
+    this.#decoding.clear();
+    this.#held = [];
+    this.#lent.clear();
+  }
+
+  #over(): boolean {
+    return this.#phase.kind === 'failed' || this.#phase.kind === 'closed';
+  }
+
+  #move(edge: StreamEdge): void {
+    const before = this.#phase.kind;
+    this.#phase = nextPhase(this.#phase, edge);
+    const ended = this.#phase.kind === 'ending' && before !== 'ending';
+    this.#pump();
+    if (ended) this.#events.endOfStream();
+  }
+
+  #create(codec: CodecId): DecoderLife | undefined {
+    let finish = (): void => {};
+    const over = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let life: DecoderLife | undefined;
+    // Events of a decoder that this stream has closed, or that died, say nothing about the present one.
+    const live = (): boolean => life !== undefined && this.#life === life;
+    const events: DecoderEvents = {
+      inputDone: (id, ok) => {
+        if (live()) this.#inputDone(id, ok);
+      },
+      format: (format) => {
+        if (live()) this.#formatFound(format);
+      },
+      picture: (picture) => {
+        if (live()) this.#picture(picture);
+      },
+      drained: () => {
+        if (live()) this.#drained();
+      },
+      failed: (reason) => {
+        if (live()) this.#failed(reason);
+      },
+    };
+    const decoder = this.#factory.create(codec, events);
+    if (decoder !== undefined) life = { decoder, over, finish };
+    return life;
+  }
+
+  /** Closes the present decoder, if any, and forgets what was known of the stream. */
+  async #end(): Promise<void> {
+    const life = this.#life;
+    this.#life = undefined;
+    this.#format = undefined;
+    this.#applied = undefined;
+    this.#drains = 0;
+    this.#cookies.clear();
+    life?.finish();
+    await life?.decoder.close();
+  }
+
+  /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */
+  #pump(): void {
+    this.#submit();
+    this.#giveLast();
+    this.#supply();
+  }
+
+  #submit(): void {
+    while (this.#input === 'on' && this.#takesInput()) {
+      const next = this.#waiting.shift();
+      if (next === undefined || this.#life === undefined) return;
+      const id = this.#nextInput++;
+      this.#decoding.set(id, next.handle);
+      this.#cookies.set(id, next.cookie);
+      this.#life.decoder.decode({ id, ...next.input });
+    }
+  }
+
+  /** Input that was queued after a drain began belongs behind it. */
+  #takesInput(): boolean {
+    const { kind } = this.#phase;
+    if (kind === 'idle' || kind === 'stopped' || this.#over()) return false;
+    return drainOf(this.#phase) === 'no';
+  }
+
+  #supply(): void {
+    while (this.#output === 'on' && this.#recalling === undefined) {
+      const { kind } = this.#phase;
+      if ((kind !== 'decoding' && kind !== 'draining') || this.#life === undefined || this.#layout === undefined) return;
+      const layout = this.#layout;
+      if (this.#applied !== layout) {
+        this.#applied = layout;
+        this.#life.decoder.setOutput(layout);
+        continue;
+      }
+      const next = this.#held.shift();
+      if (next === undefined) return;
+      if (!fits(next.planes, layout)) {
+        this.#returnEmpty(next, { error: true, last: false });
+        continue;
+      }
+      const id = this.#nextTarget++;
+      this.#lent.set(id, next);
+      this.#life.decoder.supply({ id, planes: next.planes });
+    }
+  }
+
+  /** The LAST buffer may be any: one that waits here, or else one that the decoder gives back. */
+  #giveLast(): void {
+    const { kind } = this.#phase;
+    if ((kind !== 'changing' && kind !== 'ending') || this.#output !== 'on') return;
+    const next = this.#held.shift();
+    if (next === undefined) {
+      if (this.#lent.size > 0) void this.#recall();
+      return;
+    }
+    this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
+    this.#returnEmpty(next, { error: false, last: true });
+  }
+
+  /** Takes all targets back from the decoder; they are held, in their order, before those queued since. */
+  #recall(): Promise<void> {
+    const life = this.#life;
+    if (life === undefined) return Promise.resolve();
+    this.#recalling ??= Promise.race([life.decoder.recall(), life.over]).then(() => {
+      this.#recalling = undefined;
+      if (this.#life === life) this.#takeBack();
+      this.#pump();
+    });
+    return this.#recalling;
+  }
+
+  #takeBack(): void {
+    this.#held.unshift(...this.#lent.values());
+    this.#lent.clear();
+  }
+
+  #returnEmpty(buffer: OutputBuffer<Out>, flags: { error: boolean; last: boolean }): void {
+    this.#return(buffer, { ...flags, bytesUsed: buffer.planes.map(() => 0), cookie: undefined, type: 'unknown', field: 0 });
+  }
+
+  #return(buffer: OutputBuffer<Out>, output: Omit<StreamOutput<Cookie>, 'sequence'>): void {
+    this.#events.outputReturned(buffer.handle, { ...output, sequence: this.#sequence++ });
+  }
+
+  #inputDone(id: number, ok: boolean): void {
+    const handle = this.#decoding.get(id);
+    if (handle === undefined || !this.#decoding.delete(id)) return;
+    if (this.#input !== 'on') return;
+    this.#events.inputReturned(handle, ok);
+  }
+
+  #picture(picture: DecodedPicture): void {
+    const buffer = this.#lent.get(picture.targetId);
+    if (buffer === undefined) return;
+    this.#lent.delete(picture.targetId);
+    // A stopping queue has no events; the buffer is free when the stop resolves.
+    if (this.#output !== 'on') return;
+    this.#return(buffer, {
+      bytesUsed: picture.bytesUsed,
+      cookie: this.#cookies.get(picture.inputId),
+      error: picture.error,
+      last: false,
+      type: picture.type,
+      field: picture.field,
+    });
+  }
+
+  #formatFound(format: StreamFormat): void {
+    const change = this.#format === undefined ? 'initial' : 'dynamic';
+    this.#format = format;
+    this.#applied = undefined;
+    const layout = this.#events.formatChanged(format, change);
+    if (this.#over()) return;
+    if (this.#output !== 'on') return this.#move({ kind: 'format-parked' });
+    if (layout === undefined) return this.#move({ kind: 'format-stop' });
+    this.#layout = layout;
+    this.#move({ kind: 'format-kept' });
+  }
+
+  #drained(): void {
+    // Each drain is answered once, also one that was aborted: only the answer to the latest one counts.
+    this.#drains = Math.max(0, this.#drains - 1);
+    if (this.#drains === 0) this.#move({ kind: 'drained' });
+  }
+
+  #failed(reason: string): void {
+    this.#phase = nextPhase(this.#phase, { kind: 'fail', reason });
+    this.#takeBack();
+    const inputs = [...this.#decoding.values(), ...this.#waiting.map((waiting) => waiting.handle)];
+    const outputs = this.#held;
+    this.#decoding.clear();
+    this.#waiting = [];
+    this.#held = [];
+    void this.#end();
+    if (this.#input !== 'stopping') for (const handle of inputs) this.#events.inputReturned(handle, false);
+    if (this.#output !== 'stopping') for (const buffer of outputs) this.#returnEmpty(buffer, { error: true, last: false });
+    this.#events.failed(reason);
+  }
+}
+
+/** True if a picture of the layout fits into the planes. */
+function fits(planes: readonly BufferMemory[], layout: PictureLayout): boolean {
+  if (planes.length !== layout.planes.length) return false;
+  return layout.planes.every((plane, i) => (planes[i]?.length ?? 0) >= plane.sizeImage);
+}

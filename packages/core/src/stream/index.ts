@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './coded-stream.ts';
+export * from './cookie-table.ts';
+export type * from './stream-events.ts';
+export * from './stream-phase.ts';
