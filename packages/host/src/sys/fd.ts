@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:os';
+import { check, libc } from './libc.ts';
+import { SysError } from './sys-error.ts';
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/**
+ * A file descriptor with one owner. Whoever holds the object closes it (`using`, `close`, or `take` to hand the number
+ * on); everybody else borrows. Closing twice is harmless.
+ */
+export class Fd implements Disposable {
+  #number: number;
+
+  private constructor(number: number) {
+    this.#number = number;
+  }
+
+  /** Takes ownership of an open descriptor. */
+  static adopt(number: number): Fd {
+    if (!Number.isInteger(number) || number < 0) throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
+    return new Fd(number);
+  }
+
+  /** The descriptor. Throws `SysError` (EBADF) after `close` or `take`. */
+  get number(): number {
+    if (this.#number < 0) throw new SysError('Fd.number', constants.errno.EBADF, 'the descriptor was closed or given away');
+    return this.#number;
+  }
+
+  /** True until `close` or `take`. */
+  get open(): boolean {
+    return this.#number >= 0;
+  }
+
+  /** A second descriptor of the same file, close-on-exec, with an owner of its own. */
+  dup(): Fd {
+    return new Fd(check(libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0), 'fcntl(F_DUPFD_CLOEXEC)'));
+  }
+
+  /** Gives the number away: this object does not close it any more. */
+  take(): number {
+    const number = this.number;
+    this.#number = -1;
+    return number;
+  }
+
+  close(): void {
+    if (this.#number < 0) return;
+    const number = this.#number;
+    this.#number = -1;
+    // Linux has released the descriptor whatever close() answers, so there is nothing to do about an error.
+    libc.close(number);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

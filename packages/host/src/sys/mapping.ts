@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import { constants } from 'node:os';
+import type { Fd } from './fd.ts';
+import { lastErrno, libc, PAGE_SIZE } from './libc.ts';
+import { detach, viewAt } from './raw-memory.ts';
+import { SysError } from './sys-error.ts';
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_NORESERVE = 0x4000;
+
+type State =
+  | { readonly kind: 'mapped'; view: Uint8Array<ArrayBuffer> | undefined }
+  /** disposed, but somebody still copies: unmapped when the last pin goes */
+  | { readonly kind: 'closing' }
+  | { readonly kind: 'unmapped' };
+
+/**
+ * A part of a file mapped into this process, shared. One owner disposes it; then its view is detached at once, and the
+ * memory is unmapped as soon as the last pin is gone.
+ */
+export class Mapping implements Disposable {
+  /** address of the first byte asked for */
+  readonly address: number;
+  /** bytes asked for */
+  readonly length: number;
+  readonly writable: boolean;
+  readonly #base: number;
+  readonly #size: number;
+  #state: State = { kind: 'mapped', view: undefined };
+  #pins = 0;
+
+  private constructor(base: number, size: number, lead: number, length: number, writable: boolean) {
+    this.#base = base;
+    this.#size = size;
+    this.address = base + lead;
+    this.length = length;
+    this.writable = writable;
+  }
+
+  /**
+   * Maps `length` bytes at `offset` of a file; neither need be a multiple of a page. Throws `SysError`. Reading past the
+   * end of the file is fatal, so the caller compares with `fileSize` first.
+   */
+  static map(fd: Fd, offset: number, length: number, o: { writable: boolean }): Mapping {
+    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length <= 0) {
+      throw new SysError('mmap', constants.errno.EINVAL, `${length} bytes at offset ${offset}`);
+    }
+    const lead = offset % PAGE_SIZE;
+    const size = Math.ceil((lead + length) / PAGE_SIZE) * PAGE_SIZE;
+    const protection = o.writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const base = libc.mmap(0, size, protection, MAP_SHARED | MAP_NORESERVE, fd.number, offset - lead);
+    if (base === -1) throw new SysError('mmap', lastErrno(), `${length} bytes at offset ${offset}`);
+    return new Mapping(base, size, lead, length, o.writable);
+  }
+
+  /** True until disposed. */
+  get open(): boolean {
+    return this.#state.kind === 'mapped';
+  }
+
+  /**
+   * The one view of the whole mapping; it becomes empty when the mapping is disposed. Writing to a mapping that is not
+   * writable kills the process. Throws `SysError` (EFAULT) after disposal.
+   */
+  bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#state.kind !== 'mapped') throw new SysError('Mapping.bytes', constants.errno.EFAULT, 'the mapping was disposed');
+    this.#state.view ??= viewAt(this.address, this.length);
+    return this.#state.view;
+  }
+
+  /** Keeps the memory mapped until the pin is disposed: for copies that run in other threads. Throws `SysError` (EFAULT) after disposal. */
+  pin(): Disposable {
+    if (this.#state.kind !== 'mapped') throw new SysError('Mapping.pin', constants.errno.EFAULT, 'the mapping was disposed');
+    this.#pins += 1;
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#pins -= 1;
+        if (this.#pins === 0 && this.#state.kind === 'closing') this.#unmap();
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#state.kind !== 'mapped') return;
+    if (this.#state.view !== undefined) detach(this.#state.view);
+    this.#state = { kind: 'closing' };
+    if (this.#pins === 0) this.#unmap();
+  }
+
+  #unmap(): void {
+    this.#state = { kind: 'unmapped' };
+    libc.munmap(this.#base, this.#size);
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Anonymous shared files and what can be asked of, and done to, a file that holds memory. */
+import { fstatSync } from 'node:fs';
+import { Fd } from './fd.ts';
+import { check, libc, PAGE_SIZE } from './libc.ts';
+
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+const F_SEAL_SEAL = 1;
+const F_SEAL_SHRINK = 2;
+const F_SEAL_GROW = 4;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+
+/**
+ * A sparse anonymous file of `size` bytes, rounded up to whole pages, close-on-exec, sealed so that nobody who is given
+ * the descriptor can change its size (a shrunk file kills whoever touches the missing pages).
+ */
+export function memfd(name: string, size: number): Fd {
+  const fd = Fd.adopt(check(libc.memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+  try {
+    const rounded = Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
+    check(libc.ftruncate(fd.number, rounded), 'ftruncate', `a memfd of ${size} bytes`);
+    check(libc.fcntl(fd.number, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW), 'fcntl(F_ADD_SEALS)');
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/** Bytes of the file behind a descriptor (0 for what has no size). */
+export function fileSize(fd: Fd): number {
+  return fstatSync(fd.number).size;
+}
+
+/** True if nobody can shrink the file any more. False also for files that know no seals. */
+export function sealedAgainstShrinking(fd: Fd): boolean {
+  const seals = libc.fcntl(fd.number, F_GET_SEALS, 0);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) !== 0;
+}
+
+/** Gives the pages of a range back; it reads as zeros afterwards. */
+export function punchHole(fd: Fd, offset: number, length: number): void {
+  const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  check(libc.fallocate(fd.number, mode, offset, length), 'fallocate(FALLOC_FL_PUNCH_HOLE)', `${length} bytes at ${offset}`);
+}
+
+/** Bytes of memory that a sparse file really holds. */
+export function residentSize(fd: Fd): number {
+  return fstatSync(fd.number).blocks * 512;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Unix stream sockets that carry descriptors. Everything is non-blocking and close-on-exec. */
+import { constants } from 'node:os';
+import { Fd } from './fd.ts';
+import { addressOf, check, lastErrno, libc, retry } from './libc.ts';
+import { SysError } from './sys-error.ts';
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_CTRUNC = 8;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const { EAGAIN, EPIPE, ECONNRESET, EINVAL, ENAMETOOLONG } = constants.errno;
+
+/** Most descriptors that Linux carries in one message (SCM_MAX_FD). */
+const MAX_FDS = 253;
+/** Most bytes that one `send` or `receive` moves. */
+const MAX_BYTES = 65536;
+
+// The C structs of one call, at fixed places of one buffer (64-bit Linux): msghdr 56 bytes, iovec 16, a control block with
+// one cmsghdr of 16 and room for every descriptor that can come, and the bytes.
+const HEADER = 0;
+const IOVEC = 64;
+const CONTROL = 128;
+const CONTROL_BYTES = 16 + 1024;
+const BYTES = 2048;
+const scratch = new ArrayBuffer(BYTES + MAX_BYTES);
+const base = addressOf(scratch);
+const words = new DataView(scratch);
+const bytes = new Uint8Array(scratch, BYTES);
+
+function prepare(length: number, control: number): void {
+  new Uint8Array(scratch, 0, BYTES).fill(0);
+  words.setBigUint64(HEADER + 16, BigInt(base + IOVEC), true);
+  words.setBigUint64(HEADER + 24, 1n, true);
+  words.setBigUint64(HEADER + 32, control === 0 ? 0n : BigInt(base + CONTROL), true);
+  words.setUint32(HEADER + 40, control, true);
+  words.setBigUint64(IOVEC, BigInt(base + BYTES), true);
+  words.setUint32(IOVEC + 8, length, true);
+}
+
+/** What `receive` got. `surplus` counts descriptors that came beyond `maxFds`, or that the kernel dropped; they are closed. */
+export interface Received {
+  readonly bytes: number;
+  readonly fds: Fd[];
+  readonly surplus: number;
+}
+
+/**
+ * Reads what is there, at most `into.length` bytes (which must not be 0). The caller owns the descriptors.
+ * 'closed' is the end of the stream, orderly or not.
+ */
+export function receive(fd: Fd, into: Uint8Array, maxFds: number): Received | 'again' | 'closed' {
+  const length = Math.min(into.length, MAX_BYTES);
+  if (length === 0) throw new SysError('recvmsg', EINVAL, 'nothing to read into');
+  prepare(length, CONTROL_BYTES);
+  const result = retry(() => libc.recvmsg(fd.number, base + HEADER, MSG_CMSG_CLOEXEC));
+  if (result < 0) {
+    const errno = lastErrno();
+    if (errno === EAGAIN) return 'again';
+    if (errno === ECONNRESET || errno === EPIPE) return 'closed';
+    throw new SysError('recvmsg', errno);
+  }
+  const fds: Fd[] = [];
+  let surplus = (words.getUint32(HEADER + 48, true) & MSG_CTRUNC) === 0 ? 0 : 1;
+  const end = CONTROL + Math.min(words.getUint32(HEADER + 40, true), CONTROL_BYTES);
+  for (let at = CONTROL; at + 16 <= end; ) {
+    const size = words.getUint32(at, true);
+    if (size < 16) break;
+    if (words.getInt32(at + 8, true) === SOL_SOCKET && words.getInt32(at + 12, true) === SCM_RIGHTS) {
+      for (let i = at + 16; i + 4 <= Math.min(at + size, end); i += 4) {
+        const received = Fd.adopt(words.getInt32(i, true));
+        if (fds.length < maxFds) {
+          fds.push(received);
+        } else {
+          received.close();
+          surplus += 1;
+        }
+      }
+    }
+    at += Math.ceil(size / 8) * 8;
+  }
+  if (result === 0) {
+    for (const received of fds) received.close();
+    return 'closed';
+  }
+  into.set(bytes.subarray(0, result));
+  return { bytes: result, fds, surplus };
+}
+
+/**
+ * Sends the first bytes of `from`, with descriptors (borrowed) attached to the first of them. The number of bytes that
+ * went; 'again' if the socket is full, 'closed' if nobody listens any more.
+ */
+export function send(fd: Fd, from: Uint8Array, fds: readonly Fd[] = []): number | 'again' | 'closed' {
+  const length = Math.min(from.length, MAX_BYTES);
+  if (length === 0) return 0;
+  if (fds.length > MAX_FDS) throw new SysError('sendmsg', EINVAL, `${fds.length} descriptors; at most ${MAX_FDS} fit`);
+  prepare(length, fds.length === 0 ? 0 : Math.ceil((16 + 4 * fds.length) / 8) * 8);
+  bytes.set(from.subarray(0, length));
+  if (fds.length > 0) {
+    words.setUint32(CONTROL, 16 + 4 * fds.length, true);
+    words.setInt32(CONTROL + 8, SOL_SOCKET, true);
+    words.setInt32(CONTROL + 12, SCM_RIGHTS, true);
+    for (const [i, attached] of fds.entries()) words.setInt32(CONTROL + 16 + 4 * i, attached.number, true);
+  }
+  const result = retry(() => libc.sendmsg(fd.number, base + HEADER, MSG_NOSIGNAL));
+  if (result >= 0) return result;
+  const errno = lastErrno();
+  if (errno === EAGAIN) return 'again';
+  if (errno === EPIPE || errno === ECONNRESET) return 'closed';
+  throw new SysError('sendmsg', errno);
+}
+
+/** Two connected sockets. */
+export function socketpair(): [Fd, Fd] {
+  prepare(0, 0);
+  check(libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, base), 'socketpair');
+  return [Fd.adopt(words.getInt32(0, true)), Fd.adopt(words.getInt32(4, true))];
+}
+
+function socket(): Fd {
+  return Fd.adopt(check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket'));
+}
+
+/** Writes a `sockaddr_un` to the scratch; its length. */
+function address(path: string): number {
+  const name = Buffer.from(path);
+  if (name.length > 107) throw new SysError('bind', ENAMETOOLONG, `a socket's path has at most 107 bytes, "${path}" has ${name.length}`);
+  if (name.length === 0 || name.includes(0)) throw new SysError('bind', EINVAL, 'a socket needs a path without NUL');
+  words.setUint16(BYTES, AF_UNIX, true);
+  bytes.set(name, 2);
+  bytes[2 + name.length] = 0;
+  return 3 + name.length;
+}
+
+/** A socket that listens at `path`. Throws `SysError`: EADDRINUSE if the path exists. */
+export function listenUnix(path: string): Fd {
+  const fd = socket();
+  try {
+    const length = address(path);
+    check(libc.bind(fd.number, base + BYTES, length), 'bind', path);
+    check(libc.listen(fd.number, 16), 'listen', path);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/** Connects to a socket. Throws `SysError`: ENOENT, ECONNREFUSED (nobody listens), EAGAIN (its queue is full). */
+export function connectUnix(path: string): Fd {
+  const fd = socket();
+  try {
+    const length = address(path);
+    check(
+      retry(() => libc.connect(fd.number, base + BYTES, length)),
+      'connect',
+      path,
+    );
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/** The next connection, or 'again' if there is none. Throws `SysError`, for example EMFILE. */
+export function accept(fd: Fd): Fd | 'again' {
+  const result = retry(() => libc.accept4(fd.number, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (result >= 0) return Fd.adopt(result);
+  const errno = lastErrno();
+  if (errno === EAGAIN || errno === constants.errno.ECONNABORTED) return 'again';
+  throw new SysError('accept4', errno);
+}

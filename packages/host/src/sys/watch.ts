@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Descriptors on the event loop.
+ *
+ * koffi's poll handles need care, all of it taken here:
+ * - they are collected when nobody references them: `live` does;
+ * - an exception in their callback vanishes: it is caught and thrown again from a place where the process sees it;
+ * - their callback runs outside Node's callback scope, so promises that it settled would wait for somebody else's turn:
+ *   an immediate follows, in the same turn of the loop;
+ * - `stop` after `close` crashes: only `close` is ever called, once;
+ * - libuv refuses a descriptor that it polls already, and one that was closed under it is a bug: each watch polls a
+ *   duplicate of its own, so that the order in which a watch and its descriptor are closed does not matter.
+ */
+import koffi from 'koffi';
+import type { Fd } from './fd.ts';
+
+const live = new Set<Watch>();
+let turning = false;
+
+function turn(): void {
+  turning = false;
+}
+
+class Watch implements Disposable {
+  readonly #fd: Fd;
+  readonly #onReadable: () => void;
+  #handle: ReturnType<typeof koffi.node.poll> | undefined;
+
+  constructor(fd: Fd, onReadable: () => void) {
+    this.#fd = fd.dup();
+    this.#onReadable = onReadable;
+    try {
+      this.#handle = koffi.node.poll(this.#fd.number, { readable: true }, () => this.#ready());
+    } catch (error) {
+      this.#fd.close();
+      throw error;
+    }
+    live.add(this);
+  }
+
+  #ready(): void {
+    if (this.#handle === undefined) return;
+    try {
+      this.#onReadable();
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+    if (turning) return;
+    turning = true;
+    setImmediate(turn);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#handle === undefined) return;
+    this.#handle.close();
+    this.#handle = undefined;
+    this.#fd.close();
+    live.delete(this);
+  }
+}
+
+// A loop that ends with open handles aborts the process (worker threads end theirs while others go on).
+process.once('exit', () => {
+  for (const watch of [...live]) watch[Symbol.dispose]();
+});
+
+/**
+ * Calls `onReadable` whenever the descriptor can be read, is at its end or has failed; it must read, or it is called
+ * again at once. What it throws becomes an uncaught exception. The watch keeps the event loop alive, works whether or
+ * not `fd` is closed before it, and never calls back after it was disposed.
+ */
+export function watch(fd: Fd, onReadable: () => void): Disposable {
+  return new Watch(fd, onReadable);
+}
