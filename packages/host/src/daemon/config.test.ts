@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from './config-error.ts';
+import { checkConfig, parseConfig } from './load-config.ts';
+import { formatSize, parseSize } from './units.ts';
+
+const problems = (text: string): readonly string[] => {
+  try {
+    parseConfig(text, 'pv.yaml');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  throw new TypeError('the configuration was accepted');
+};
+
+describe('the configuration', () => {
+  it('fills in the defaults', () => {
+    const config = parseConfig('devices:\n  - { kind: camera, name: cam0, socket: /tmp/cam.sock }\n', 'pv.yaml');
+    expect(config).toMatchObject({ log: 'warn', workers: 1, devices: [{ source: 'pattern', planes: 'single', socket: ['/tmp/cam.sock'] }] });
+  });
+
+  it('lets one camera have several sockets, and several cameras one source', () => {
+    const config = parseConfig(
+      `sources:
+  clip: { file: clip.mp4 }
+devices:
+  - { kind: camera, name: a, socket: [/tmp/a, /tmp/b], source: clip }
+  - { kind: camera, name: b, socket: /tmp/c, source: clip, size: 640x480, fps: 12.5 }
+`,
+      'pv.yaml',
+    );
+    expect(config.devices.map((device) => device.socket.length)).toEqual([2, 1]);
+    expect(config.devices[1]).toMatchObject({ size: { width: 640, height: 480 }, fps: 12.5 });
+  });
+
+  it('names the line and the field of each mistake', () => {
+    expect(
+      problems(`log: loud
+devices:
+  - kind: camera
+    name: cam0
+    socket: /tmp/a.sock
+    size: huge
+  - kind: decoder
+    name: cam0
+    socket: /tmp/b.sock
+    codecs: [h264, divx]
+    colour: red
+`),
+    ).toEqual([
+      expect.stringMatching(/^pv\.yaml:1: log is wrong: /),
+      'pv.yaml:6: devices[0].size is wrong: must look like 1280x720',
+      expect.stringMatching(/^pv\.yaml:10: devices\[1\]\.codecs\[1\] is wrong: /),
+      'pv.yaml:11: devices[1].colour is not a field that is known here',
+    ]);
+  });
+
+  it('says what is missing and what is used twice', () => {
+    expect(problems('devices:\n  - kind: camera\n    socket: /tmp/a\n')).toEqual(['pv.yaml:2: devices[0].name is missing']);
+    expect(
+      problems('devices:\n- {kind: camera, name: a, socket: /tmp/a}\n- {kind: decoder, name: a, socket: /tmp/a}\n'),
+    ).toEqual(['pv.yaml:3: devices[1].name is used twice: a', 'pv.yaml:3: devices[1].socket is used twice: /tmp/a']);
+  });
+
+  it('knows the sources that a camera may name', () => {
+    expect(problems('devices:\n  - {kind: camera, name: a, socket: /tmp/a,\n     source: clip}\n')).toEqual([
+      'pv.yaml:3: devices[0].source names no source: clip (there are: pattern)',
+    ]);
+  });
+
+  it('gives the line of a YAML mistake', () => {
+    expect(problems('devices:\n  - {kind: camera\nlog: warn\n')[0]).toMatch(/^pv\.yaml:\d+: /);
+  });
+
+  it('refuses a socket path that no unix socket address can hold', () => {
+    expect(() => checkConfig({ devices: [{ kind: 'camera', name: 'a', socket: `/tmp/${'x'.repeat(120)}` }] })).toThrow(
+      /devices\[0\]\.socket.*107 bytes/,
+    );
+  });
+});
+
+describe('sizes with units', () => {
+  it('reads binary units and nothing else', () => {
+    expect(['4096', '64KiB', '512 MiB', '1G', '1.5G', 'x'].map(parseSize)).toEqual([
+      4096,
+      65536,
+      512 << 20,
+      1 << 30,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('writes them for people', () => {
+    expect([512, 65536, 3 << 20].map(formatSize)).toEqual(['512 B', '64.0 KiB', '3.0 MiB']);
+  });
+});

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What the daemon serves: the YAML file or the flags, checked against one schema. docs/CONFIG.md is the reference for people.
+ */
+import { z } from 'zod';
+import { parseSize } from './units.ts';
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/, 'must be 1 to 31 letters, digits, dots, dashes or underscores, starting with a letter or digit');
+
+const size = z
+  .string()
+  .regex(/^\d{1,5}x\d{1,5}$/, 'must look like 1280x720')
+  .transform((text) => {
+    const [width = 0, height = 0] = text.split('x').map(Number);
+    return { width, height };
+  })
+  .refine((s) => s.width >= 16 && s.height >= 16 && s.width <= 8192 && s.height <= 8192, 'must lie between 16x16 and 8192x8192');
+
+const bytes = z.union([z.number(), z.string()]).transform((value, ctx) => {
+  const parsed = typeof value === 'number' ? value : parseSize(value);
+  if (parsed !== undefined && Number.isSafeInteger(parsed) && parsed > 0) return parsed;
+  ctx.addIssue({ code: 'custom', message: 'must be a number of bytes, or one with KiB, MiB or GiB' });
+  return z.NEVER;
+});
+
+/** The path must fit `sockaddr_un` and its zero byte. */
+const socketPath = z
+  .string()
+  .min(1)
+  .refine((path) => Buffer.byteLength(path) < 108, 'is longer than the 107 bytes that a unix socket address holds');
+const sockets = z.union([socketPath, z.array(socketPath).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value));
+
+const fps = z.number().min(1).max(120);
+
+const source = z.union([
+  z.strictObject({ pattern: z.strictObject({ size: size.optional(), fps: fps.optional() }).nullish() }),
+  z.strictObject({ file: z.string().min(1) }),
+]);
+
+/** Codecs that a decoder device may be told to offer. */
+export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
+
+const camera = z.strictObject({
+  kind: z.literal('camera'),
+  name,
+  card: z.string().min(1).optional(),
+  socket: sockets,
+  source: z.string().default('pattern'),
+  size: size.optional(),
+  fps: fps.optional(),
+  planes: z.enum(['single', 'multi']).default('single'),
+});
+
+const decoder = z.strictObject({
+  kind: z.literal('decoder'),
+  name,
+  card: z.string().min(1).optional(),
+  socket: sockets,
+  codecs: z.array(z.enum(CODECS)).min(1).default([...CODECS]),
+  threads: z.int().min(1).max(64).optional(),
+});
+
+/** The schema of the configuration file. */
+export const configSchema = z
+  .strictObject({
+    log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+    workers: z.int().min(1).max(64).default(1),
+    arena: bytes.default(1 << 30),
+    'old-shmem-bit': z.boolean().default(false),
+    sources: z.record(name, source).default({}),
+    devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),
+  })
+  .superRefine((config, ctx) => {
+    const names = new Set<string>();
+    const paths = new Set<string>();
+    config.devices.forEach((device, i) => {
+      const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });
+      if (names.has(device.name)) issue('name', `is used twice: ${device.name}`);
+      names.add(device.name);
+      for (const path of device.socket) {
+        if (paths.has(path)) issue('socket', `is used twice: ${path}`);
+        paths.add(path);
+      }
+      if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
+        const known = ['pattern', ...Object.keys(config.sources)].join(', ');
+        issue('source', `names no source: ${device.source} (there are: ${known})`);
+      }
+    });
+  });
+
+/** A checked configuration. */
+export type Config = z.output<typeof configSchema>;
+/** A configuration as written, before defaults. */
+export type ConfigInput = z.input<typeof configSchema>;
+/** One device of a configuration. */
+export type DeviceConfig = Config['devices'][number];
+/** A camera of a configuration. */
+export type CameraConfig = Extract<DeviceConfig, { kind: 'camera' }>;
+/** A decoder of a configuration. */
+export type DecoderConfig = Extract<DeviceConfig, { kind: 'decoder' }>;
+/** A named source of a configuration. */
+export type SourceConfig = Config['sources'][string];

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { type Config, configSchema } from './config.ts';
+import { ConfigError } from './config-error.ts';
+
+/** Reads and checks a YAML file. Paths in it are relative to its folder. Throws `ConfigError`. */
+export function loadConfig(path: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`]);
+  }
+  return anchorPaths(parseConfig(text, path), dirname(resolve(path)));
+}
+
+/** Checks the text of a configuration; `path` is for messages. Throws `ConfigError` with the line and field of every problem. */
+export function parseConfig(text: string, path: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new ConfigError(document.errors.map((error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`));
+  }
+  const result = configSchema.safeParse(document.toJS() ?? {});
+  if (result.success) return result.data;
+  throw new ConfigError(result.error.issues.flatMap((issue) => describe(issue, document, lines, path)));
+}
+
+/** Checks a configuration that was made of flags. Throws `ConfigError` naming the fields. */
+export function checkConfig(input: unknown): Config {
+  const result = configSchema.safeParse(input);
+  if (result.success) return result.data;
+  throw new ConfigError(result.error.issues.map((issue) => `${fieldName(issue.path)} ${wording(issue)}`));
+}
+
+function describe(issue: z.core.$ZodIssue, document: Document, lines: LineCounter, path: string): string[] {
+  const deepest = unionIssue(issue);
+  const keys = deepest.code === 'unrecognized_keys' ? deepest.keys : [undefined];
+  return keys.map((key) => {
+    const field = key === undefined ? deepest.path : [...deepest.path, key];
+    const { line } = lines.linePos(offsetOf(document, field));
+    return `${path}:${line}: ${fieldName(field)} ${key === undefined ? wording(deepest) : 'is not a field that is known here'}`;
+  });
+}
+
+/** Of the ways in which no member of a union fits, the one that got furthest says most. */
+function unionIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const all = issue.errors.flat();
+  const best = all.reduce<z.core.$ZodIssue | undefined>((a, b) => (a === undefined || b.path.length > a.path.length ? b : a), undefined);
+  return best === undefined ? issue : unionIssue({ ...best, path: [...issue.path, ...best.path] } as z.core.$ZodIssue);
+}
+
+function wording(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom') return issue.message;
+  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('undefined')) return 'is missing';
+  return `is wrong: ${issue.message}`;
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'the configuration';
+  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`)).join('');
+}
+
+/** Where the field stands in the text, or the nearest thing around it that does. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const keys = path.slice(0, length);
+    const node = length === 0 ? document.contents : document.getIn(keys as unknown[], true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}
+
+function anchorPaths(config: Config, folder: string): Config {
+  const sources = Object.fromEntries(
+    Object.entries(config.sources).map(([key, value]) => [key, 'file' in value ? { file: resolve(folder, value.file) } : value]),
+  );
+  const devices = config.devices.map((device) => ({ ...device, socket: device.socket.map((path) => resolve(folder, path)) }));
+  return { ...config, sources, devices };
+}
