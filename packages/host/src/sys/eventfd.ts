@@ -2,7 +2,7 @@
 /** Doorbells. */
 import { constants } from 'node:os';
 import { Fd } from './fd.ts';
-import { addressOf, check, lastErrno, libc, retry } from './libc.ts';
+import { pinnedAddress, check, lastErrno, libc, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const EFD_CLOEXEC = 0o2000000;
@@ -10,7 +10,7 @@ const EFD_NONBLOCK = 0o4000;
 
 // One word to write from and one to read into, for all doorbells of this thread: the calls are synchronous.
 const words = new BigUint64Array([1n, 0n]);
-const one = addressOf(words.buffer);
+const one = pinnedAddress(words.buffer);
 const sink = one + 8;
 
 /** A non-blocking, close-on-exec event counter at 0. */

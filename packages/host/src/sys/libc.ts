@@ -75,8 +75,14 @@ export function retry(call: () => number): number {
   return -1;
 }
 
-/** The address of memory of our own. It stays where it is as long as the buffer is referenced, since V8 never moves a backing store. */
-export function addressOf(buffer: ArrayBuffer): number {
+const pinned: ArrayBuffer[] = [];
+
+/**
+ * The address of memory of our own, which stays valid for the life of the thread: V8 never moves a backing store, and the
+ * reference kept here saves it from collection, whoever else forgets it. For the few buffers that a module keeps.
+ */
+export function pinnedAddress(buffer: ArrayBuffer): number {
+  pinned.push(buffer);
   return Number(koffi.address(buffer));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a process can give up for good before it touches foreign data. */
-import { addressOf, check, libc } from './libc.ts';
+import { pinnedAddress, check, libc } from './libc.ts';
 
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
@@ -30,7 +30,7 @@ const RESOURCES = { cpu: 0, fileSize: 1, data: 2, core: 4, processes: 6, files: 
 export type Resource = keyof typeof RESOURCES;
 
 const limits = new BigUint64Array(4);
-const limitsAddress = addressOf(limits.buffer);
+const limitsAddress = pinnedAddress(limits.buffer);
 
 /** Lowers the soft and the hard limit of this process (bytes, seconds or a count). Throws `SysError` (EPERM) where it would be raised. */
 export function limitResource(resource: Resource, limit: number): void {

@@ -3,7 +3,7 @@
  * A system call filter for this process (seccomp(2), classic BPF). It cannot be taken back; a second one adds to it.
  */
 import { constants } from 'node:os';
-import { addressOf, check, libc } from './libc.ts';
+import { pinnedAddress, check, libc } from './libc.ts';
 import { setNoNewPrivileges } from './process-limits.ts';
 import { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
 import { SysError } from './sys-error.ts';
@@ -68,7 +68,7 @@ export function installSeccomp(deny: readonly SyscallName[], errno: number = con
   const code = new ArrayBuffer(16 + 8 * program.length);
   const view = new DataView(code);
   // struct sock_fprog { u16 len; struct sock_filter *filter }, then the instructions
-  const at = addressOf(code);
+  const at = pinnedAddress(code);
   view.setUint16(0, program.length, true);
   view.setBigUint64(8, BigInt(at + 16), true);
   for (const [i, [operation, yes, no, k]] of program.entries()) {

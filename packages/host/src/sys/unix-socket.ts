@@ -2,7 +2,7 @@
 /** Unix stream sockets that carry descriptors. Everything is non-blocking and close-on-exec. */
 import { constants } from 'node:os';
 import { Fd } from './fd.ts';
-import { addressOf, check, lastErrno, libc, retry } from './libc.ts';
+import { pinnedAddress, check, lastErrno, libc, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const AF_UNIX = 1;
@@ -29,7 +29,7 @@ const CONTROL = 128;
 const CONTROL_BYTES = 16 + 1024;
 const BYTES = 2048;
 const scratch = new ArrayBuffer(BYTES + MAX_BYTES);
-const base = addressOf(scratch);
+const base = pinnedAddress(scratch);
 const words = new DataView(scratch);
 const bytes = new Uint8Array(scratch, BYTES);
 
