@@ -32,10 +32,7 @@ const once = (table: Record<string, number>): Record<string, number> =>
 
 const groups = Object.entries(abi.constants).map(([group, table]) => constants(group, once(table)));
 const enums = Object.entries(abi.enums).map(([tag, table]) => constants(`enum ${tag}`, once(table)));
-const formats = constants(
-  'pixel formats',
-  once(Object.fromEntries(abi.pixelFormats.map((f) => [f.name, f.value]))),
-);
+const formats = constants('pixel formats', once(Object.fromEntries(abi.pixelFormats.map((f) => [f.name, f.value]))));
 writeFileSync(new URL('src/wire/videodev2-constants.gen.ts', core), head + [...groups, ...enums, formats].join('\n'));
 
 const errno = Object.entries(abi.errno);

@@ -6,8 +6,9 @@
  * Handlers change the payload in place, as the kernel's do; the protocol writes it back. An errno is a value: 0 is
  * success. A handler that has to wait (for a worker, for the codec process) answers with a promise.
  */
-import type { ArenaBlock } from '../ports/host-buffers.ts';
+
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import type { ArenaBlock } from '../ports/host-buffers.ts';
 
 /** Memory of a guest application behind a pointer in a payload (string and compound controls). */
 export interface UserMemory {

@@ -5,7 +5,7 @@
  * A buffer is taken from the ring only when there is an event for it, so that the ring's base says what was used.
  */
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
-import { v4l2_event, v4l2_event_ctrl } from '../wire/videodev2.ts';
+import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/videodev2.ts';
 import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/videodev2-constants.gen.ts';
 import {
   VIRTIO_MEDIA_EVT_DQBUF,
@@ -16,7 +16,6 @@ import {
   virtio_media_event_event,
   virtio_media_event_header,
 } from '../wire/virtio-media.ts';
-import { v4l2_buffer, v4l2_plane } from '../wire/videodev2.ts';
 import { MAX_PENDING_PER_SUBSCRIPTION, MAX_REFUSED_BUFFERS } from './limits.ts';
 
 type PendingEvent = { readonly session: number; readonly bytes: Uint8Array; readonly view: DataView } & (

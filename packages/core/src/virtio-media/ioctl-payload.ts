@@ -130,7 +130,9 @@ export class IoctlPayload implements IoctlCall {
     if (count > MAX_CONTROLS || at + size > view.byteLength) return Errno.EINVAL;
     this.controls = new DataView(this.#sent.slice(at, at + size).buffer);
     at += size;
-    const sizes = Array.from({ length: count }, (_, i) => v4l2_ext_control.fields.size.get(this.controls, i * v4l2_ext_control.size));
+    const sizes = Array.from({ length: count }, (_, i) =>
+      v4l2_ext_control.fields.size.get(this.controls, i * v4l2_ext_control.size),
+    );
     return this.#readLists(new ScatterListReader(view, at, memory), sizes);
   }
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
 import { RegionMemory } from '../memory/region-memory.ts';
-import type { ArenaBlock, SharedWindow } from '../ports/host-buffers.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import type { ArenaBlock, SharedWindow } from '../ports/host-buffers.ts';
 import { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { ringBytes } from '../virtqueue/ring-layout.ts';
@@ -99,7 +99,9 @@ class Guest {
         const view = new DataView(bytes.buffer);
         resolve({ written, bytes, view, status: written >= 8 ? view.getUint32(0, true) : -1 });
       };
-      expect(this.command.add([from], room > 0 ? [to] : [], Object.assign(token, { set: (n: number) => (written = n) }))).toBe(true);
+      expect(this.command.add([from], room > 0 ? [to] : [], Object.assign(token, { set: (n: number) => (written = n) }))).toBe(
+        true,
+      );
       this.command.flush();
     });
   }
@@ -196,7 +198,9 @@ describe('VirtioMediaDevice', () => {
     const config = guest.device.config();
     expect(config.length).toBe(40);
     expect(new DataView(config.buffer).getUint32(0, true)).toBe(0x0420_0000);
-    expect(new TextDecoder('utf-8', { fatal: true }).decode(config.subarray(8)).replace(/\0+$/, '')).toBe('Grüße aus dem Gerät, sehr lan');
+    expect(new TextDecoder('utf-8', { fatal: true }).decode(config.subarray(8)).replace(/\0+$/, '')).toBe(
+      'Grüße aus dem Gerät, sehr lan',
+    );
   });
 
   it('VM-D1: gives every open session an id of its own', async () => {
@@ -283,7 +287,12 @@ describe('VirtioMediaDevice', () => {
       }),
     );
     const id = await guest.open();
-    const reply = await guest.ioctl(id, VIDIOC_QUERYBUF, join(bufferOf({ type: 9, memory: 1, length: 2 }), new Uint8Array(128)), 216);
+    const reply = await guest.ioctl(
+      id,
+      VIDIOC_QUERYBUF,
+      join(bufferOf({ type: 9, memory: 1, length: 2 }), new Uint8Array(128)),
+      216,
+    );
     expect([reply.status, reply.written]).toEqual([0, 8 + 88 + 128]);
     expect([...reply.bytes.subarray(8 + 64, 8 + 72)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(reply.view.getUint32(8 + 88 + 64 + 4, true)).toBe(77);
@@ -345,7 +354,12 @@ describe('VirtioMediaDevice', () => {
   it('P19: refuses more than 8 planes', async () => {
     const guest = new Guest(media(() => 0));
     const id = await guest.open();
-    const reply = await guest.ioctl(id, VIDIOC_QBUF, join(bufferOf({ type: 9, memory: 1, length: 9 }), new Uint8Array(9 * 64)), 88 + 9 * 64);
+    const reply = await guest.ioctl(
+      id,
+      VIDIOC_QBUF,
+      join(bufferOf({ type: 9, memory: 1, length: 9 }), new Uint8Array(9 * 64)),
+      88 + 9 * 64,
+    );
     expect(reply.status).toBe(Errno.EINVAL);
   });
 
@@ -384,7 +398,10 @@ describe('VirtioMediaDevice', () => {
       unmap: (address) => address === 65536,
       freed() {},
     };
-    const guest = new Guest(media(() => 0, { plane: (offset) => (offset === 65536 ? { block, length: 5000 } : undefined) }), window);
+    const guest = new Guest(
+      media(() => 0, { plane: (offset) => (offset === 65536 ? { block, length: 5000 } : undefined) }),
+      window,
+    );
     const id = await guest.open();
     const reply = await guest.send(words(4, 0, id, 1, 65536), 24);
     expect([reply.status, reply.written]).toEqual([0, 24]);
@@ -445,12 +462,19 @@ describe('VirtioMediaDevice', () => {
     const guest = new Guest(device);
     await guest.open();
     guest.post(1);
-    device.events[0]?.dequeue(new DataView(bufferOf({ type: 9, memory: 2, length: 1 }).buffer), new DataView(new Uint8Array(64).fill(9).buffer));
+    device.events[0]?.dequeue(
+      new DataView(bufferOf({ type: 9, memory: 2, length: 1 }).buffer),
+      new DataView(new Uint8Array(64).fill(9).buffer),
+    );
     await Promise.resolve();
     await Promise.resolve();
     guest.reap();
     const event = guest.events[0];
-    expect([event?.getBigUint64(8 + 64, true), event?.getBigUint64(96 + 8, true), event?.getUint32(96, true)]).toEqual([0n, 0n, 0x09090909]);
+    expect([event?.getBigUint64(8 + 64, true), event?.getBigUint64(96 + 8, true), event?.getUint32(96, true)]).toEqual([
+      0n,
+      0n,
+      0x09090909,
+    ]);
   });
 
   it('gives a buffer that is too small back empty and keeps the event', async () => {

@@ -30,7 +30,8 @@ export function decodeUtf8(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < length; ) {
     const lead = bytes[i] ?? 0;
-    const extra = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
+    const extra =
+      lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : -1;
     let code = extra < 0 ? 0xfffd : extra === 0 ? lead : lead & (0x3f >> extra);
     let used = 1;
     for (let k = 1; k <= extra; k++) {

@@ -325,7 +325,12 @@ export const v4l2_decoder_cmd = struct('v4l2_decoder_cmd', 72, {
 /** `struct v4l2_encoder_cmd` */
 export const v4l2_encoder_cmd = struct('v4l2_encoder_cmd', 40, { cmd: u32, flags: u32, raw: bytes(32) });
 /** `struct v4l2_event_subscription` */
-export const v4l2_event_subscription = struct('v4l2_event_subscription', 32, { type: u32, id: u32, flags: u32, reserved: bytes(20) });
+export const v4l2_event_subscription = struct('v4l2_event_subscription', 32, {
+  type: u32,
+  id: u32,
+  flags: u32,
+  reserved: bytes(20),
+});
 /** `struct v4l2_event_ctrl` */
 export const v4l2_event_ctrl = struct('v4l2_event_ctrl', 40, {
   changes: u32,
@@ -362,12 +367,48 @@ export const v4l2_event = struct('v4l2_event', 136, {
 
 /** Every struct above, for tests and tools. */
 export const VIDEODEV2_STRUCTS = [
-  timeval, timespec, v4l2_fract, v4l2_area, v4l2_rect, v4l2_timecode, v4l2_capability, v4l2_fmtdesc, v4l2_pix_format,
-  v4l2_plane_pix_format, v4l2_pix_format_mplane, v4l2_format, v4l2_requestbuffers, v4l2_create_buffers, v4l2_remove_buffers,
-  v4l2_plane, v4l2_buffer, v4l2_exportbuffer, v4l2_captureparm, v4l2_outputparm, v4l2_streamparm, v4l2_input, v4l2_output,
-  v4l2_control, v4l2_ext_control, v4l2_ext_controls, v4l2_queryctrl, v4l2_query_ext_ctrl, v4l2_querymenu,
-  v4l2_frmsize_discrete, v4l2_frmsize_stepwise, v4l2_frmsizeenum, v4l2_frmival_stepwise, v4l2_frmivalenum, v4l2_selection,
-  v4l2_crop, v4l2_cropcap, v4l2_decoder_cmd, v4l2_encoder_cmd, v4l2_event_subscription, v4l2_event_ctrl,
-  v4l2_event_src_change, v4l2_event_frame_sync, v4l2_event,
+  timeval,
+  timespec,
+  v4l2_fract,
+  v4l2_area,
+  v4l2_rect,
+  v4l2_timecode,
+  v4l2_capability,
+  v4l2_fmtdesc,
+  v4l2_pix_format,
+  v4l2_plane_pix_format,
+  v4l2_pix_format_mplane,
+  v4l2_format,
+  v4l2_requestbuffers,
+  v4l2_create_buffers,
+  v4l2_remove_buffers,
+  v4l2_plane,
+  v4l2_buffer,
+  v4l2_exportbuffer,
+  v4l2_captureparm,
+  v4l2_outputparm,
+  v4l2_streamparm,
+  v4l2_input,
+  v4l2_output,
+  v4l2_control,
+  v4l2_ext_control,
+  v4l2_ext_controls,
+  v4l2_queryctrl,
+  v4l2_query_ext_ctrl,
+  v4l2_querymenu,
+  v4l2_frmsize_discrete,
+  v4l2_frmsize_stepwise,
+  v4l2_frmsizeenum,
+  v4l2_frmival_stepwise,
+  v4l2_frmivalenum,
+  v4l2_selection,
+  v4l2_crop,
+  v4l2_cropcap,
+  v4l2_decoder_cmd,
+  v4l2_encoder_cmd,
+  v4l2_event_subscription,
+  v4l2_event_ctrl,
+  v4l2_event_src_change,
+  v4l2_event_frame_sync,
+  v4l2_event,
 ] as const;
-

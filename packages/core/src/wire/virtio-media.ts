@@ -74,7 +74,10 @@ export const virtio_media_resp_mmap = struct('virtio_media_resp_mmap', 24, {
   len: addr64,
 });
 /** MUNMAP */
-export const virtio_media_cmd_munmap = struct('virtio_media_cmd_munmap', 16, { hdr: virtio_media_cmd_header, driver_addr: addr64 });
+export const virtio_media_cmd_munmap = struct('virtio_media_cmd_munmap', 16, {
+  hdr: virtio_media_cmd_header,
+  driver_addr: addr64,
+});
 /** header of every event */
 export const virtio_media_event_header = struct('virtio_media_event_header', 8, { event: u32, session_id: u32 });
 /** EVT_ERROR */
@@ -90,6 +93,9 @@ export const virtio_media_event_dqbuf = struct('virtio_media_event_dqbuf', 608, 
   planes: array(v4l2_plane, VIRTIO_MEDIA_MAX_PLANES),
 });
 /** EVT_EVENT */
-export const virtio_media_event_event = struct('virtio_media_event_event', 144, { hdr: virtio_media_event_header, event: v4l2_event });
+export const virtio_media_event_event = struct('virtio_media_event_event', 144, {
+  hdr: virtio_media_event_header,
+  event: v4l2_event,
+});
 /** entry of a scatter-gather list */
 export const virtio_media_sg_entry = struct('virtio_media_sg_entry', 16, { start: addr64, len: u32, _reserved: bytes(4) });
