@@ -34,17 +34,19 @@ const CORE_LAYERS = {
 const HOST_LAYERS = {
   sys: [],
   av: [],
+  clock: [],
+  threads: [],
+  child: ['sys'],
   memory: ['sys'],
-  copy: ['sys', 'memory'],
+  copy: ['sys', 'memory', 'threads'],
   'vhost-user': ['sys', 'memory'],
   frontend: ['sys', 'memory', 'vhost-user'],
-  sources: ['sys', 'memory', 'copy', 'av'],
-  codec: ['sys', 'memory', 'copy', 'av'],
-  daemon: ['sys', 'memory', 'copy', 'vhost-user', 'sources', 'codec', 'av'],
-  guest: ['sys', 'frontend', 'av'],
-  demo: ['sys', 'frontend', 'av', 'daemon', 'guest'],
-  bench: ['sys', 'frontend', 'av', 'daemon', 'guest'],
-  cli: ['sys', 'frontend', 'av', 'daemon', 'guest', 'demo', 'bench', 'codec'],
+  sources: ['sys', 'memory', 'copy', 'av', 'clock', 'threads', 'child'],
+  codec: ['sys', 'memory', 'copy', 'av', 'child'],
+  daemon: ['sys', 'memory', 'copy', 'clock', 'vhost-user', 'sources', 'codec', 'av'],
+  demo: ['sys', 'frontend', 'av', 'daemon'],
+  bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
+  cli: ['sys', 'frontend', 'av', 'daemon', 'demo', 'bench', 'codec'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */

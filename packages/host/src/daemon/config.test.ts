@@ -17,7 +17,11 @@ const problems = (text: string): readonly string[] => {
 describe('the configuration', () => {
   it('fills in the defaults', () => {
     const config = parseConfig('devices:\n  - { kind: camera, name: cam0, socket: /tmp/cam.sock }\n', 'pv.yaml');
-    expect(config).toMatchObject({ log: 'warn', workers: 1, devices: [{ source: 'pattern', planes: 'single', socket: ['/tmp/cam.sock'] }] });
+    expect(config).toMatchObject({
+      log: 'warn',
+      workers: 1,
+      devices: [{ source: 'pattern', planes: 'single', socket: ['/tmp/cam.sock'] }],
+    });
   });
 
   it('lets one camera have several sockets, and several cameras one source', () => {
@@ -58,9 +62,9 @@ devices:
 
   it('says what is missing and what is used twice', () => {
     expect(problems('devices:\n  - kind: camera\n    socket: /tmp/a\n')).toEqual(['pv.yaml:2: devices[0].name is missing']);
-    expect(
-      problems('devices:\n- {kind: camera, name: a, socket: /tmp/a}\n- {kind: decoder, name: a, socket: /tmp/a}\n'),
-    ).toEqual(['pv.yaml:3: devices[1].name is used twice: a', 'pv.yaml:3: devices[1].socket is used twice: /tmp/a']);
+    expect(problems('devices:\n- {kind: camera, name: a, socket: /tmp/a}\n- {kind: decoder, name: a, socket: /tmp/a}\n')).toEqual(
+      ['pv.yaml:3: devices[1].name is used twice: a', 'pv.yaml:3: devices[1].socket is used twice: /tmp/a'],
+    );
   });
 
   it('knows the sources that a camera may name', () => {

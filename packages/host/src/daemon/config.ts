@@ -7,7 +7,10 @@ import { parseSize } from './units.ts';
 
 const name = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/, 'must be 1 to 31 letters, digits, dots, dashes or underscores, starting with a letter or digit');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/,
+    'must be 1 to 31 letters, digits, dots, dashes or underscores, starting with a letter or digit',
+  );
 
 const size = z
   .string()
@@ -30,7 +33,9 @@ const socketPath = z
   .string()
   .min(1)
   .refine((path) => Buffer.byteLength(path) < 108, 'is longer than the 107 bytes that a unix socket address holds');
-const sockets = z.union([socketPath, z.array(socketPath).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value));
+const sockets = z
+  .union([socketPath, z.array(socketPath).min(1)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
 
 const fps = z.number().min(1).max(120);
 
@@ -58,7 +63,10 @@ const decoder = z.strictObject({
   name,
   card: z.string().min(1).optional(),
   socket: sockets,
-  codecs: z.array(z.enum(CODECS)).min(1).default([...CODECS]),
+  codecs: z
+    .array(z.enum(CODECS))
+    .min(1)
+    .default([...CODECS]),
   threads: z.int().min(1).max(64).optional(),
 });
 

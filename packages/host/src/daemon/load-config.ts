@@ -50,7 +50,10 @@ function describe(issue: z.core.$ZodIssue, document: Document, lines: LineCounte
 function unionIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
   const all = issue.errors.flat();
-  const best = all.reduce<z.core.$ZodIssue | undefined>((a, b) => (a === undefined || b.path.length > a.path.length ? b : a), undefined);
+  const best = all.reduce<z.core.$ZodIssue | undefined>(
+    (a, b) => (a === undefined || b.path.length > a.path.length ? b : a),
+    undefined,
+  );
   return best === undefined ? issue : unionIssue({ ...best, path: [...issue.path, ...best.path] } as z.core.$ZodIssue);
 }
 

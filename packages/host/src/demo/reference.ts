@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The independent decode that the demo measures itself against: the `ffmpeg` command, another build in another process. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { DemoError } from './demo-error.ts';
+
+/** One picture of the reference decode, in display order. */
+export interface ReferencePicture {
+  /** bytes of the I420 picture */
+  readonly length: number;
+  /** MD5 of the visible I420 picture without padding, in hex */
+  readonly md5: string;
+}
+
+/** The whole reference decode. `warnings`: what ffmpeg complained about, which damaged streams make it do. */
+export interface Reference {
+  readonly pictures: readonly ReferencePicture[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Decodes a file with the `ffmpeg` command. Every picture that the decoder puts out is kept (none dropped or repeated for the
+ * sake of a rate) at its own size (no scaling after a change of resolution). Throws `DemoError` if ffmpeg cannot be run or
+ * refuses the file.
+ */
+export async function decodeReference(path: string): Promise<Reference> {
+  const args = [
+    '-nostdin',
+    '-v',
+    'error',
+    '-autorotate',
+    '0',
+    '-i',
+    path,
+    '-map',
+    '0:v:0',
+    '-autoscale',
+    '0',
+    '-fps_mode',
+    'passthrough',
+  ];
+  const child = spawn('ffmpeg', [...args, '-pix_fmt', 'yuv420p', '-f', 'framemd5', '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const exit = new Promise<number | null>((resolve, reject) => {
+    child.once('error', (error) => reject(new DemoError(`the ffmpeg command cannot be run (${error.message}): install ffmpeg`)));
+    child.once('close', resolve);
+  });
+  const warnings: string[] = [];
+  const pictures: ReferencePicture[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (warnings.length < 20) warnings.push(line);
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('#')) return;
+    const [, , , , length, md5] = line.split(',').map((part) => part.trim());
+    if (length !== undefined && md5 !== undefined) pictures.push({ length: Number(length), md5 });
+  });
+  const status = await exit;
+  if (status !== 0 && pictures.length === 0) {
+    throw new DemoError(`ffmpeg does not decode ${path}: ${warnings.at(-1) ?? `it ended with status ${status}`}`);
+  }
+  return { pictures, warnings };
+}
