@@ -59,6 +59,8 @@ export class CodedStream<In, Out, Cookie> {
   #held: OutputBuffer<Out>[] = [];
   readonly #lent = new Map<number, OutputBuffer<Out>>();
   #recalling: Promise<void> | undefined;
+  /** whether `endOfStream` is still to come for the drain that just ended */
+  #end: 'told' | 'untold' = 'told';
   #drains = 0;
   #nextInput = 0;
   #nextTarget = 0;
@@ -198,7 +200,7 @@ export class CodedStream<In, Out, Cookie> {
   async reset(): Promise<void> {
     if (this.#phase.kind === 'closed') return;
     this.#phase = nextPhase(this.#phase, { kind: 'reset' });
-    await this.#end();
+    await this.#giveUp();
     this.#takeBack();
   }
 
@@ -207,7 +209,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#phase = nextPhase(this.#phase, { kind: 'close' });
     this.#input = 'off';
     this.#output = 'off';
-    await this.#end();
+    await this.#giveUp();
     this.#waiting = [];
     this.#decoding.clear();
     this.#held = [];
@@ -219,11 +221,10 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   #move(edge: StreamEdge): void {
-    const before = this.#phase.kind;
-    this.#phase = nextPhase(this.#phase, edge);
-    const ended = this.#phase.kind === 'ending' && before !== 'ending';
+    const before = this.#phase;
+    this.#phase = nextPhase(before, edge);
+    if (this.#phase !== before) this.#end = this.#phase.kind === 'ending' ? 'untold' : 'told';
     this.#pump();
-    if (ended) this.#events.endOfStream();
   }
 
   #create(codec: CodecId): DecoderLife | undefined {
@@ -257,7 +258,7 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   /** Closes the present decoder, if any, and forgets what was known of the stream. */
-  async #end(): Promise<void> {
+  async #giveUp(): Promise<void> {
     const life = this.#life;
     this.#life = undefined;
     this.#format = undefined;
@@ -322,10 +323,18 @@ export class CodedStream<In, Out, Cookie> {
     const next = this.#held.shift();
     if (next === undefined) {
       if (this.#lent.size > 0) void this.#recall();
+      else this.#tellEnd();
       return;
     }
     this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
     this.#returnEmpty(next, { error: false, last: true });
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    if (this.#end === 'told') return;
+    this.#end = 'told';
+    this.#events.endOfStream();
   }
 
   /** Takes all targets back from the decoder; they are held, in their order, before those queued since. */
@@ -402,7 +411,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#decoding.clear();
     this.#waiting = [];
     this.#held = [];
-    void this.#end();
+    void this.#giveUp();
     if (this.#input !== 'stopping') for (const handle of inputs) this.#events.inputReturned(handle, false);
     if (this.#output !== 'stopping') for (const buffer of outputs) this.#returnEmpty(buffer, { error: true, last: false });
     this.#events.failed(reason);

@@ -149,7 +149,7 @@ function afterStopInput(phase: StreamPhase): StreamPhase {
     case 'setup':
     case 'changing':
     case 'changed':
-      return { kind: phase.kind, drain: 'no' };
+      return phase.drain === 'no' ? phase : { kind: phase.kind, drain: 'no' };
     case 'draining':
       return { kind: 'decoding' };
     case 'ending':
@@ -167,7 +167,7 @@ function afterStopInput(phase: StreamPhase): StreamPhase {
 function afterStopOutput(phase: StreamPhase): StreamPhase {
   switch (phase.kind) {
     case 'parsing':
-      return { kind: 'parsing', drain: 'no' };
+      return phase.drain === 'no' ? phase : { kind: 'parsing', drain: 'no' };
     case 'changing':
     case 'changed':
       return { kind: 'setup', drain: phase.drain };

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from 'vitest';
+import { RegionMemory } from '../memory/index.ts';
+import type { BufferMemory, PictureLayout, StreamFormat } from '../ports/index.ts';
+import {
+  HeapAccess,
+  HeapArena,
+  ToyDecoderFactory,
+  toyChunk,
+  toyCrash,
+  toyFiller,
+  toyHeader,
+  toyPicture,
+  toyPlanes,
+} from '../testing/index.ts';
+import { CodedStream } from './coded-stream.ts';
+import type { StreamOutput } from './stream-events.ts';
+
+const SMALL = { width: 64, height: 48 };
+const LARGE = { width: 128, height: 96 };
+
+function layoutOf(size: { width: number; height: number }): PictureLayout {
+  return { fourcc: 0, ...size, planes: [{ bytesPerLine: size.width, sizeImage: (size.width * size.height * 3) / 2 }] };
+}
+
+/** Lets every microtask run that is due. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+}
+
+type Returned = { handle: string } & StreamOutput<string>;
+
+class Harness {
+  readonly arena = new HeapArena(8 << 20);
+  readonly access = new HeapAccess(this.arena, new RegionMemory());
+  readonly factory = new ToyDecoderFactory({ access: this.access, limit: 1 });
+  readonly log: string[] = [];
+  readonly outputs: Returned[] = [];
+  answer: (format: StreamFormat) => PictureLayout | undefined = () => undefined;
+  readonly stream = new CodedStream<string, string, string>(this.factory, {
+    inputReturned: (handle, ok) => this.log.push(`in ${handle}${ok ? '' : ' bad'}`),
+    outputReturned: (handle, output) => {
+      this.outputs.push({ handle, ...output });
+      const flags = `${output.error ? ' error' : ''}${output.last ? ' last' : ''}`;
+      this.log.push(`out ${handle} ${output.cookie ?? '-'}${flags}`);
+    },
+    formatChanged: (format, change) => {
+      this.log.push(`format ${change} ${format.codedWidth}x${format.codedHeight}`);
+      return this.answer(format);
+    },
+    endOfStream: () => this.log.push('eos'),
+    failed: (reason) => this.log.push(`failed: ${reason}`),
+  });
+
+  /** Queues a chunk under its name, which is also its cookie. */
+  input(name: string, ...units: Uint8Array[]): boolean {
+    const bytes = toyChunk(...units);
+    const block = this.arena.allocate(Math.max(1, bytes.length));
+    if (block === undefined) throw new RangeError('the arena is full');
+    const memory: BufferMemory = { kind: 'arena', offset: block.offset, length: bytes.length };
+    this.access.write(memory, 0, bytes);
+    return this.stream.queueInput(name, { memory, offset: 0, length: bytes.length, mayContinue: false }, name);
+  }
+
+  output(name: string, size = SMALL): boolean {
+    const length = layoutOf(size).planes[0]?.sizeImage ?? 0;
+    const block = this.arena.allocate(length);
+    if (block === undefined) throw new RangeError('the arena is full');
+    return this.stream.queueOutput(name, [{ kind: 'arena', offset: block.offset, length }]);
+  }
+
+  /** What was told since the last look. */
+  async told(): Promise<string[]> {
+    await settle();
+    return this.log.splice(0);
+  }
+
+  /** A stream that decodes small pictures, with one header taken and `names` queued for output. */
+  async decoding(...names: string[]): Promise<void> {
+    this.stream.startInput('toy');
+    this.input('h', toyHeader(SMALL));
+    await settle();
+    this.stream.startOutput(layoutOf(SMALL));
+    for (const name of names) this.output(name);
+    await settle();
+    this.log.length = 0;
+    expect(this.stream.phase).toEqual({ kind: 'decoding' });
+  }
+}
+
+describe('initialisation', () => {
+  test('the header is found before the output queue runs, and no picture comes before it does', async () => {
+    const h = new Harness();
+    h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual([]);
+    expect(h.stream.startInput('toy')).toBe('ok');
+    expect(h.stream.startInput('toy')).toBe('ignored');
+    expect(await h.told()).toEqual(['format initial 64x48']);
+    h.output('1');
+    expect(await h.told()).toEqual([]);
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ok');
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ignored');
+    expect(await h.told()).toEqual(['out 1 a', 'in a']);
+    expect(h.stream.format?.codedWidth).toBe(64);
+  });
+
+  test('a running output queue that holds the format goes on without a stop', async () => {
+    const h = new Harness();
+    h.answer = () => layoutOf(SMALL);
+    h.stream.startOutput(layoutOf(SMALL));
+    h.output('1');
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 1 a', 'in a']);
+  });
+
+  test('a running output queue that does not hold it gets LAST and waits', async () => {
+    const h = new Harness();
+    h.stream.startOutput(layoutOf(SMALL));
+    h.output('1');
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 128x96', 'out 1 - last']);
+    expect(h.outputs[0]).toMatchObject({ bytesUsed: [0], last: true, error: false });
+    h.output('2', LARGE);
+    expect(await h.told()).toEqual([]);
+    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(await h.told()).toEqual(['out 2 a', 'in a']);
+  });
+
+  test('chunks without a header come back, and are not an error', async () => {
+    const h = new Harness();
+    h.stream.startInput('toy');
+    h.input('a', toyFiller());
+    h.input('b');
+    h.input('c', new Uint8Array(40));
+    expect(await h.told()).toEqual(['in a', 'in b', 'in c bad']);
+    expect(h.stream.phase).toEqual({ kind: 'parsing', drain: 'no' });
+  });
+
+  test('no decoder to be had leaves the stream idle', async () => {
+    const h = new Harness();
+    const other = h.factory.create('toy', {
+      inputDone: () => {},
+      format: () => {},
+      picture: () => {},
+      drained: () => {},
+      failed: () => {},
+    });
+    expect(h.stream.startInput('toy')).toBe('unavailable');
+    expect(h.stream.phase).toEqual({ kind: 'idle' });
+    await other?.close();
+    expect(h.stream.startInput('toy')).toBe('ok');
+  });
+});
+
+describe('decoding', () => {
+  test('pictures come in display order, each with the cookie of its own input', async () => {
+    const h = new Harness();
+    h.input('a', toyHeader({ ...SMALL, depth: 2 }), toyPicture(0, 'key'));
+    h.input('b', toyPicture(4));
+    h.input('c', toyPicture(2, 'b'));
+    h.input('d', toyPicture(1, 'b', true));
+    h.stream.startInput('toy');
+    await settle();
+    h.stream.startOutput(layoutOf(SMALL));
+    for (const name of '12345') h.output(name);
+    await settle();
+    h.stream.drain();
+    await settle();
+    expect(h.outputs.map((o) => [o.handle, o.cookie, o.type, o.error, o.last, o.sequence])).toEqual([
+      ['1', 'a', 'key', false, false, 0],
+      ['2', 'd', 'b', true, false, 1],
+      ['3', 'c', 'b', false, false, 2],
+      ['4', 'b', 'p', false, false, 3],
+      ['5', undefined, 'unknown', false, true, 4],
+    ]);
+  });
+
+  test('one input may make several pictures, which all get its cookie', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2', '3');
+    h.input('a', toyPicture(0, 'key'), toyPicture(1), toyPicture(2));
+    expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'out 3 a', 'in a']);
+  });
+
+  test('the bytes are those of the picture', async () => {
+    const h = new Harness();
+    await h.decoding();
+    const layout = layoutOf(SMALL);
+    const length = layout.planes[0]?.sizeImage ?? 0;
+    const block = h.arena.allocate(length);
+    const memory: BufferMemory = { kind: 'arena', offset: block?.offset ?? 0, length };
+    h.stream.queueOutput('1', [memory]);
+    h.input('a', toyPicture(77, 'key'));
+    await settle();
+    const bytes = new Uint8Array(length);
+    h.access.read(memory, 0, bytes);
+    expect(bytes).toEqual(toyPlanes(layout, 77)[0]);
+  });
+
+  test('input waits while there is no picture memory', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'), toyPicture(1));
+    h.input('b', toyPicture(2));
+    expect(await h.told()).toEqual(['out 1 a']);
+    h.output('2');
+    expect(await h.told()).toEqual(['out 2 a', 'in a']);
+  });
+
+  test('a buffer too small for the layout comes back with an error, and the next one is used', async () => {
+    const h = new Harness();
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
+    await settle();
+    h.stream.startOutput(layoutOf(LARGE));
+    h.output('small', SMALL);
+    h.output('large', LARGE);
+    expect(await h.told()).toEqual(['format initial 128x96', 'out small - error', 'out large a', 'in a']);
+  });
+});
+
+describe('drain', () => {
+  test('LAST and the end come after every picture, and input queued meanwhile waits for the resume', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2', '3');
+    h.input('a', toyPicture(0, 'key'));
+    expect(h.stream.drain()).toBe('ok');
+    expect(h.stream.drain()).toBe('busy');
+    expect(h.stream.resume(layoutOf(SMALL))).toBe('busy');
+    h.input('b', toyPicture(1, 'key'));
+    expect(await h.told()).toEqual(['out 1 a', 'in a', 'out 2 - last', 'eos']);
+    expect(h.stream.drain()).toBe('ignored');
+    expect(h.stream.resume(layoutOf(SMALL))).toBe('ok');
+    expect(await h.told()).toEqual(['out 3 b', 'in b']);
+    expect(h.stream.resume(layoutOf(SMALL))).toBe('ignored');
+  });
+
+  test('LAST waits for a buffer, and the end does not', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'));
+    h.stream.drain();
+    expect(await h.told()).toEqual(['out 1 a', 'in a', 'eos']);
+    expect(h.stream.drain()).toBe('busy');
+    h.output('2');
+    expect(await h.told()).toEqual(['out 2 - last']);
+    expect(h.stream.phase).toEqual({ kind: 'stopped', known: true });
+  });
+
+  test('a drain with a queue off is ignored', async () => {
+    const h = new Harness();
+    expect(h.stream.drain()).toBe('ignored');
+    h.stream.startInput('toy');
+    expect(h.stream.drain()).toBe('ignored');
+    await h.stream.stopInput();
+    h.stream.startOutput(layoutOf(SMALL));
+    expect(h.stream.drain()).toBe('ignored');
+  });
+
+  test('a drain before any header ends too, and the header is looked for afterwards', async () => {
+    const h = new Harness();
+    h.answer = () => layoutOf(SMALL);
+    h.stream.startInput('toy');
+    h.stream.startOutput(layoutOf(SMALL));
+    h.output('1');
+    h.input('a', toyFiller());
+    h.stream.drain();
+    expect(await h.told()).toEqual(['in a', 'out 1 - last', 'eos']);
+    h.stream.resume(layoutOf(SMALL));
+    h.output('2');
+    h.input('b', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 2 b', 'in b']);
+  });
+
+  test('stopping the output queue aborts a drain, and pictures not yet delivered come after its restart', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'), toyPicture(1));
+    h.stream.drain();
+    await settle();
+    await h.stream.stopOutput();
+    h.stream.startOutput(layoutOf(SMALL));
+    for (const name of '123') h.output(name);
+    h.input('b', toyPicture(2, 'key'));
+    expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a', 'out 3 b', 'in b']);
+    expect(h.outputs.map((o) => o.sequence)).toEqual([0, 1, 2]);
+  });
+
+  test('a drain that was aborted does not answer for the next one', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'));
+    h.stream.drain();
+    await h.stream.stopOutput();
+    h.input('b', toyPicture(1, 'key'));
+    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.drain();
+    for (const name of '1234') h.output(name);
+    expect(await h.told()).toEqual(['out 1 a', 'in a', 'out 2 b', 'in b', 'out 3 - last', 'eos']);
+  });
+});
+
+describe('seek', () => {
+  test('stopping the input queue drops what is queued, without an event, and decoding starts at the next key picture', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'));
+    h.input('b', toyPicture(1));
+    await settle();
+    await h.stream.stopInput();
+    expect(h.stream.input).toBe('off');
+    for (const name of '12') h.output(name);
+    h.input('c', toyPicture(5));
+    h.input('d', toyPicture(6, 'key'));
+    expect(await h.told()).toEqual([]);
+    h.stream.startInput('toy');
+    expect(await h.told()).toEqual(['in c', 'out 1 d', 'in d']);
+    expect(h.factory.made).toBe(1);
+  });
+
+  test('a seek aborts a drain, while it runs and after it ended', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'));
+    h.stream.drain();
+    await h.stream.stopInput();
+    h.stream.startInput('toy');
+    for (const name of '123') h.output(name);
+    h.input('b', toyPicture(1, 'key'));
+    expect(await h.told()).toEqual(['out 1 b', 'in b']);
+    h.stream.drain();
+    expect(await h.told()).toEqual(['out 2 - last', 'eos']);
+    await h.stream.stopInput();
+    h.stream.startInput('toy');
+    h.input('c', toyPicture(2, 'key'));
+    expect(await h.told()).toEqual(['out 3 c', 'in c']);
+  });
+
+  test('a seek leaves a format change as it stands', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format dynamic 128x96']);
+    await h.stream.stopInput();
+    h.output('1');
+    expect(await h.told()).toEqual(['out 1 - last']);
+    h.stream.startInput('toy');
+    h.input('b', toyPicture(0, 'key'));
+    h.output('2', LARGE);
+    expect(await h.told()).toEqual([]);
+    h.stream.resume(layoutOf(LARGE));
+    expect(await h.told()).toEqual(['out 2 b', 'in b']);
+  });
+});
+
+describe('format change', () => {
+  test('old pictures, the event, LAST from a buffer that the decoder held, then the new ones after a restart', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2', '3');
+    h.input('a', toyPicture(0, 'key'), toyHeader(LARGE), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96', 'out 2 - last']);
+    await h.stream.stopOutput();
+    expect(h.stream.phase).toEqual({ kind: 'setup', drain: 'no' });
+    h.output('4', LARGE);
+    h.stream.startOutput(layoutOf(LARGE));
+    expect(await h.told()).toEqual(['out 4 a', 'in a']);
+  });
+
+  test('a change that the layout holds goes on at once', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2');
+    h.answer = () => layoutOf(SMALL);
+    h.input('a', toyPicture(0, 'key'), toyHeader({ ...SMALL, minBuffers: 3 }), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['out 1 a', 'format dynamic 64x48', 'out 2 a', 'in a']);
+  });
+
+  test('a resume before LAST could be given takes its place', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
+    await settle();
+    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    h.output('1', LARGE);
+    expect(await h.told()).toEqual(['format dynamic 128x96', 'out 1 a', 'in a']);
+  });
+
+  test('a drain that meets a change goes on after it', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2');
+    h.input('a', toyPicture(0, 'key'), toyHeader(LARGE), toyPicture(0, 'key'));
+    h.stream.drain();
+    expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96', 'out 2 - last']);
+    expect(h.stream.drain()).toBe('busy');
+    await h.stream.stopOutput();
+    h.stream.startOutput(layoutOf(LARGE));
+    for (const name of '34') h.output(name, LARGE);
+    expect(await h.told()).toEqual(['out 3 a', 'in a', 'out 4 - last', 'eos']);
+  });
+
+  test('a drain asked after the change, of input without pictures, ends with the resume', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.input('a', toyHeader(LARGE));
+    expect(await h.told()).toEqual(['format dynamic 128x96', 'out 1 - last']);
+    expect(h.stream.drain()).toBe('ok');
+    await settle();
+    h.output('2', LARGE);
+    h.stream.resume(layoutOf(LARGE));
+    expect(await h.told()).toEqual(['in a', 'out 2 - last', 'eos']);
+  });
+});
+
+describe('failure and end', () => {
+  test('a dead decoder gives every buffer of both queues back with an error, and a stop of the input begins anew', async () => {
+    const h = new Harness();
+    await h.decoding('1', '2');
+    h.input('a', toyCrash());
+    h.input('b', toyPicture(0, 'key'));
+    expect(await h.told()).toEqual([
+      'in a bad',
+      'in b bad',
+      'out 1 - error',
+      'out 2 - error',
+      'failed: the stream holds a crash unit',
+    ]);
+    expect(h.input('c')).toBe(false);
+    expect(h.output('3')).toBe(false);
+    expect(h.stream.startInput('toy')).toBe('failed');
+    expect(h.stream.drain()).toBe('failed');
+    expect(h.stream.resume(layoutOf(SMALL))).toBe('failed');
+    await h.stream.stopOutput();
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('failed');
+    await h.stream.stopInput();
+    expect(h.stream.startInput('toy')).toBe('ok');
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ok');
+    h.answer = () => layoutOf(SMALL);
+    h.output('4');
+    h.input('d', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 4 d', 'in d']);
+    expect(h.factory.made).toBe(2);
+  });
+
+  test('a decoder that dies during a stop does not keep the stop waiting', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'));
+    const stops = [h.stream.stopInput(), h.stream.stopOutput()];
+    h.factory.kill();
+    await Promise.all(stops);
+    expect(await h.told()).toEqual(['failed: killed']);
+    expect(h.stream.startInput('toy')).toBe('ok');
+  });
+
+  test('a reset forgets the format but not the output buffers', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    await h.stream.stopInput();
+    await h.stream.reset();
+    expect([h.stream.phase.kind, h.stream.format, h.factory.live]).toEqual(['idle', undefined, 0]);
+    h.answer = () => layoutOf(SMALL);
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 1 a', 'in a']);
+  });
+
+  test('after a close nothing is told and nothing is taken', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'));
+    await h.stream.close();
+    expect(await h.told()).toEqual([]);
+    expect([h.input('b'), h.output('2'), h.factory.live]).toEqual([false, false, 0]);
+    await h.stream.stopInput();
+    await h.stream.stopOutput();
+    await h.stream.reset();
+    expect(h.stream.phase.kind).toBe('closed');
+  });
+});
