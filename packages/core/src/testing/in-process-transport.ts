@@ -62,6 +62,8 @@ export class InProcessTransport implements DriverTransport {
   readonly window: HeapWindow;
   readonly access: HeapAccess;
   readonly closed: Promise<string>;
+  /** errors of our own that the device was told of (`onBug`): empty after a good test */
+  readonly bugs: unknown[] = [];
   readonly #queues: readonly [DeviceQueue, DeviceQueue];
   readonly #device: QueueDevice;
   readonly #regions: readonly { base: number; bytes: Uint8Array; ranges: RangeAllocator }[];
@@ -96,7 +98,7 @@ export class InProcessTransport implements DriverTransport {
       queues: { command: this.#queues[0], event: this.#queues[1] },
       notify: (queue) => this.#interrupt(queue),
     };
-    this.#device = o.queueDevice?.(parts) ?? virtioMedia(o, parts);
+    this.#device = o.queueDevice?.(parts) ?? virtioMedia(o, parts, this.bugs);
   }
 
   /** the device's side of a ring, to look at its error */
@@ -189,7 +191,7 @@ function queueIndex(index: number): 0 | 1 {
   return index;
 }
 
-function virtioMedia(o: InProcessOptions, parts: QueueDeviceParts): QueueDevice {
+function virtioMedia(o: InProcessOptions, parts: QueueDeviceParts, bugs: unknown[]): QueueDevice {
   if (o.device === undefined) throw new TransportError('give the transport a device or a queueDevice');
   return new VirtioMediaDevice({
     device: o.device(parts),
@@ -197,5 +199,6 @@ function virtioMedia(o: InProcessOptions, parts: QueueDeviceParts): QueueDevice 
     ...(parts.window.length > 0 ? { window: parts.window } : {}),
     queues: parts.queues,
     notify: parts.notify,
+    onBug: (error) => bugs.push(error),
   });
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './buffers.ts';
+export type { CommandStats } from './command-channel.ts';
+export * from './controls.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './formats.ts';
+export * from './media-driver.ts';
+export type * from './raw-request.ts';
+export * from './session.ts';
+export { type IoctlArrays, type IoctlResult, ioctlName, type Mapping } from './session-core.ts';
+export type * from './transport.ts';
