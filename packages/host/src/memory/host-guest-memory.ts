@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type GuestRange, RegionMemory } from '@paravideo/core';
+import type { Mapping } from '../sys/index.ts';
+
+/** A run of guest memory at its address in this process. */
+export interface MemoryPiece {
+  readonly address: number;
+  readonly length: number;
+}
+
+/** Guest memory by address, for a copy in another thread. Valid until `pin` is disposed. */
+export interface ResolvedMemory {
+  readonly pieces: MemoryPiece[];
+  readonly pin: Disposable;
+}
+
+interface Entry {
+  readonly address: number;
+  readonly mapping: Mapping;
+}
+
+/**
+ * A guest's memory, mapped into this process. It owns the mappings of its regions: a region that is removed loses its
+ * view at once, and is unmapped when no copy uses it any more.
+ */
+export class HostGuestMemory extends RegionMemory implements Disposable {
+  /** by guest address */
+  #entries: Entry[] = [];
+
+  /** Adds a region and takes its mapping over. Throws `MemoryError` (and leaves the mapping alone) if it does not fit in. */
+  addMapping(address: number, mapping: Mapping): void {
+    this.addRegion({ address, bytes: mapping.bytes() });
+    this.#entries.push({ address, mapping });
+    this.#entries.sort((a, b) => a.address - b.address);
+  }
+
+  /** Removes the region that starts at `address`, and its mapping; false if there is none. */
+  override removeRegion(address: number): boolean {
+    const removed = super.removeRegion(address);
+    const at = this.#entries.findIndex((entry) => entry.address === address);
+    const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
+    entry?.mapping[Symbol.dispose]();
+    return removed;
+  }
+
+  /** Removes every region. */
+  clear(): void {
+    for (const { address } of [...this.#entries]) this.removeRegion(address);
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  /**
+   * Where the bytes of a scatter list lie in this process, in order, cut at the seams of regions; undefined if any of
+   * them is not there (EFAULT). The caller disposes the pin when the copy is done. Empty ranges yield no piece.
+   */
+  resolve(ranges: readonly GuestRange[]): ResolvedMemory | undefined {
+    const pieces: MemoryPiece[] = [];
+    const used = new Set<Mapping>();
+    for (const range of ranges) {
+      if (!this.covers(range.address, range.length)) return undefined;
+      let at = range.address;
+      let left = range.length;
+      while (left > 0) {
+        const entry = this.#find(at);
+        if (entry === undefined) return undefined;
+        const offset = at - entry.address;
+        const length = Math.min(left, entry.mapping.length - offset);
+        pieces.push({ address: entry.mapping.address + offset, length });
+        used.add(entry.mapping);
+        at += length;
+        left -= length;
+      }
+    }
+    const pins = Array.from(used, (mapping) => mapping.pin());
+    return {
+      pieces,
+      pin: {
+        [Symbol.dispose]: () => {
+          for (const pin of pins) pin[Symbol.dispose]();
+        },
+      },
+    };
+  }
+
+  #find(address: number): Entry | undefined {
+    let low = 0;
+    let high = this.#entries.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.#entries[middle] as Entry;
+      if (address < entry.address) high = middle - 1;
+      else if (address - entry.address >= entry.mapping.length) low = middle + 1;
+      else return entry;
+    }
+    return undefined;
+  }
+}
