@@ -47,8 +47,9 @@ interface Ring {
 /** One virtqueue, as the device sees it. */
 export class DeviceQueue {
   readonly #memory: GuestMemory;
-  readonly #eventIdx: boolean;
-  readonly #walk: ChainWalk;
+  readonly #limits: ChainLimits;
+  #eventIdx: boolean;
+  #walk: ChainWalk;
   readonly #pool: Segments[] = [];
   #ring: Ring | undefined;
   #error: QueueError | undefined;
@@ -56,10 +57,18 @@ export class DeviceQueue {
   constructor(memory: GuestMemory, features: RingFeatures, limits: Partial<ChainLimits> = {}) {
     this.#memory = memory;
     this.#eventIdx = features.eventIdx;
-    this.#walk = new ChainWalk(memory, features.indirect, {
+    this.#limits = {
       maxDescriptors: limits.maxDescriptors ?? DEFAULT_MAX_DESCRIPTORS,
       maxBytes: limits.maxBytes ?? DEFAULT_MAX_BYTES,
-    });
+    };
+    this.#walk = new ChainWalk(memory, features.indirect, this.#limits);
+  }
+
+  /** Features of the next `start`: a driver may agree on others after each reset. Throws `QueueError` ('usage') while the queue runs. */
+  negotiate(features: RingFeatures): void {
+    if (this.#ring !== undefined) throw new QueueError('usage', 'features cannot change while the queue runs: stop it first');
+    this.#eventIdx = features.eventIdx;
+    this.#walk = new ChainWalk(this.#memory, features.indirect, this.#limits);
   }
 
   /** True from `start` to `stop`, also while the queue is broken. */
