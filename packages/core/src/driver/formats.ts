@@ -80,20 +80,6 @@ export interface InputDescription {
   readonly capabilities: number;
 }
 
-/** The four characters of a pixel format; those that cannot be shown as `.` and big-endian ones with `-BE`. */
-export function fourccName(fourcc: number): string {
-  const letters = [0, 8, 16, 24].map((shift) => (fourcc >>> shift) & (shift === 24 ? 0x7f : 0xff));
-  const text = letters.map((code) => (code >= 32 && code < 127 ? String.fromCharCode(code) : '.')).join('');
-  return fourcc >>> 31 === 1 ? `${text}-BE` : text;
-}
-
-/** The number of four characters, padded with spaces. */
-export function fourcc(text: string): number {
-  let value = 0;
-  for (let i = 0; i < 4; i++) value |= (text.charCodeAt(i) || 32) << (8 * i);
-  return value >>> 0;
-}
-
 /** Writes a format at `base`; the bytes there are zero. */
 export function encodeFormat(f: FormatRequest, view: DataView, base: number): void {
   const at = v4l2_format.fields;

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-export * from './buffers.ts';
+export {
+  type BufferPlane,
+  type BufferState,
+  type QueueBuffer,
+  type QueuePlane,
+  timestampMicros,
+  timestampOf,
+} from './buffers.ts';
 export type { CommandStats } from './command-channel.ts';
 export * from './controls.ts';
 export * from './errors.ts';
