@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The copies between producers' memory, arenas and guest pages. The event loop only works out addresses: it resolves guest
+ * memory, pins what a job touches, and hands triples of numbers to worker threads. Pins go when the job is answered, so a
+ * region that the guest's front-end takes away in mid-copy stays mapped until the last byte has moved.
+ */
+import type { BufferAccess, BufferMemory, GuestRange, PlaneStorage } from '@paravideo/core';
+import type { Mapping } from '../sys/index.ts';
+import { WorkerThread } from '../threads/index.ts';
+import { CopyError } from './copy-error.ts';
+import { type MemoryRun, planCopy, slice, totalLength } from './copy-plan.ts';
+import type { CopyAnswer, CopyJob, CopyRequest, HeapCopy } from './worker-messages.ts';
+
+/** Jobs that may wait for or be in the threads at one time; beyond that a copy answers false. Far above 32 buffers x sessions. */
+const MAX_JOBS = 4096;
+/** Bytes given to one thread before it has answered; more waits here, where any thread can take it. */
+const THREAD_BYTES = 16 * 1024 * 1024;
+/** Deaths of threads, with no job done in between, after which the pool gives up. */
+const MAX_DEATHS = 5;
+
+/** A guest's memory as the copies need it; `Arena` and `HostGuestMemory` are such. */
+export interface GuestMemoryAccess {
+  readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'pin'> };
+  readonly memory: {
+    resolve(ranges: readonly GuestRange[]): { readonly pieces: readonly MemoryRun[]; readonly pin: Disposable } | undefined;
+  };
+}
+
+/** What a pool has done, for benchmarks and logs. */
+export interface CopyPoolStats {
+  /** jobs that were carried out */
+  readonly jobs: number;
+  /** bytes that they moved */
+  readonly bytes: number;
+  /** jobs that died with their thread, came too many at a time or after the end */
+  readonly failed: number;
+  /** threads that died */
+  readonly deaths: number;
+}
+
+interface Pending {
+  readonly job: CopyJob;
+  readonly bytes: number;
+  readonly pins: readonly Disposable[];
+  readonly resolve: (done: boolean) => void;
+}
+
+interface Lane {
+  thread: WorkerThread<CopyRequest, CopyAnswer>;
+  readonly jobs: Map<number, Pending>;
+  bytes: number;
+}
+
+function release(pins: readonly Disposable[]): void {
+  for (const pin of pins) pin[Symbol.dispose]();
+}
+
+/**
+ * Threads that copy. State of the pool: running --close--> draining --last job--> closed; running --threads keep dying-->
+ * broken. In every state but running, copies answer false.
+ */
+export class CopyPool implements AsyncDisposable {
+  #lanes: Lane[] = [];
+  /** planned, not yet with a thread */
+  #waiting: Pending[] = [];
+  #state: 'running' | 'draining' | 'broken' | 'closed' = 'running';
+  #flushing = false;
+  #nextId = 1;
+  #held = 0;
+  #deaths = 0;
+  #stats = { jobs: 0, bytes: 0, failed: 0, deaths: 0 };
+  #drained = Promise.withResolvers<void>();
+  #closed: Promise<void> | undefined;
+
+  private constructor(threads: number) {
+    for (let i = 0; i < threads; i++) this.#lanes.push(this.#lane());
+  }
+
+  /** A pool of `threads` threads, at least 1. */
+  static start(threads: number): CopyPool {
+    if (!Number.isInteger(threads) || threads < 1) throw new CopyError(`a copy pool of ${threads} threads: it needs at least 1`);
+    return new CopyPool(threads);
+  }
+
+  get stats(): CopyPoolStats {
+    return { ...this.#stats };
+  }
+
+  /** jobs that are not answered yet */
+  get pending(): number {
+    return this.#held;
+  }
+
+  get state(): 'running' | 'draining' | 'broken' | 'closed' {
+    return this.#state;
+  }
+
+  /** The copies of one guest. `store` and `load` throw nothing and reject nothing. */
+  access(guest: GuestMemoryAccess): BufferAccess {
+    return {
+      store: (from, to) => this.#store(guest, from, to),
+      load: (from, offset, to) => this.#load(guest, from, offset, to),
+    };
+  }
+
+  /** Lets what was begun end, then ends the threads. Nothing is copied any more when it resolves. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      if (this.#state === 'running') this.#state = 'draining';
+      if (this.#held > 0) await this.#drained.promise;
+      this.#state = 'closed';
+      await Promise.all(this.#lanes.map((lane) => lane.thread.close()));
+    })();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #store(guest: GuestMemoryAccess, from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
+    const pins: Disposable[] = [];
+    const steps: number[] = [];
+    const heap: HeapCopy[] = [];
+    let bytes = 0;
+    for (const [i, plane] of from.entries()) {
+      const target = to[i];
+      const runs = target === undefined ? undefined : this.#runs(guest, target, pins);
+      if (target === undefined || runs === undefined) return this.#refuse(pins);
+      const length = Math.min(plane.kind === 'bytes' ? plane.bytes.length : plane.length, target.length);
+      bytes += length;
+      if (plane.kind === 'address') planCopy([{ address: plane.address, length }], runs, steps);
+      else if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: plane.bytes.subarray(0, length) });
+    }
+    return this.#submit(steps, heap, bytes, pins);
+  }
+
+  #load(guest: GuestMemoryAccess, from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
+    const pins: Disposable[] = [];
+    const source = this.#runs(guest, from, pins);
+    const target = this.#runs(guest, to, pins);
+    if (source === undefined || target === undefined) return this.#refuse(pins);
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset + to.length > from.length) return this.#refuse(pins);
+    const steps: number[] = [];
+    planCopy(slice(source, offset, to.length), target, steps);
+    return this.#submit(steps, [], to.length, pins);
+  }
+
+  /** Where `memory.length` bytes lie, pinned; undefined if they are not (all) there. */
+  #runs({ arena, memory: guest }: GuestMemoryAccess, memory: BufferMemory, pins: Disposable[]): readonly MemoryRun[] | undefined {
+    const { length } = memory;
+    if (memory.kind === 'arena') {
+      const { offset } = memory;
+      const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+      if (!inside || offset + length > arena.mapping.length) return undefined;
+      pins.push(arena.mapping.pin());
+      return [{ address: arena.mapping.address + offset, length }];
+    }
+    const resolved = guest.resolve(memory.ranges);
+    if (resolved === undefined) return undefined;
+    pins.push(resolved.pin);
+    return totalLength(resolved.pieces) < length ? undefined : slice(resolved.pieces, 0, length);
+  }
+
+  #refuse(pins: readonly Disposable[]): Promise<boolean> {
+    release(pins);
+    return Promise.resolve(false);
+  }
+
+  #submit(steps: readonly number[], heap: readonly HeapCopy[], bytes: number, pins: readonly Disposable[]): Promise<boolean> {
+    if (this.#state !== 'running' || this.#held >= MAX_JOBS) {
+      this.#stats.failed++;
+      return this.#refuse(pins);
+    }
+    if (bytes === 0) {
+      release(pins);
+      return Promise.resolve(true);
+    }
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const job: CopyJob = heap.length > 0 ? { id: this.#nextId++, steps, heap } : { id: this.#nextId++, steps };
+    this.#held++;
+    this.#waiting.push({ job, bytes, pins, resolve });
+    if (!this.#flushing) {
+      // What one turn of the loop asks for goes out together.
+      this.#flushing = true;
+      queueMicrotask(() => {
+        this.#flushing = false;
+        this.#flush();
+      });
+    }
+    return promise;
+  }
+
+  /** Gives waiting jobs to the threads with the least to do, one message each. */
+  #flush(): void {
+    if (this.#waiting.length === 0) return;
+    const batches = new Map<Lane, CopyJob[]>();
+    let given = 0;
+    for (const pending of this.#waiting) {
+      const lane = this.#lanes.reduce((best, other) => (other.bytes < best.bytes ? other : best));
+      if (lane.bytes > 0 && lane.bytes + pending.bytes > THREAD_BYTES) break;
+      lane.bytes += pending.bytes;
+      lane.jobs.set(pending.job.id, pending);
+      const batch = batches.get(lane);
+      if (batch === undefined) batches.set(lane, [pending.job]);
+      else batch.push(pending.job);
+      given++;
+    }
+    this.#waiting.splice(0, given);
+    for (const [lane, jobs] of batches) {
+      lane.thread.busy = true;
+      lane.thread.post(jobs);
+    }
+  }
+
+  #lane(): Lane {
+    const lane: Lane = { thread: this.#startThread(() => lane), jobs: new Map(), bytes: 0 };
+    return lane;
+  }
+
+  #startThread(lane: () => Lane): WorkerThread<CopyRequest, CopyAnswer> {
+    return new WorkerThread('./copy-worker', import.meta.url, 'copy', {
+      message: (ids) => this.#answered(lane(), ids),
+      died: () => this.#died(lane()),
+    });
+  }
+
+  #answered(lane: Lane, ids: CopyAnswer): void {
+    for (const id of ids) {
+      const pending = lane.jobs.get(id);
+      if (pending === undefined) continue;
+      lane.jobs.delete(id);
+      lane.bytes -= pending.bytes;
+      this.#stats.jobs++;
+      this.#stats.bytes += pending.bytes;
+      this.#deaths = 0;
+      this.#settle(pending, true);
+    }
+    lane.thread.busy = lane.jobs.size > 0;
+    this.#flush();
+  }
+
+  #died(lane: Lane): void {
+    this.#stats.deaths++;
+    this.#deaths++;
+    const lost = [...lane.jobs.values()];
+    lane.jobs.clear();
+    lane.bytes = 0;
+    for (const pending of lost) this.#settle(pending, false);
+    if (this.#state === 'closed') return;
+    if (this.#deaths < MAX_DEATHS) {
+      lane.thread = this.#startThread(() => lane);
+      this.#flush();
+      return;
+    }
+    // No thread lives long enough to copy anything: say so to everybody instead of trying for ever.
+    this.#lanes = this.#lanes.filter((other) => other !== lane);
+    if (this.#state === 'running') this.#state = 'broken';
+    if (this.#lanes.length > 0) return;
+    const stranded = this.#waiting.splice(0);
+    for (const pending of stranded) this.#settle(pending, false);
+  }
+
+  #settle(pending: Pending, done: boolean): void {
+    release(pending.pins);
+    if (!done) this.#stats.failed++;
+    this.#held--;
+    pending.resolve(done);
+    if (this.#held === 0 && this.#state !== 'running') this.#drained.resolve();
+  }
+}

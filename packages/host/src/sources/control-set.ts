@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { SourceControl } from '@paravideo/core';
+import { SourceError } from './source-error.ts';
+
+/** The controls of a source: their values, and who wants to know when one changes. */
+export class ControlSet {
+  readonly declared: readonly SourceControl[];
+  readonly #controls = new Map<number, { readonly control: SourceControl; value: number }>();
+  readonly #listeners = new Set<(id: number, value: number) => void>();
+
+  constructor(declared: readonly SourceControl[]) {
+    this.declared = declared;
+    for (const control of declared) {
+      const value = control.type === 'button' ? 0 : control.default;
+      this.#controls.set(control.id, { control, value });
+    }
+  }
+
+  #entry(id: number): { readonly control: SourceControl; value: number } {
+    const entry = this.#controls.get(id);
+    if (entry === undefined) throw new SourceError(`control 0x${id.toString(16)} is not one of this source's: ask only for declared ones`);
+    return entry;
+  }
+
+  /** The value now; a button reads 0. Throws SourceError for a control that was not declared. */
+  get(id: number): number {
+    return this.#entry(id).value;
+  }
+
+  /**
+   * Sets a value and tells the listeners if it changed (of a button: that it was pressed, value 0). Throws SourceError for an
+   * undeclared control or a value outside its range.
+   */
+  set(id: number, value: number): void {
+    const entry = this.#entry(id);
+    const { control } = entry;
+    if (control.type === 'button') {
+      this.#tell(id, 0);
+      return;
+    }
+    if (!Number.isInteger(value) || value < control.minimum || value > control.maximum) {
+      throw new SourceError(`control ${control.name}: ${value} is outside ${control.minimum} to ${control.maximum}: clamp it first`);
+    }
+    if (entry.value === value) return;
+    entry.value = value;
+    this.#tell(id, value);
+  }
+
+  /** `listener` is called after each change, until the answer is disposed of. */
+  onChange(listener: (id: number, value: number) => void): Disposable {
+    // A function of its own, so that one listener registered twice is called twice and removed once.
+    const own = (id: number, value: number): void => listener(id, value);
+    this.#listeners.add(own);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
+  }
+
+  #tell(id: number, value: number): void {
+    for (const listener of [...this.#listeners]) listener(id, value);
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Frame, PictureLayout, PlaneStorage } from '@paravideo/core';
+import { type Fd, Mapping, memfd } from '../sys/index.ts';
+import { SourceError } from './source-error.ts';
+
+/** Planes begin at multiples of this, in bytes: a page, so that a pool can be mapped in parts. */
+const PLANE_ALIGN = 4096;
+
+const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
+
+/** Where a plane lies in every slot of a pool. */
+export interface SlotPlane {
+  /** bytes from the start of the slot */
+  readonly offset: number;
+  /** bytes: the layout's `sizeImage` */
+  readonly length: number;
+}
+
+/** What a frame says beside its pixels. */
+export interface FrameMoment {
+  /** number of the frame in its source */
+  readonly sequence: number;
+  /** microseconds of the monotonic clock */
+  readonly timestamp: number;
+}
+
+/**
+ * Memory for one frame.
+ *
+ * free --take--> filling --publish--> lent (1 reference) --retain/release--> lent --last release--> free;
+ * filling --abandon--> free.
+ */
+export interface FrameSlot {
+  readonly index: number;
+  /** bytes from the start of the pool's memory */
+  readonly offset: number;
+  /** raw addresses, one per plane */
+  readonly planes: readonly { readonly address: number; readonly length: number }[];
+  /** The picture is written: a frame with one reference, the caller's. */
+  publish(moment: FrameMoment, field: number): Frame;
+  /** No picture came of it. */
+  abandon(): void;
+}
+
+/**
+ * A fixed number of frames of one layout in a memfd mapped outside the heap. Pages that no frame ever needed cost nothing:
+ * the lowest free slot is always taken first.
+ *
+ * open --close--> closing (slots still out) --last slot back--> closed (unmapped).
+ */
+export class FramePool {
+  readonly layout: PictureLayout;
+  readonly fd: Fd;
+  /** where each plane lies in a slot */
+  readonly planes: readonly SlotPlane[];
+  /** bytes from one slot to the next */
+  readonly slotSize: number;
+  readonly slots: number;
+  readonly #mapping: Mapping;
+  readonly #references: Int32Array;
+  #out = 0;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+
+  private constructor(name: string, layout: PictureLayout, slots: number) {
+    let offset = 0;
+    this.planes = layout.planes.map(({ sizeImage }) => {
+      const plane = { offset, length: sizeImage };
+      offset += roundUp(sizeImage, PLANE_ALIGN);
+      return plane;
+    });
+    this.layout = layout;
+    this.slotSize = offset;
+    this.slots = slots;
+    this.#references = new Int32Array(slots);
+    this.fd = memfd(name, offset * slots);
+    try {
+      this.#mapping = Mapping.map(this.fd, 0, this.length, { writable: true });
+    } catch (error) {
+      this.fd.close();
+      throw error;
+    }
+  }
+
+  /** `slots` frames of `layout`; throws what `memfd` and `Mapping.map` throw when there is no memory. */
+  static create(name: string, layout: PictureLayout, slots: number): FramePool {
+    if (!Number.isInteger(slots) || slots < 1) throw new SourceError(`a frame pool of ${slots} slots: it must have at least 1`);
+    if (layout.planes.every(({ sizeImage }) => sizeImage === 0)) throw new SourceError('a frame pool for pictures of 0 bytes');
+    return new FramePool(name, layout, slots);
+  }
+
+  /** bytes of all slots */
+  get length(): number {
+    return this.slotSize * this.slots;
+  }
+
+  /** address of slot 0 */
+  get address(): number {
+    return this.#mapping.address;
+  }
+
+  /** slots that are filling or lent */
+  get out(): number {
+    return this.#out;
+  }
+
+  get state(): 'open' | 'closing' | 'closed' {
+    return this.#state;
+  }
+
+  /** Keeps the memory mapped until the answer is disposed of: for a thread or process that knows its address. */
+  pin(): Disposable {
+    return this.#mapping.pin();
+  }
+
+  /** A free slot, zeroed when the pool was made and otherwise as its last user left it; undefined if there is none. */
+  take(): FrameSlot | undefined {
+    if (this.#state !== 'open') return undefined;
+    const index = this.#references.indexOf(0);
+    if (index < 0) return undefined;
+    this.#references[index] = 1;
+    this.#out++;
+    const offset = index * this.slotSize;
+    const planes = this.planes.map((plane) => ({ address: this.address + offset + plane.offset, length: plane.length }));
+    let filling = true;
+    const leave = (): void => {
+      if (!filling) throw new SourceError(`slot ${index} of a frame pool was published or abandoned twice`);
+      filling = false;
+    };
+    return {
+      index,
+      offset,
+      planes,
+      publish: ({ sequence, timestamp }, field) => {
+        leave();
+        return {
+          sequence,
+          timestamp,
+          field,
+          planes: planes.map((plane): PlaneStorage => ({ kind: 'address', ...plane })),
+          retain: () => this.#retain(index),
+          release: () => this.#release(index),
+        };
+      },
+      abandon: () => {
+        leave();
+        this.#release(index);
+      },
+    };
+  }
+
+  #retain(index: number): void {
+    const references = this.#references[index] ?? 0;
+    if (references === 0) throw new SourceError(`frame in slot ${index} was retained after its last release`);
+    this.#references[index] = references + 1;
+  }
+
+  #release(index: number): void {
+    const references = this.#references[index] ?? 0;
+    if (references === 0) throw new SourceError(`frame in slot ${index} was released once too often`);
+    this.#references[index] = references - 1;
+    if (references > 1) return;
+    this.#out--;
+    if (this.#state === 'closing' && this.#out === 0) this.#unmap();
+  }
+
+  #unmap(): void {
+    this.#state = 'closed';
+    this.#mapping[Symbol.dispose]();
+    this.fd.close();
+  }
+
+  /** No slot is given out any more; the memory goes with the last frame (and the last pin). */
+  close(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    if (this.#out === 0) this.#unmap();
+  }
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What every source that makes frames to a clock has in common. Streams are gathered twice: those of one interval share a
+ * cadence (a pacer and a count of frames), and within it those of one layout share a rendition (a pool and one picture per
+ * frame). What is special to a source, the pixels, is a `FrameRenderer`.
+ *
+ *     source ── cadence 1/30 s ── rendition NV12 1920x1080 ── stream, stream
+ *            │                 └─ rendition RGB3 1920x1080 ── stream
+ *            └─ cadence 1/15 s ── rendition NV12 1920x1080 ── stream
+ */
+import {
+  type Clock,
+  type Fraction,
+  type FrameConsumer,
+  type FrameSource,
+  type PictureLayout,
+  type SourceCapabilities,
+  type SourceStream,
+  V4L2_FIELD_NONE,
+} from '@paravideo/core';
+import type { ControlSet } from './control-set.ts';
+import { type FrameMoment, FramePool, type FrameSlot } from './frame-pool.ts';
+import { Pacer, type PacerTick } from './pacer.ts';
+import { SourceError } from './source-error.ts';
+
+/** Frames of a rendition that may be filling or lent at one time. */
+const DEFAULT_SLOTS = 4;
+
+/** Makes the pictures of one layout. At most one `render` runs at a time. */
+export interface Rendition {
+  /**
+   * Writes the picture of a moment into the slot, somewhere else than on the event loop. Resolves to false if no picture
+   * came of it; nothing is written after it resolves. Never rejects.
+   */
+  render(slot: FrameSlot, moment: FrameMoment): Promise<boolean>;
+  /** No more pictures of this layout: nothing is written to the pool any more once it resolves. No `render` is running. */
+  close(): void | Promise<void>;
+}
+
+/** Makes the pictures of a source. */
+export interface FrameRenderer {
+  /** A layout came into use, with the pool whose slots its pictures will go to. */
+  open(pool: FramePool, interval: Fraction): Rendition;
+  /** The end of the source. All renditions are closed. */
+  close(): void | Promise<void>;
+}
+
+/** How a paced source fared, for logs and tests. */
+export interface PacedSourceStats {
+  /** frames handed to at least one stream */
+  readonly delivered: number;
+  /** frames not made because the one before was still being made */
+  readonly late: number;
+  /** frames not made because every slot of the pool was out */
+  readonly noSlot: number;
+  /** frames that the renderer gave up */
+  readonly failed: number;
+}
+
+type Run = { readonly consumer: FrameConsumer; ended: boolean };
+
+class Group {
+  readonly runs = new Set<Run>();
+  readonly pool: FramePool;
+  readonly rendition: Rendition;
+  state: 'idle' | 'rendering' | 'closing' | 'closed' = 'idle';
+  #closed = Promise.withResolvers<void>();
+
+  constructor(pool: FramePool, rendition: Rendition) {
+    this.pool = pool;
+    this.rendition = rendition;
+  }
+
+  /** Nobody uses this layout any more. Resolves when nothing is written to its pool any more. */
+  close(): Promise<void> {
+    if (this.state === 'idle') this.#finish();
+    else if (this.state === 'rendering') this.state = 'closing';
+    return this.#closed.promise;
+  }
+
+  /** The picture is made, or given up. */
+  rendered(): void {
+    if (this.state === 'closing') this.#finish();
+    else this.state = 'idle';
+  }
+
+  #finish(): void {
+    this.state = 'closed';
+    void Promise.resolve(this.rendition.close()).then(() => {
+      this.pool.close();
+      this.#closed.resolve();
+    });
+  }
+}
+
+interface Cadence {
+  readonly pacer: Pacer;
+  readonly groups: Map<string, Group>;
+}
+
+type StreamState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'running'; readonly run: Run; readonly interval: string; readonly layout: string }
+  | { readonly kind: 'closed' };
+
+function intervalKey({ numerator, denominator }: Fraction): string {
+  let [a, b] = [numerator, denominator];
+  while (b !== 0) [a, b] = [b, a % b];
+  return `${numerator / a}/${denominator / a}`;
+}
+
+function layoutKey({ fourcc, width, height, planes }: PictureLayout): string {
+  return `${fourcc} ${width} ${height} ${planes.map((plane) => `${plane.bytesPerLine}:${plane.sizeImage}`).join(' ')}`;
+}
+
+/** A `FrameSource` whose frames are made to a clock. */
+export class PacedSource implements FrameSource, AsyncDisposable {
+  readonly capabilities: SourceCapabilities;
+  readonly #controls: ControlSet;
+  readonly #clock: Clock;
+  readonly #renderer: FrameRenderer;
+  readonly #name: string;
+  readonly #slots: number;
+  readonly #cadences = new Map<string, Cadence>();
+  readonly #streams = new Map<SourceStream, FrameConsumer>();
+  readonly #closing = new Set<Promise<void>>();
+  #stats = { delivered: 0, late: 0, noSlot: 0, failed: 0 };
+  #state: { readonly kind: 'open' } | { readonly kind: 'lost'; readonly reason: string } = { kind: 'open' };
+  #ended: Promise<void> | undefined;
+
+  /** @param o.name names the frame memory, for whoever looks at the process from outside */
+  constructor(o: {
+    capabilities: Omit<SourceCapabilities, 'controls'>;
+    controls: ControlSet;
+    clock: Clock;
+    renderer: FrameRenderer;
+    name: string;
+    slots?: number;
+  }) {
+    this.capabilities = { ...o.capabilities, controls: o.controls.declared };
+    this.#controls = o.controls;
+    this.#clock = o.clock;
+    this.#renderer = o.renderer;
+    this.#name = o.name;
+    this.#slots = o.slots ?? DEFAULT_SLOTS;
+  }
+
+  get stats(): PacedSourceStats {
+    return { ...this.#stats };
+  }
+
+  control(id: number): number {
+    return this.#controls.get(id);
+  }
+
+  setControl(id: number, value: number): void {
+    this.#controls.set(id, value);
+  }
+
+  onControlChange(listener: (id: number, value: number) => void): Disposable {
+    return this.#controls.onChange(listener);
+  }
+
+  open(consumer: FrameConsumer): SourceStream {
+    let state: StreamState = { kind: 'idle' };
+    let wanted: { layout: PictureLayout; interval: Fraction } | undefined;
+    const stop = (): void => {
+      if (state.kind !== 'running') return;
+      this.#leave(state.run, state.interval, state.layout);
+      state = { kind: 'idle' };
+    };
+    const stream: SourceStream = {
+      configure: (layout, interval) => {
+        if (state.kind !== 'idle') throw new SourceError(`a ${state.kind} stream cannot be configured: stop it first`);
+        if (!(interval.numerator > 0 && interval.denominator > 0)) {
+          throw new SourceError(`an interval of ${interval.numerator}/${interval.denominator} s: it must be above 0`);
+        }
+        wanted = { layout, interval };
+      },
+      start: () => {
+        if (state.kind !== 'idle') throw new SourceError(`a ${state.kind} stream cannot be started`);
+        if (wanted === undefined) throw new SourceError('a stream was started before it was configured');
+        const { layout, interval } = wanted;
+        const run: Run = { consumer, ended: this.#state.kind === 'lost' };
+        state = { kind: 'running', run, interval: intervalKey(interval), layout: layoutKey(layout) };
+        if (!run.ended) this.#join(run, layout, interval);
+      },
+      stop,
+      close: () => {
+        stop();
+        state = { kind: 'closed' };
+        this.#streams.delete(stream);
+      },
+    };
+    this.#streams.set(stream, consumer);
+    if (this.#state.kind === 'lost') {
+      const { reason } = this.#state;
+      queueMicrotask(() => {
+        if (this.#streams.has(stream)) consumer.lost(reason);
+      });
+    }
+    return stream;
+  }
+
+  /** The source is gone: every stream is told, no frame follows. */
+  lose(reason: string): void {
+    if (this.#state.kind === 'lost') return;
+    this.#state = { kind: 'lost', reason };
+    for (const cadence of this.#cadences.values()) {
+      cadence.pacer[Symbol.dispose]();
+      for (const group of cadence.groups.values()) this.#close(group);
+    }
+    this.#cadences.clear();
+    for (const consumer of [...this.#streams.values()]) consumer.lost(reason);
+  }
+
+  /** Ends the source and its renderer; frames that are still retained stay valid. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ended ??= (async () => {
+      this.lose('the source was closed');
+      await Promise.all(this.#closing);
+      await this.#renderer.close();
+    })();
+    return this.#ended;
+  }
+
+  #join(run: Run, layout: PictureLayout, interval: Fraction): void {
+    const [byInterval, byLayout] = [intervalKey(interval), layoutKey(layout)];
+    let group = this.#cadences.get(byInterval)?.groups.get(byLayout);
+    if (group === undefined) {
+      try {
+        const pool = FramePool.create(`${this.#name}-frames`, layout, this.#slots);
+        group = new Group(pool, this.#renderer.open(pool, interval));
+      } catch (error) {
+        // No memory for the frames: the one stream is lost, later, as a device would be, and the rest goes on.
+        run.ended = true;
+        const reason = error instanceof Error ? error.message : String(error);
+        queueMicrotask(() => run.consumer.lost(`no memory for frames: ${reason}`));
+        return;
+      }
+    }
+    group.runs.add(run);
+    let cadence = this.#cadences.get(byInterval);
+    if (cadence === undefined) {
+      const groups = new Map<string, Group>();
+      cadence = { groups, pacer: new Pacer(this.#clock, interval, (tick) => this.#tick(groups, tick)) };
+      this.#cadences.set(byInterval, cadence);
+    }
+    cadence.groups.set(byLayout, group);
+  }
+
+  #leave(run: Run, byInterval: string, byLayout: string): void {
+    if (run.ended) return;
+    run.ended = true;
+    const cadence = this.#cadences.get(byInterval);
+    const group = cadence?.groups.get(byLayout);
+    if (cadence === undefined || group === undefined) return;
+    group.runs.delete(run);
+    if (group.runs.size > 0) return;
+    this.#close(group);
+    cadence.groups.delete(byLayout);
+    if (cadence.groups.size > 0) return;
+    cadence.pacer[Symbol.dispose]();
+    this.#cadences.delete(byInterval);
+  }
+
+  #close(group: Group): void {
+    for (const run of group.runs) run.ended = true;
+    group.runs.clear();
+    const closed = group.close().then(() => void this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+
+  #tick(groups: ReadonlyMap<string, Group>, tick: PacerTick): void {
+    for (const group of [...groups.values()]) this.#capture(group, { sequence: tick.index, timestamp: tick.time });
+  }
+
+  #capture(group: Group, moment: FrameMoment): void {
+    const runs = [...group.runs].filter((run) => run.consumer.wantsFrame());
+    if (runs.length === 0 || group.state === 'closing' || group.state === 'closed') return;
+    if (group.state === 'rendering') {
+      this.#stats.late++;
+      return;
+    }
+    const slot = group.pool.take();
+    if (slot === undefined) {
+      this.#stats.noSlot++;
+      return;
+    }
+    group.state = 'rendering';
+    void group.rendition.render(slot, moment).then((made) => {
+      if (made && runs.some((run) => !run.ended)) {
+        const frame = slot.publish(moment, V4L2_FIELD_NONE);
+        this.#stats.delivered++;
+        for (const run of runs) if (!run.ended) run.consumer.frame(frame);
+        frame.release();
+      } else {
+        if (!made) this.#stats.failed++;
+        slot.abandon();
+      }
+      group.rendered();
+    });
+  }
+}

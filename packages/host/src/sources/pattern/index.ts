@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export { PATTERN_FORMATS, PATTERN_SIZES } from './pattern-capabilities.ts';
+export { openPattern, type PatternOptions } from './pattern-source.ts';

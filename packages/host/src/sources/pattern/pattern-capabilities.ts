@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  type Colorimetry,
+  type SizeRange,
+  type SourceCapabilities,
+  type SourceControl,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_CID_CONTRAST,
+  V4L2_CID_HFLIP,
+  V4L2_CID_HUE,
+  V4L2_CID_SATURATION,
+  V4L2_CID_TEST_PATTERN,
+  V4L2_CID_VFLIP,
+  V4L2_COLORSPACE_REC709,
+  V4L2_COLORSPACE_SMPTE170M,
+  V4L2_PIX_FMT_BGR24,
+  V4L2_PIX_FMT_GREY,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_NV21,
+  V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_RGBX32,
+  V4L2_PIX_FMT_UYVY,
+  V4L2_PIX_FMT_XBGR32,
+  V4L2_PIX_FMT_YUV420,
+  V4L2_PIX_FMT_YUV420M,
+  V4L2_PIX_FMT_YUYV,
+  V4L2_PIX_FMT_YVU420,
+  V4L2_QUANTIZATION_DEFAULT,
+  V4L2_XFER_FUNC_709,
+  V4L2_YCBCR_ENC_601,
+  V4L2_YCBCR_ENC_709,
+} from '@paravideo/core';
+import type { ControlSet } from '../control-set.ts';
+import type { Matrix } from './colour.ts';
+import type { PatternSettings } from './renderer.ts';
+import { SCENES } from './scene.ts';
+
+/** V4L2 pixel formats of the test pattern, the preferred one first. */
+export const PATTERN_FORMATS: readonly number[] = [
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_YUYV,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_YUV420,
+  V4L2_PIX_FMT_YUV420M,
+  V4L2_PIX_FMT_YVU420,
+  V4L2_PIX_FMT_NV21,
+  V4L2_PIX_FMT_UYVY,
+  V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_BGR24,
+  V4L2_PIX_FMT_XBGR32,
+  V4L2_PIX_FMT_RGBX32,
+  V4L2_PIX_FMT_GREY,
+];
+
+/** Sizes of the test pattern; the smallest still holds the text. */
+export const PATTERN_SIZES: SizeRange = {
+  minWidth: 96,
+  maxWidth: 4096,
+  stepWidth: 2,
+  minHeight: 64,
+  maxHeight: 2160,
+  stepHeight: 2,
+};
+
+/** What the pictures declare: quantization "default" means full range for R'G'B' and limited range for everything else, and so they are. */
+const COLORIMETRY: Readonly<Record<Matrix, Colorimetry>> = {
+  rec709: {
+    colorspace: V4L2_COLORSPACE_REC709,
+    ycbcrEnc: V4L2_YCBCR_ENC_709,
+    quantization: V4L2_QUANTIZATION_DEFAULT,
+    xferFunc: V4L2_XFER_FUNC_709,
+  },
+  rec601: {
+    colorspace: V4L2_COLORSPACE_SMPTE170M,
+    ycbcrEnc: V4L2_YCBCR_ENC_601,
+    quantization: V4L2_QUANTIZATION_DEFAULT,
+    xferFunc: V4L2_XFER_FUNC_709,
+  },
+};
+
+function integer(id: number, name: string, minimum: number, maximum: number, value: number): SourceControl {
+  return { id, type: 'integer', name, minimum, maximum, step: 1, default: value };
+}
+
+function boolean(id: number, name: string): SourceControl {
+  return { id, type: 'boolean', name, minimum: 0, maximum: 1, step: 1, default: 0 };
+}
+
+/** The controls of the test pattern, with V4L2's standard ids and names. */
+export const PATTERN_CONTROLS: readonly SourceControl[] = [
+  integer(V4L2_CID_BRIGHTNESS, 'Brightness', 0, 255, 128),
+  integer(V4L2_CID_CONTRAST, 'Contrast', 0, 255, 128),
+  integer(V4L2_CID_SATURATION, 'Saturation', 0, 255, 128),
+  integer(V4L2_CID_HUE, 'Hue', -180, 180, 0),
+  boolean(V4L2_CID_HFLIP, 'Horizontal Flip'),
+  boolean(V4L2_CID_VFLIP, 'Vertical Flip'),
+  {
+    id: V4L2_CID_TEST_PATTERN,
+    type: 'menu',
+    name: 'Test Pattern',
+    minimum: 0,
+    maximum: SCENES.length - 1,
+    step: 1,
+    default: 0,
+    menu: SCENES.map((scene) => scene.name),
+  },
+];
+
+/** What a test pattern source can do. */
+export function patternCapabilities(card: string, matrix: Matrix): Omit<SourceCapabilities, 'controls'> {
+  return {
+    card,
+    formats: PATTERN_FORMATS,
+    defaultSize: { width: 1280, height: 720 },
+    defaultInterval: { numerator: 1, denominator: 30 },
+    colorimetry: COLORIMETRY[matrix],
+    sizes: () => ({ kind: 'stepwise', range: PATTERN_SIZES }),
+    intervals: () => ({ kind: 'continuous', min: { numerator: 1, denominator: 120 }, max: { numerator: 1, denominator: 5 } }),
+  };
+}
+
+/** The values of the controls as the renderer takes them. */
+export function patternSettings(controls: Pick<ControlSet, 'get'>): PatternSettings {
+  return {
+    pattern: controls.get(V4L2_CID_TEST_PATTERN),
+    brightness: controls.get(V4L2_CID_BRIGHTNESS),
+    contrast: controls.get(V4L2_CID_CONTRAST),
+    saturation: controls.get(V4L2_CID_SATURATION),
+    hue: controls.get(V4L2_CID_HUE),
+    hflip: controls.get(V4L2_CID_HFLIP) !== 0,
+    vflip: controls.get(V4L2_CID_VFLIP) !== 0,
+  };
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock, FrameSource } from '@paravideo/core';
+import { LinuxClock } from '../../clock/index.ts';
+import { ControlSet } from '../control-set.ts';
+import { PacedSource } from '../paced-source.ts';
+import type { Matrix } from './colour.ts';
+import { PATTERN_CONTROLS, patternCapabilities, patternSettings } from './pattern-capabilities.ts';
+import { PatternThread } from './pattern-thread.ts';
+
+/** How a test pattern differs from the usual one. */
+export interface PatternOptions {
+  /** name of the camera; "Paravideo Test Pattern" */
+  readonly card?: string;
+  /** Y'CbCr encoding of the pictures, and what they declare; Rec. 709 */
+  readonly matrix?: Matrix;
+  /** paces the frames; CLOCK_MONOTONIC */
+  readonly clock?: Clock;
+  /** milliseconds since midnight, what the burnt-in clock shows; local time */
+  readonly timeOfDay?: () => number;
+  /** frames of one layout that may be filling or lent at one time, 1 or more; 4 */
+  readonly slots?: number;
+}
+
+function localTimeOfDay(): number {
+  const now = new Date();
+  return ((now.getHours() * 60 + now.getMinutes()) * 60 + now.getSeconds()) * 1000 + now.getMilliseconds();
+}
+
+/**
+ * A camera that shows a moving test pattern with the time of day and the frame number burnt in, in every raw format, from
+ * 96x64 to 4096x2160 and 5 to 120 frames a second, with brightness, contrast, saturation, hue, flips and a choice of
+ * patterns. Rendered in a worker thread, which ends when the source is disposed of.
+ */
+export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposable {
+  const controls = new ControlSet(PATTERN_CONTROLS);
+  const clock = o.clock ?? new LinuxClock();
+  const matrix = o.matrix ?? 'rec709';
+  const renderer = new PatternThread({
+    matrix,
+    clock,
+    timeOfDay: o.timeOfDay ?? localTimeOfDay,
+    settings: () => patternSettings(controls),
+    lost: (reason) => source.lose(reason),
+  });
+  const source = new PacedSource({
+    capabilities: patternCapabilities(o.card ?? 'Paravideo Test Pattern', matrix),
+    controls,
+    clock,
+    renderer,
+    name: 'paravideo-pattern',
+    ...(o.slots === undefined ? {} : { slots: o.slots }),
+  });
+  return source;
+}

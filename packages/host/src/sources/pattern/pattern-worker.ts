@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The thread that renders test patterns. It knows pools by address and touches them only between `open` and `close`. */
+import { parentPort } from 'node:worker_threads';
+import { detach, viewAt } from '../../sys/index.ts';
+import { SourceError } from '../source-error.ts';
+import { PatternRenderer } from './renderer.ts';
+import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
+
+type Open = Extract<PatternRequest, { kind: 'open' }>;
+
+class OpenRendition {
+  readonly renderer: PatternRenderer;
+  readonly #view: Uint8Array<ArrayBuffer>;
+  readonly #planes: Open['planes'];
+  readonly #slots = new Map<number, readonly Uint8Array[]>();
+
+  constructor({ layout, matrix, address, length, planes }: Open) {
+    this.renderer = new PatternRenderer(layout, matrix);
+    this.#view = viewAt(address, length);
+    this.#planes = planes;
+  }
+
+  slot(offset: number): readonly Uint8Array[] {
+    let views = this.#slots.get(offset);
+    if (views === undefined) {
+      views = this.#planes.map((plane) => this.#view.subarray(offset + plane.offset, offset + plane.offset + plane.length));
+      this.#slots.set(offset, views);
+    }
+    return views;
+  }
+
+  close(): void {
+    detach(this.#view);
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new SourceError('the pattern worker is a worker thread: start it through openPattern()');
+const open = new Map<number, OpenRendition>();
+
+port.on('message', (request: PatternRequest) => {
+  const { id } = request;
+  if (request.kind === 'open') {
+    open.set(id, new OpenRendition(request));
+    return;
+  }
+  const rendition = open.get(id);
+  if (rendition === undefined) throw new SourceError(`rendition ${id} is not open in the pattern worker`);
+  let answer: PatternAnswer;
+  if (request.kind === 'render') {
+    rendition.renderer.render(rendition.slot(request.offset), request.moment, request.settings);
+    answer = { kind: 'rendered', id };
+  } else {
+    rendition.close();
+    open.delete(id);
+    answer = { kind: 'closed', id };
+  }
+  port.postMessage(answer);
+});

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PictureLayout } from '@paravideo/core';
+import { type ColourSettings, type Matrix, Palette } from './colour.ts';
+import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
+import { type Painter, painterFor } from './painter.ts';
+import { type PatternMoment, type Scene, SCENES, type SceneRows } from './scene.ts';
+import { SourceError } from '../source-error.ts';
+
+/** Everything about a picture that a control can change. */
+export interface PatternSettings extends ColourSettings {
+  /** index in `SCENES` */
+  readonly pattern: number;
+  readonly hflip: boolean;
+  readonly vflip: boolean;
+}
+
+/**
+ * Renders test pictures of one layout. Deterministic: the same moment and settings give the same bytes. Rows are painted
+ * once per distinct key and copied; what moves over them (ball and text) is painted afterwards, as rectangles.
+ */
+export class PatternRenderer {
+  readonly #layout: PictureLayout;
+  readonly #palette: Palette;
+  /** what the palette was made for */
+  #colours = '';
+  /** scene rows of the picture in work, by key; buffers are kept from picture to picture */
+  readonly #rows = new Map<number, Uint8Array>();
+  readonly #spare: Uint8Array[] = [];
+  readonly #bandOf = new Map<number, number>();
+  readonly #scratch: readonly [Uint8Array, Uint8Array];
+  readonly #oriented: readonly [Uint8Array, Uint8Array];
+
+  constructor(layout: PictureLayout, matrix: Matrix) {
+    this.#layout = layout;
+    this.#palette = new Palette(matrix);
+    const row = (): Uint8Array => new Uint8Array(layout.width);
+    this.#scratch = [row(), row()];
+    this.#oriented = [row(), row()];
+  }
+
+  /** Renders into the memory of a picture, one view per memory plane. Bytes between width and stride are left alone. */
+  render(memory: readonly Uint8Array[], moment: PatternMoment, settings: PatternSettings): void {
+    const scene = SCENES[settings.pattern];
+    if (scene === undefined) throw new SourceError(`test pattern ${settings.pattern}: there are 0 to ${SCENES.length - 1}`);
+    this.#mix(scene, moment, settings);
+    const painter = painterFor(this.#layout, memory);
+    const rows = scene.rows(this.#layout.width, this.#layout.height, moment);
+    this.#background(painter, rows, settings);
+    const sprites = overlay(this.#layout.width, this.#layout.height, moment);
+    for (const area of sprites) this.#rectangle(painter, rows, area, sprites, settings);
+    for (const row of this.#rows.values()) this.#spare.push(row);
+    this.#rows.clear();
+    this.#bandOf.clear();
+  }
+
+  #mix(scene: Scene, { time }: PatternMoment, settings: PatternSettings): void {
+    const { pattern, brightness, contrast, saturation, hue } = settings;
+    const colours = `${pattern} ${brightness} ${contrast} ${saturation} ${hue} ${scene.animated ? time : ''}`;
+    if (colours === this.#colours) return;
+    this.#colours = colours;
+    scene.colours(time).forEach((colour, i) => this.#palette.set(i, colour, settings));
+    OVERLAY_COLOURS.forEach((colour, i) => this.#palette.set(INK + i, colour, settings));
+  }
+
+  /** The scene's row with this key, before any flip. */
+  #row(rows: SceneRows, key: number): Uint8Array {
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      row = this.#spare.pop() ?? new Uint8Array(this.#layout.width);
+      rows.paint(key, row);
+      this.#rows.set(key, row);
+    }
+    return row;
+  }
+
+  #background(painter: Painter, rows: SceneRows, { hflip, vflip }: PatternSettings): void {
+    const { width, height } = this.#layout;
+    const { bandRows } = painter;
+    const keyAt = (y: number): number => rows.key(vflip ? height - 1 - y : y);
+    const bandKey = (band: number): number =>
+      bandRows === 1 ? keyAt(band) : keyAt(2 * band) * 65536 + keyAt(2 * band + 1);
+    const bands = height / bandRows;
+    for (let band = 0; band < bands; ) {
+      const key = bandKey(band);
+      let end = band + 1;
+      while (end < bands && bandKey(end) === key) end++;
+      const painted = this.#bandOf.get(key);
+      if (painted !== undefined) {
+        painter.repeat(painted, band, end - band);
+      } else {
+        const a = this.#turned(this.#row(rows, keyAt(band * bandRows)), 0, hflip);
+        const b = bandRows === 1 ? a : this.#turned(this.#row(rows, keyAt(band * 2 + 1)), 1, hflip);
+        painter.paint(this.#palette, a, b, 0, width, band);
+        this.#bandOf.set(key, band);
+        if (end > band + 1) painter.repeat(band, band + 1, end - band - 1);
+      }
+      band = end;
+    }
+  }
+
+  #turned(row: Uint8Array, which: 0 | 1, hflip: boolean): Uint8Array {
+    if (!hflip) return row;
+    const turned = this.#oriented[which];
+    turned.set(row);
+    return turned.reverse();
+  }
+
+  /** Paints what lies in the rectangle of one sprite: the scene and all sprites over it, in their order. */
+  #rectangle(painter: Painter, rows: SceneRows, area: Sprite, sprites: readonly Sprite[], { hflip, vflip }: PatternSettings): void {
+    const { width, height } = this.#layout;
+    const left = hflip ? width - area.left - area.width : area.left;
+    const top = vflip ? height - area.top - area.height : area.top;
+    const x0 = Math.max(0, left & ~1);
+    const x1 = Math.min(width, (left + area.width + 1) & ~1);
+    // The same columns in the scene, where the rows are composed.
+    const sceneX0 = hflip ? width - x1 : x0;
+    const sceneX1 = hflip ? width - x0 : x1;
+    const compose = (y: number, which: 0 | 1): Uint8Array => {
+      const sceneY = vflip ? height - 1 - y : y;
+      const row = this.#scratch[which];
+      row.set(this.#row(rows, rows.key(sceneY)).subarray(sceneX0, sceneX1), sceneX0);
+      for (const sprite of sprites) if (sceneY >= sprite.top && sceneY < sprite.top + sprite.height) sprite.paint(sceneY, row);
+      if (!hflip) return row;
+      const turned = this.#oriented[which];
+      for (let x = x0; x < x1; x++) turned[x] = row[width - 1 - x] as number;
+      return turned;
+    };
+    const { bandRows } = painter;
+    const first = Math.floor(Math.max(0, top) / bandRows);
+    const end = Math.ceil(Math.min(height, top + area.height) / bandRows);
+    for (let band = first; band < end; band++) {
+      const a = compose(band * bandRows, 0);
+      const b = bandRows === 1 ? a : compose(band * 2 + 1, 1);
+      painter.paint(this.#palette, a, b, x0, x1, band);
+    }
+  }
+}
