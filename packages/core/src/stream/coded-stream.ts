@@ -8,7 +8,16 @@
  *
  * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
-import type { BufferMemory, CodecId, Decoder, DecoderEvents, DecoderFactory, DecodedPicture, PictureLayout, StreamFormat } from '../ports/index.ts';
+import type {
+  BufferMemory,
+  CodecId,
+  DecodedPicture,
+  Decoder,
+  DecoderEvents,
+  DecoderFactory,
+  PictureLayout,
+  StreamFormat,
+} from '../ports/index.ts';
 import { CookieTable } from './cookie-table.ts';
 import type { StreamEvents, StreamInput, StreamOutput } from './stream-events.ts';
 import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
@@ -59,6 +68,8 @@ export class CodedStream<In, Out, Cookie> {
   #held: OutputBuffer<Out>[] = [];
   readonly #lent = new Map<number, OutputBuffer<Out>>();
   #recalling: Promise<void> | undefined;
+  /** the end of the last decoder that was given up: until then it may still touch buffers */
+  #closing: Promise<void> = Promise.resolve();
   /** whether `endOfStream` is still to come for the drain that just ended */
   #end: 'told' | 'untold' = 'told';
   #drains = 0;
@@ -130,6 +141,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#move({ kind: 'stop-input' });
     const life = this.#life;
     if (life !== undefined) await Promise.race([life.decoder.flush(), life.over]);
+    await this.#closing;
     this.#decoding.clear();
     this.#cookies.clear();
     this.#drains = 0;
@@ -157,6 +169,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#output = 'stopping';
     this.#move({ kind: 'stop-output' });
     await this.#recall();
+    await this.#closing;
     this.#held = [];
     this.#lent.clear();
     this.#output = 'off';
@@ -202,6 +215,14 @@ export class CodedStream<In, Out, Cookie> {
     this.#phase = nextPhase(this.#phase, { kind: 'reset' });
     await this.#giveUp();
     this.#takeBack();
+  }
+
+  /**
+   * Gives up for a reason of the user's own, as if the decoder had died: every queued buffer comes back with its error set,
+   * and then `failed`.
+   */
+  abort(reason: string): void {
+    if (!this.#over()) this.#failed(reason);
   }
 
   /** Ends the stream. No event follows the call; when it resolves every buffer is free. */
@@ -258,15 +279,18 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   /** Closes the present decoder, if any, and forgets what was known of the stream. */
-  async #giveUp(): Promise<void> {
+  #giveUp(): Promise<void> {
     const life = this.#life;
     this.#life = undefined;
     this.#format = undefined;
     this.#applied = undefined;
     this.#drains = 0;
     this.#cookies.clear();
-    life?.finish();
-    await life?.decoder.close();
+    if (life !== undefined) {
+      this.#closing = life.decoder.close();
+      life.finish();
+    }
+    return this.#closing;
   }
 
   /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */

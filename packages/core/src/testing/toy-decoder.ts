@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  V4L2_PIX_FMT_NV12,
-  V4L2_PIX_FMT_NV12M,
-  V4L2_PIX_FMT_YUV420,
-  V4L2_PIX_FMT_YUV420M,
-} from '../wire/videodev2-constants.gen.ts';
+
 import type {
   CodecId,
   CodedInput,
@@ -16,6 +11,12 @@ import type {
   PictureTarget,
   StreamFormat,
 } from '../ports/index.ts';
+import {
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_YUV420,
+  V4L2_PIX_FMT_YUV420M,
+} from '../wire/videodev2-constants.gen.ts';
 import type { HeapAccess } from './heap-access.ts';
 import { parseToyUnit, TOY_UNIT, type ToyHeader, type ToyPicture, toyPlanes } from './toy-stream.ts';
 
