@@ -144,7 +144,11 @@ export class RegionMemory implements GuestMemory {
 
 function isRange(address: number, length: number): boolean {
   return (
-    Number.isSafeInteger(address) && Number.isSafeInteger(length) && address >= 0 && length >= 0 && Number.isSafeInteger(address + length)
+    Number.isSafeInteger(address) &&
+    Number.isSafeInteger(length) &&
+    address >= 0 &&
+    length >= 0 &&
+    Number.isSafeInteger(address + length)
   );
 }
 

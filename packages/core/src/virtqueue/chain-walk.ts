@@ -10,7 +10,7 @@
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE, virtq_desc } from '../wire/index.ts';
 import type { Segments } from './chain.ts';
-import { QueueError } from './queue-error.ts';
+import { QueueError, type QueueErrorCode } from './queue-error.ts';
 
 /** Bounds on one chain. */
 export interface ChainLimits {
@@ -36,7 +36,6 @@ export class ChainWalk {
   readonly #cut = new Map<number, Uint8Array>();
   #head = 0;
   #descriptors = 0;
-  #error: QueueError | undefined;
   /** bytes the device may read, after a successful walk */
   readableLength = 0;
   /** bytes the device may write, after a successful walk */
@@ -53,17 +52,14 @@ export class ChainWalk {
     segments.clear();
     this.#head = head;
     this.#descriptors = 0;
-    this.#error = undefined;
     this.readableLength = 0;
     this.writableLength = 0;
-    this.#table(table, size, head, segments, false);
-    return this.#error;
+    return this.#table(table, size, head, segments, false);
   }
 
-  #table(table: DataView, entries: number, first: number, segments: Segments, nested: boolean): void {
+  #table(table: DataView, entries: number, first: number, segments: Segments, nested: boolean): QueueError | undefined {
     let index = first;
-    for (let seen = 1; this.#error === undefined; seen++) {
-      if (seen > entries) return this.#fail('loop', `it has more descriptors than its table's ${entries}`);
+    for (let seen = 0; seen < entries; seen++) {
       const base = index * DESC_BYTES;
       const address = addr.get(table, base);
       const length = len.get(table, base);
@@ -75,14 +71,15 @@ export class ChainWalk {
         if ((flags & VIRTQ_DESC_F_NEXT) !== 0) return this.#fail('indirect', 'it goes on after an indirect table');
         return this.#indirectTable(address, length, segments);
       }
-      this.#descriptor(address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0, segments);
-      if ((flags & VIRTQ_DESC_F_NEXT) === 0) return;
+      const error = this.#descriptor(address, length, (flags & VIRTQ_DESC_F_WRITE) !== 0, segments);
+      if (error !== undefined || (flags & VIRTQ_DESC_F_NEXT) === 0) return error;
       if (next >= entries) return this.#fail('next-range', `next is ${next}, the table has ${entries} entries`);
       index = next;
     }
+    return this.#fail('loop', `it has more descriptors than its table's ${entries}`);
   }
 
-  #indirectTable(address: number, length: number, segments: Segments): void {
+  #indirectTable(address: number, length: number, segments: Segments): QueueError | undefined {
     const entries = length / DESC_BYTES;
     if (length === 0 || length % DESC_BYTES !== 0 || entries > this.#limits.maxDescriptors) {
       return this.#fail(
@@ -94,10 +91,10 @@ export class ChainWalk {
     if (!this.#memory.read(address, this.#cutTo(scratch, length))) {
       return this.#fail('address', `an indirect table of ${length} bytes at ${hex(address)} is outside guest memory`);
     }
-    this.#table(scratch, entries, 0, segments, true);
+    return this.#table(scratch, entries, 0, segments, true);
   }
 
-  #descriptor(address: number, length: number, writable: boolean, segments: Segments): void {
+  #descriptor(address: number, length: number, writable: boolean, segments: Segments): QueueError | undefined {
     if (++this.#descriptors > this.#limits.maxDescriptors) {
       return this.#fail('too-many-descriptors', `it has more than ${this.#limits.maxDescriptors} descriptors`);
     }
@@ -116,6 +113,7 @@ export class ChainWalk {
     }
     segments.add(address, length);
     if (!writable) segments.readable = segments.count;
+    return undefined;
   }
 
   /** Room for a table of `entries`, kept: one piece of memory per power of two. */
@@ -138,8 +136,8 @@ export class ChainWalk {
     return made;
   }
 
-  #fail(code: QueueError['code'], message: string): void {
-    this.#error = new QueueError(code, `chain ${this.#head}: ${message}`);
+  #fail(code: QueueErrorCode, message: string): QueueError {
+    return new QueueError(code, `chain ${this.#head}: ${message}`);
   }
 }
 

@@ -101,7 +101,15 @@ export class Chain {
     return segments;
   }
 
-  #copy(segments: Segments, first: number, end: number, cursor: Cursor, offset: number, bytes: Uint8Array, write: boolean): number {
+  #copy(
+    segments: Segments,
+    first: number,
+    end: number,
+    cursor: Cursor,
+    offset: number,
+    bytes: Uint8Array,
+    write: boolean,
+  ): number {
     if (!(offset >= 0)) return 0;
     if (offset < cursor.start) {
       cursor.segment = first;

@@ -96,7 +96,8 @@ export class DriverQueue<T> {
       throw new QueueError('usage', `a chain of ${parts} parts is longer than the ring's ${this.#size} entries`);
     }
     this.#refresh();
-    const table = this.#features.indirect && indirect !== undefined && indirect.length >= parts * DESC_BYTES ? indirect : undefined;
+    const table =
+      this.#features.indirect && indirect !== undefined && indirect.length >= parts * DESC_BYTES ? indirect : undefined;
     const descriptors = table === undefined ? parts : 1;
     if (this.#free < descriptors) return false;
     const head = this.#firstFree;
@@ -146,7 +147,8 @@ export class DriverQueue<T> {
     const head = usedElem.id.get(this.#view.usedElements, base);
     const written = usedElem.len.get(this.#view.usedElements, base);
     const pending = head < this.#size ? this.#pending[head] : undefined;
-    if (pending === undefined) throw new QueueError('used', `used entry ${this.#used} names chain ${head}, which the device does not have`);
+    if (pending === undefined)
+      throw new QueueError('used', `used entry ${this.#used} names chain ${head}, which the device does not have`);
     if (written > pending.writableLength) {
       throw new QueueError('used', `chain ${head} came back with ${written} bytes written, it takes ${pending.writableLength}`);
     }
