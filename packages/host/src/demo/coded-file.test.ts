@@ -35,7 +35,9 @@ describe('a coded file', () => {
     expect(found.codec).toBe('h264');
     expect(found.units).toHaveLength(10);
     const first = found.units[0] as Uint8Array;
-    const sps = first.findIndex((_, i) => first[i] === 0 && first[i + 1] === 0 && first[i + 2] === 1 && ((first[i + 3] ?? 0) & 0x1f) === 7);
+    const sps = first.findIndex(
+      (_, i) => first[i] === 0 && first[i + 1] === 0 && first[i + 2] === 1 && ((first[i + 3] ?? 0) & 0x1f) === 7,
+    );
     expect(sps).toBeGreaterThanOrEqual(0);
     for (const unit of found.units) expect([...unit.subarray(0, 3)]).toEqual([0, 0, expect.any(Number)]);
   });

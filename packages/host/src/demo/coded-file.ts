@@ -40,7 +40,9 @@ export async function openCodedFile(path: string): Promise<CodedFile> {
     ]);
     const codec = codecs.get(stream.codecpar.codecId);
     if (codec === undefined) {
-      throw new DemoError(`${path} holds a codec that is not decoded here; known are ${[...new Set(codecs.values())].join(', ')}`);
+      throw new DemoError(
+        `${path} holds a codec that is not decoded here; known are ${[...new Set(codecs.values())].join(', ')}`,
+      );
     }
     return new AvCodedFile(av, format, index, codec);
   } catch (error) {

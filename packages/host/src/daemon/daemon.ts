@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
+ * a failure while starting goes straight to stopped and takes everything down again.
+ */
+import { VhostUserServer } from '../vhost-user/index.ts';
+import type { Config } from './config.ts';
+import { DeviceFactory } from './device-factory.ts';
+import type { Logger } from './logger.ts';
+import { announceReady } from './ready.ts';
+
+/** A socket that is served. */
+export interface ServedSocket {
+  readonly name: string;
+  readonly kind: 'camera' | 'decoder';
+  readonly path: string;
+}
+
+/** See the top of the file. */
+export class Daemon implements AsyncDisposable {
+  readonly sockets: readonly ServedSocket[];
+  readonly #log: Logger;
+  readonly #parts: AsyncDisposableStack;
+
+  private constructor(sockets: readonly ServedSocket[], parts: AsyncDisposableStack, log: Logger) {
+    this.sockets = sockets;
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  /** Opens the sources and listens on every socket. Throws `ConfigError`, or the error of the part that could not be had. */
+  static async start(config: Config, log: Logger): Promise<Daemon> {
+    await using parts = new AsyncDisposableStack();
+    const factory = parts.use(await DeviceFactory.open(config, log));
+    const sockets: ServedSocket[] = [];
+    for (const [i, device] of config.devices.entries()) {
+      const make = factory.device(device, `devices[${i}]`);
+      for (const path of device.socket) {
+        const name = device.name;
+        const server = VhostUserServer.listen({
+          path,
+          device: make,
+          log: log.child({ device: name, socket: path }),
+          oldShmemBit: config['old-shmem-bit'],
+          arenaBytes: config.arena,
+        });
+        parts.defer(() => server.close());
+        sockets.push({ name, kind: device.kind, path });
+        log.info({ device: name, kind: device.kind, socket: path }, 'listening');
+      }
+    }
+    return new Daemon(sockets, parts.move(), log);
+  }
+
+  /** Announces that it is ready on `readyFd` and serves until SIGINT or SIGTERM; a second one ends the process at once. */
+  async runUntilSignal(readyFd: number): Promise<void> {
+    const signal = new Promise<NodeJS.Signals>((resolve) => {
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+    });
+    announceReady(this.sockets, readyFd);
+    this.#log.info({ signal: await signal }, 'stopping');
+    await this[Symbol.asyncDispose]();
+  }
+
+  /** Disconnects all guests, closes the sockets and removes their files, ends codec and source processes and workers. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync();
+    this.#log.info('stopped');
+  }
+}

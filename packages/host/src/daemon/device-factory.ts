@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CaptureDevice, DecoderDevice, type DecoderFactory, type FrameSource, type MediaDevice } from '@paravideo/core';
+import { LinuxClock } from '../clock/index.ts';
+import { CodecHost } from '../codec/index.ts';
+import { CopyPool } from '../copy/index.ts';
+import { openMediaFile, openPattern } from '../sources/index.ts';
+import type { GuestContext } from '../vhost-user/index.ts';
+import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
+import type { Logger } from './logger.ts';
+import { withDefaults } from './source-defaults.ts';
+
+type Source = FrameSource & AsyncDisposable;
+
+/** Makes a device for a guest that connected. */
+export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
+
+/** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
+export class DeviceFactory implements AsyncDisposable {
+  readonly #sources: ReadonlyMap<string, Source>;
+  readonly #pool: CopyPool;
+  readonly #clock = new LinuxClock();
+  readonly #log: Logger;
+  readonly #parts: AsyncDisposableStack;
+
+  private constructor(sources: ReadonlyMap<string, Source>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
+    this.#sources = sources;
+    this.#pool = pool;
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  /** Starts the copying threads and opens every source that some camera shows, once each. */
+  static async open(config: Config, log: Logger): Promise<DeviceFactory> {
+    await using parts = new AsyncDisposableStack();
+    const pool = parts.adopt(CopyPool.start(config.workers), (started) => started.close());
+    const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
+    const sources = new Map<string, Source>();
+    for (const name of wanted) {
+      sources.set(name, parts.use(await openSource(config.sources[name] ?? { pattern: null }, log.child({ source: name }))));
+    }
+    return new DeviceFactory(sources, pool, parts.move(), log);
+  }
+
+  /** How to make a configured device for each guest. Throws `ConfigError` naming `field` if its source cannot be that camera. */
+  device(config: DeviceConfig, field: string): MakeDevice {
+    return config.kind === 'camera' ? this.#camera(config, field) : this.#decoder(config);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#parts.disposeAsync();
+  }
+
+  #camera(config: CameraConfig, field: string): MakeDevice {
+    const shared = this.#sources.get(config.source);
+    if (shared === undefined) throw new RangeError(`source ${config.source} was not opened`);
+    const source = withDefaults(shared, config, field);
+    return (guest) => {
+      const access = this.#pool.access(guest);
+      const device = new CaptureDevice({
+        source,
+        buffers: guest.arena,
+        access,
+        clock: this.#clock,
+        card: source.capabilities.card,
+      });
+      return Object.assign(device, { [Symbol.asyncDispose]: async () => {} });
+    };
+  }
+
+  #decoder(config: DecoderConfig): MakeDevice {
+    return (guest) => {
+      const access = this.#pool.access(guest);
+      const log = this.#log.child({ device: config.name });
+      const host = CodecHost.start({ arena: guest.arena, access, buffers: guest.arena, log, threads: config.threads });
+      const factory = narrowed(host.factory, config.codecs);
+      const card = config.card ?? 'Paravideo decoder';
+      const device = new DecoderDevice({ factory, buffers: guest.arena, access, clock: this.#clock, card });
+      return Object.assign(device, { [Symbol.asyncDispose]: async () => host.close() });
+    };
+  }
+}
+
+/** A decoder factory that offers only some of its codecs. */
+function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFactory {
+  return {
+    capabilities: factory.capabilities.filter((capability) => codecs.includes(capability.codec)),
+    create: (codec, events) => (codecs.includes(codec) ? factory.create(codec, events) : undefined),
+  };
+}
+
+async function openSource(config: SourceConfig, log: Logger): Promise<Source> {
+  if ('file' in config) return openMediaFile(config.file, { log });
+  return openPattern();
+}

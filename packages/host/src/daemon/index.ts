@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './config.ts';
+export * from './config-error.ts';
+export * from './daemon.ts';
+export * from './daemon-process.ts';
+export * from './load-config.ts';
+export * from './logger.ts';
+export * from './ready.ts';
+export * from './units.ts';

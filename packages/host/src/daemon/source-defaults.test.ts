@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type FrameSource, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M } from '@paravideo/core';
+import { describe, expect, it } from 'vitest';
+import { intervalOf, withDefaults } from './source-defaults.ts';
+
+const source: FrameSource = {
+  capabilities: {
+    card: 'Pattern',
+    formats: [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M],
+    defaultSize: { width: 1280, height: 720 },
+    defaultInterval: { numerator: 1, denominator: 30 },
+    colorimetry: { colorspace: 0, ycbcrEnc: 0, quantization: 0, xferFunc: 0 },
+    controls: [],
+    sizes: () => ({
+      kind: 'stepwise',
+      range: { minWidth: 96, maxWidth: 1920, stepWidth: 2, minHeight: 64, maxHeight: 1080, stepHeight: 2 },
+    }),
+    intervals: () => ({ kind: 'continuous', min: { numerator: 1, denominator: 60 }, max: { numerator: 1, denominator: 5 } }),
+  },
+  open: () => {
+    throw new TypeError('not used here');
+  },
+  control: () => 7,
+  setControl: () => {},
+  onControlChange: () => ({ [Symbol.dispose]: () => {} }),
+};
+
+describe('a source with defaults of a camera', () => {
+  it('says what the configuration says and does what the source does', () => {
+    const camera = withDefaults(source, { card: 'Desk', size: { width: 640, height: 480 }, fps: 15 }, 'devices[0]');
+    expect(camera.capabilities).toMatchObject({
+      card: 'Desk',
+      defaultSize: { width: 640, height: 480 },
+      defaultInterval: { numerator: 1, denominator: 15 },
+      formats: source.capabilities.formats,
+    });
+    expect(camera.control(1)).toBe(7);
+  });
+
+  it('can be narrowed to some formats', () => {
+    const camera = withDefaults(source, { formats: (fourcc) => fourcc === V4L2_PIX_FMT_NV12M }, 'devices[0]');
+    expect(camera.capabilities.formats).toEqual([V4L2_PIX_FMT_NV12M]);
+  });
+
+  it.each([
+    [{ size: { width: 4000, height: 480 } }, 'devices[0].size: the source has no 4000x480'],
+    [{ size: { width: 641, height: 480 } }, 'devices[0].size: the source has no 641x480'],
+    [{ fps: 100 }, 'devices[0].fps: the source has no 100 frames per second at 1280x720'],
+    [{ formats: () => false }, 'devices[0].planes: the source has no such format'],
+  ])('names the field of what the source cannot do', (defaults, message) => {
+    expect(() => withDefaults(source, defaults, 'devices[0]')).toThrow(message);
+  });
+});
+
+describe('rates as fractions', () => {
+  it('knows the broadcast rates', () => {
+    expect([30, 29.97, 23.976, 59.94, 12.5].map(intervalOf)).toEqual([
+      { numerator: 1, denominator: 30 },
+      { numerator: 1001, denominator: 30000 },
+      { numerator: 1001, denominator: 24000 },
+      { numerator: 1001, denominator: 60000 },
+      { numerator: 1000, denominator: 12500 },
+    ]);
+  });
+});
