@@ -8,7 +8,10 @@ export {
   timestampOf,
 } from './buffers.ts';
 export type { CommandStats } from './command-channel.ts';
+export { type BufferKind, BufferSet, type QueueOptions } from './buffer-set.ts';
+export * from './capture-client.ts';
 export * from './controls.ts';
+export * from './decoder-client.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './formats.ts';

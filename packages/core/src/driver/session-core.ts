@@ -117,6 +117,11 @@ export class SessionCore {
     return this.#state.kind;
   }
 
+  /** the way to the device */
+  get transport(): DriverTransport {
+    return this.host.transport;
+  }
+
   /** V4L2 events that were not taken yet */
   get pendingEvents(): number {
     return this.#events.length;

@@ -17,6 +17,8 @@ export class StreamQueue {
   #state: 'empty' | 'allocated' | 'streaming' | 'ended' = 'empty';
   #count = 0;
   #queued = 0;
+  /** called after each EVT_DQBUF of this queue */
+  onFinished: (() => void) | undefined;
 
   /** number of buffers */
   get count(): number {
@@ -65,6 +67,7 @@ export class StreamQueue {
     const taken = this.#done.waiting > 0;
     this.#done.put(buffer);
     if (taken) this.#dequeued(buffer);
+    this.onFinished?.();
     return true;
   }
 

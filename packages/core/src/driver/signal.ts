@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/** "Something changed, look again": wakes everybody who waits. */
+export class Signal {
+  #waiters: (() => void)[] = [];
+  #count = 0;
+
+  /** how often it was raised */
+  get count(): number {
+    return this.#count;
+  }
+
+  raise(): void {
+    this.#count += 1;
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  /** Resolves when it is raised the next time. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+}
