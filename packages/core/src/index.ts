@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @module Everything a platform needs to be a virtio video device, or to drive one. */
-export type * from './device/media-device.ts';
+export * from './device/index.ts';
 export * from './driver/index.ts';
 export * from './memory/index.ts';
 export * from './ports/index.ts';
 export * from './testing/index.ts';
+export * from './v4l2/index.ts';
 export * from './virtio-media/index.ts';
 export * from './virtqueue/index.ts';
 export * from './wire/index.ts';

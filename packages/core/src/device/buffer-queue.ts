@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A queue of buffers of one session: what videobuf2 is in the kernel.
+ *
+ *   empty --REQBUFS, CREATE_BUFS--> allocated --STREAMON--> streaming --STREAMOFF--> allocated --REQBUFS(0)--> empty
+ *                                                               \--fail--> failed --STREAMOFF--> allocated
+ *
+ * The device side sees a `QueueClient`, takes buffers with `take` and gives each back with `done`, which sends exactly one
+ * EVT_DQBUF (P8). STREAMOFF first asks the client to stop and waits until it no longer touches any memory.
+ */
+import type { HostBuffers } from '../ports/index.ts';
+import { isMultiplanar, isOutput } from '../v4l2/index.ts';
+import {
+  Errno,
+  timeval,
+  V4L2_BUF_CAP_SUPPORTS_MAX_NUM_BUFFERS,
+  V4L2_BUF_CAP_SUPPORTS_MMAP,
+  V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
+  V4L2_BUF_CAP_SUPPORTS_USERPTR,
+  V4L2_BUF_FLAG_ERROR,
+  V4L2_FIELD_NONE,
+  V4L2_MEMORY_MMAP,
+  V4L2_MEMORY_USERPTR,
+  v4l2_buffer,
+  v4l2_create_buffers,
+  v4l2_plane,
+  v4l2_remove_buffers,
+  v4l2_requestbuffers,
+  v4l2_timecode,
+} from '../wire/index.ts';
+import { checkPlaneRoom, fetchPayload, type TimestampMode, writeBuffer } from './buffer-payload.ts';
+import { createSizes } from './create-sizes.ts';
+import { DeviceError } from './device-error.ts';
+import type { DeviceLimits } from './limits.ts';
+import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
+import type { BufferPlane, QueueBuffer } from './queue-buffer.ts';
+
+/** What the device does with a queue. */
+export interface QueueClient {
+  /** Bytes of every plane of a buffer in the current format. */
+  planeSizes(): readonly number[];
+  /** The least number of buffers that REQBUFS makes; 1 if absent. */
+  minBuffers?(): number;
+  /** STREAMON. Buffers queued before wait in the queue for `take`. Not 0: the queue does not stream. */
+  start(): number | Promise<number>;
+  /** A buffer was queued while the queue streams. */
+  queued(): void;
+  /**
+   * STREAMOFF or close of a streaming or failed queue. When it is settled, nothing reads or writes buffer memory any more; `done` during
+   * it still sends its event.
+   */
+  stop(): void | Promise<void>;
+}
+
+/** How a buffer ends. What is absent stays as QBUF brought it. */
+export interface BufferResult {
+  /** bytes with data, per plane; absent: as they were */
+  readonly bytesUsed?: readonly number[];
+  /** V4L2_BUF_FLAG_*: ERROR, LAST, KEYFRAME, PFRAME, BFRAME; replaces the flags */
+  readonly flags?: number;
+  readonly field?: number;
+  /** raw `struct timeval` */
+  readonly timestamp?: Uint8Array;
+  /** raw `struct v4l2_timecode`; goes with V4L2_BUF_FLAG_TIMECODE */
+  readonly timecode?: Uint8Array;
+  readonly sequence?: number;
+}
+
+/** Counts bytes of MMAP buffers against `DeviceLimits.bufferBytes`; one per device. */
+export interface BufferBudget {
+  bytes: number;
+}
+
+/** What a queue is made of. */
+export interface QueueOptions {
+  /** V4L2_BUF_TYPE_* of the queue */
+  readonly type: number;
+  /** `monotonic` for cameras; `copy` for memory-to-memory devices, whose capture buffers carry the timestamps of the output */
+  readonly timestamps: TimestampMode;
+  readonly client: QueueClient;
+  readonly buffers: HostBuffers;
+  readonly events: SessionEvents;
+  readonly limits: DeviceLimits;
+  readonly budget: BufferBudget;
+  /** what `bytesused` 0 means in an output buffer: all of it, or nothing (a drain of old programs). Default `whole`. */
+  readonly zeroBytesUsed?: 'whole' | 'empty';
+}
+
+type QueueState = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
+
+const BASE_CAPS = V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
+
+/** The queue. The ioctl methods change the payload in place and return 0 or an errno. */
+export class BufferQueue {
+  readonly type: number;
+  readonly multiplanar: boolean;
+  readonly output: boolean;
+  readonly #o: QueueOptions;
+  #state: QueueState = 'empty';
+  /** V4L2_MEMORY_* of the buffers; 0 without any */
+  #memory = 0;
+  readonly #buffers = new Map<number, QueueBuffer>();
+  /** queued, not yet taken, oldest first */
+  readonly #waiting: QueueBuffer[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: QueueOptions) {
+    this.#o = options;
+    this.type = options.type;
+    this.multiplanar = isMultiplanar(options.type);
+    this.output = isOutput(options.type);
+  }
+
+  /** From STREAMON to STREAMOFF, failed or not. */
+  get streaming(): boolean {
+    return this.#state === 'streaming' || this.#state === 'failed' || this.#state === 'starting' || this.#state === 'stopping';
+  }
+
+  /** `fail` was called and STREAMOFF has not come. */
+  get failed(): boolean {
+    return this.#state === 'failed';
+  }
+
+  /** Number of buffers; above 0 the format is frozen (S_FMT: EBUSY). */
+  get count(): number {
+    return this.#buffers.size;
+  }
+
+  /** Number of buffers that wait for `take`. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** All buffers, by index. */
+  get all(): Iterable<QueueBuffer> {
+    return this.#buffers.values();
+  }
+
+  /** VIDIOC_REQBUFS */
+  requestBuffers(call: IoctlCall): number {
+    const f = v4l2_requestbuffers.fields;
+    const view = call.payload;
+    const memory = f.memory.get(view, 0);
+    f.capabilities.set(view, 0, BASE_CAPS);
+    f.flags.set(view, 0, 0);
+    f.reserved.set(view, 0, new Uint8Array(3));
+    if (f.type.get(view, 0) !== this.type || !knownMemory(memory)) return Errno.EINVAL;
+    if (this.streaming) return Errno.EBUSY;
+    this.#free([...this.#buffers.keys()]);
+    const asked = f.count.get(view, 0);
+    if (asked === 0) return 0;
+    const least = Math.max(1, this.#o.client.minBuffers?.() ?? 1);
+    const wanted = Math.min(Math.max(asked, least), this.#o.limits.buffersPerQueue);
+    const made = this.#allocate(0, wanted, memory, this.#o.client.planeSizes());
+    if (made < Math.min(least, wanted)) {
+      this.#free([...this.#buffers.keys()]);
+      return Errno.ENOMEM;
+    }
+    f.count.set(view, 0, made);
+    return 0;
+  }
+
+  /** VIDIOC_CREATE_BUFS; the format in it only says how large the planes shall be. */
+  createBuffers(call: IoctlCall): number {
+    const f = v4l2_create_buffers.fields;
+    const view = call.payload;
+    const memory = f.memory.get(view, 0);
+    const count = f.count.get(view, 0);
+    const max = this.#o.limits.buffersPerQueue;
+    const at = this.#firstFree();
+    f.index.set(view, 0, at);
+    f.flags.set(view, 0, 0);
+    f.capabilities.set(view, 0, BASE_CAPS | V4L2_BUF_CAP_SUPPORTS_MAX_NUM_BUFFERS);
+    f.max_num_buffers.set(view, 0, max);
+    f.reserved.set(view, 0, new Uint8Array(20));
+    if (f.format.fields.type.get(view, 0) !== this.type || !knownMemory(memory)) return Errno.EINVAL;
+    if (count === 0) return 0;
+    const sizes = createSizes(view, this.type, this.#o.client.planeSizes(), this.#o.limits.planeBytes);
+    if (sizes === undefined) return Errno.EINVAL;
+    if (this.#buffers.size >= max) return Errno.ENOBUFS;
+    if (this.#buffers.size > 0 && this.#memory !== memory) return Errno.EINVAL;
+    let room = 0;
+    while (room < count && at + room < max && !this.#buffers.has(at + room)) room += 1;
+    const made = this.#allocate(at, room, memory, sizes);
+    if (made === 0) return Errno.ENOMEM;
+    f.count.set(view, 0, made);
+    return 0;
+  }
+
+  /** VIDIOC_REMOVE_BUFS */
+  removeBuffers(call: IoctlCall): number {
+    const f = v4l2_remove_buffers.fields;
+    const view = call.payload;
+    const first = f.index.get(view, 0);
+    const count = f.count.get(view, 0);
+    if (f.type.get(view, 0) !== this.type) return Errno.EINVAL;
+    if (count === 0) return 0;
+    if (first + count > this.#o.limits.buffersPerQueue) return Errno.EINVAL;
+    const doomed = Array.from({ length: count }, (_, i) => first + i);
+    if (!doomed.every((index) => this.#buffers.has(index))) return Errno.EINVAL;
+    if (!doomed.every((index) => this.#buffers.get(index)?.state === 'dequeued')) return Errno.EBUSY;
+    this.#free(doomed);
+    return 0;
+  }
+
+  /** VIDIOC_QUERYBUF */
+  queryBuffer(call: IoctlCall): number {
+    const buffer = this.#buffers.get(v4l2_buffer.fields.index.get(call.payload, 0));
+    if (buffer === undefined) return Errno.EINVAL;
+    const room = checkPlaneRoom(this.multiplanar, buffer, call);
+    if (room !== 0) return room;
+    writeBuffer(this, this.#o.timestamps, buffer, call.payload, call.planes);
+    return 0;
+  }
+
+  /** VIDIOC_PREPARE_BUF */
+  prepareBuffer(call: IoctlCall): number {
+    return this.#accept(call, (buffer) => {
+      if (buffer.state !== 'dequeued') return Errno.EINVAL;
+      buffer.state = 'prepared';
+      return 0;
+    });
+  }
+
+  /** VIDIOC_QBUF */
+  queueBuffer(call: IoctlCall): number {
+    const errno = this.#accept(call, (buffer) => {
+      if (buffer.state !== 'dequeued' && buffer.state !== 'prepared') return Errno.EINVAL;
+      if (this.#state === 'failed') return Errno.EIO;
+      buffer.state = 'queued';
+      this.#waiting.push(buffer);
+      return 0;
+    });
+    if (errno === 0 && this.#state === 'streaming') this.#o.client.queued();
+    return errno;
+  }
+
+  /** VIDIOC_STREAMON */
+  streamOn(): number | Promise<number> {
+    if (this.#state === 'failed') return Errno.EIO;
+    if (this.streaming) return 0;
+    if (this.#buffers.size === 0) return Errno.EINVAL;
+    this.#state = 'starting';
+    const started = this.#o.client.start();
+    return typeof started === 'number' ? this.#started(started) : started.then((errno) => this.#started(errno));
+  }
+
+  /** VIDIOC_STREAMOFF: all buffers go back to dequeued, none with an event; valid in every state. */
+  streamOff(): number | Promise<number> {
+    if (!this.streaming) {
+      this.#cancel();
+      return 0;
+    }
+    const stopped = this.#stop();
+    return stopped === undefined ? 0 : stopped.then(() => 0);
+  }
+
+  /** Stops and frees everything; for REQBUFS-less ends (CLOSE). Settled when nothing touches the memory. */
+  async release(): Promise<void> {
+    if (this.streaming) await this.#stop();
+    this.#free([...this.#buffers.keys()]);
+  }
+
+  /** The plane whose `mem_offset` is `offset`. */
+  plane(offset: number): MappablePlane | undefined {
+    for (const buffer of this.#buffers.values()) {
+      for (const { backing, length } of buffer.planes) {
+        if (backing.kind === 'mmap' && backing.block.offset === offset) return { block: backing.block, length };
+      }
+    }
+    return undefined;
+  }
+
+  /** The oldest waiting buffer, now active; undefined if there is none or the queue does not stream. */
+  take(): QueueBuffer | undefined {
+    if (this.#state !== 'streaming') return undefined;
+    const buffer = this.#waiting.shift();
+    if (buffer !== undefined) buffer.state = 'active';
+    return buffer;
+  }
+
+  /** Puts an active buffer back to the head of the waiting ones. */
+  untake(buffer: QueueBuffer): void {
+    this.#expectActive(buffer);
+    buffer.state = 'queued';
+    this.#waiting.unshift(buffer);
+  }
+
+  /** Ends an active buffer: its EVT_DQBUF goes out. */
+  done(buffer: QueueBuffer, result: BufferResult): void {
+    this.#expectActive(buffer);
+    this.#finish(buffer, result);
+  }
+
+  /**
+   * The device behind the queue is gone: waiting buffers come back with the error flag, QBUF and STREAMON get EIO until
+   * STREAMOFF. Active buffers stay the client's to end.
+   */
+  fail(): void {
+    if (this.#state !== 'streaming' && this.#state !== 'starting') return;
+    this.#state = 'failed';
+    for (const buffer of this.#waiting.splice(0)) this.#finish(buffer, { flags: V4L2_BUF_FLAG_ERROR });
+  }
+
+  #expectActive(buffer: QueueBuffer): void {
+    if (buffer.state === 'active' && this.#buffers.get(buffer.index) === buffer) return;
+    throw new DeviceError(`buffer ${buffer.index} of queue ${this.type} is ${buffer.state}: only an active buffer can end`);
+  }
+
+  #finish(buffer: QueueBuffer, result: BufferResult): void {
+    buffer.state = 'dequeued';
+    buffer.flags = result.flags ?? buffer.flags;
+    buffer.field = result.field ?? buffer.field;
+    buffer.timestamp = result.timestamp ?? buffer.timestamp;
+    buffer.timecode = result.timecode ?? buffer.timecode;
+    buffer.sequence = result.sequence ?? buffer.sequence;
+    result.bytesUsed?.forEach((bytes, i) => {
+      const plane = buffer.planes[i];
+      if (plane !== undefined) plane.bytesUsed = Math.min(bytes, plane.length);
+    });
+    const view = new DataView(new ArrayBuffer(v4l2_buffer.size));
+    const planes = this.multiplanar ? new DataView(new ArrayBuffer(buffer.planes.length * v4l2_plane.size)) : undefined;
+    writeBuffer(this, this.#o.timestamps, buffer, view, planes, 'event');
+    this.#o.events.dequeue(view, planes);
+  }
+
+  #accept(call: IoctlCall, next: (buffer: QueueBuffer) => number): number {
+    const f = v4l2_buffer.fields;
+    const buffer = this.#buffers.get(f.index.get(call.payload, 0));
+    if (buffer === undefined || f.memory.get(call.payload, 0) !== buffer.memory) return Errno.EINVAL;
+    const errno = fetchPayload(this, this.#o, buffer, call) || next(buffer);
+    if (errno === 0) writeBuffer(this, this.#o.timestamps, buffer, call.payload, call.planes);
+    return errno;
+  }
+
+  #started(errno: number): number {
+    if (this.#state !== 'starting') return errno || (this.#state === 'failed' ? Errno.EIO : 0);
+    this.#state = errno === 0 ? 'streaming' : 'allocated';
+    if (errno === 0 && this.#waiting.length > 0) this.#o.client.queued();
+    return errno;
+  }
+
+  #stop(): Promise<void> | undefined {
+    if (this.#stopping !== undefined) return this.#stopping;
+    this.#state = 'stopping';
+    const stopped = this.#o.client.stop();
+    if (stopped === undefined) {
+      this.#cancel();
+      return undefined;
+    }
+    this.#stopping = stopped.then(() => {
+      this.#stopping = undefined;
+      this.#cancel();
+    });
+    return this.#stopping;
+  }
+
+  #cancel(): void {
+    this.#waiting.length = 0;
+    for (const buffer of this.#buffers.values()) buffer.state = 'dequeued';
+    this.#state = this.#buffers.size > 0 ? 'allocated' : 'empty';
+  }
+
+  #firstFree(): number {
+    let index = 0;
+    while (this.#buffers.has(index)) index += 1;
+    return index;
+  }
+
+  #allocate(first: number, count: number, memory: number, sizes: readonly number[]): number {
+    let made = 0;
+    while (made < count) {
+      const planes = memory === V4L2_MEMORY_MMAP ? this.#mmapPlanes(sizes) : sizes.map(userptrPlane);
+      if (planes === undefined) break;
+      const index = first + made;
+      this.#buffers.set(index, {
+        index,
+        memory,
+        planes,
+        state: 'dequeued',
+        flags: 0,
+        field: V4L2_FIELD_NONE,
+        timestamp: new Uint8Array(timeval.size),
+        timecode: new Uint8Array(v4l2_timecode.size),
+        sequence: 0,
+      });
+      made += 1;
+    }
+    if (made > 0) {
+      this.#memory = memory;
+      if (this.#state === 'empty') this.#state = 'allocated';
+    }
+    return made;
+  }
+
+  #mmapPlanes(sizes: readonly number[]): BufferPlane[] | undefined {
+    const { budget, limits, buffers } = this.#o;
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    if (budget.bytes + total > limits.bufferBytes) return undefined;
+    const planes: BufferPlane[] = [];
+    for (const size of sizes) {
+      const block = buffers.allocate(size);
+      if (block === undefined) {
+        for (const { backing } of planes) if (backing.kind === 'mmap') backing.block.release();
+        return undefined;
+      }
+      planes.push({ minLength: size, length: size, backing: { kind: 'mmap', block }, bytesUsed: 0, dataOffset: 0 });
+    }
+    budget.bytes += total;
+    return planes;
+  }
+
+  #free(indices: readonly number[]): void {
+    this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((buffer) => !indices.includes(buffer.index)));
+    for (const index of indices) {
+      for (const { backing, length } of this.#buffers.get(index)?.planes ?? []) {
+        if (backing.kind !== 'mmap') continue;
+        this.#o.budget.bytes -= length;
+        backing.block.release();
+      }
+      this.#buffers.delete(index);
+    }
+    if (this.#buffers.size > 0) return;
+    this.#memory = 0;
+    if (!this.streaming) this.#state = 'empty';
+  }
+}
+
+function knownMemory(memory: number): boolean {
+  return memory === V4L2_MEMORY_MMAP || memory === V4L2_MEMORY_USERPTR;
+}
+
+function userptrPlane(size: number): BufferPlane {
+  return { minLength: size, length: size, backing: { kind: 'userptr', ranges: [] }, bytesUsed: 0, dataOffset: 0 };
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './buffer-payload.ts';
+export * from './buffer-queue.ts';
+export * from './device-error.ts';
+export * from './ioctl-table.ts';
+export * from './limits.ts';
+export type * from './media-device.ts';
+export * from './queue-buffer.ts';
+export * from './session.ts';

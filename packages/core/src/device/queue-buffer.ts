@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One buffer of a queue.
+ *
+ *   dequeued --PREPARE_BUF--> prepared --QBUF--> queued --take--> active --done--> dequeued
+ *       \______________________QBUF______________^
+ *
+ * STREAMOFF and REQBUFS(0) lead back to dequeued from everywhere. V4L2's "done" lasts no time here: a buffer that is done
+ * leaves in an EVT_DQBUF at once, and waits for the application in the guest.
+ */
+import type { ArenaBlock, BufferMemory, GuestRange } from '../ports/index.ts';
+
+/** Where a buffer is. */
+export type BufferState = 'dequeued' | 'prepared' | 'queued' | 'active';
+
+/** Memory behind one plane. */
+export type PlaneBacking =
+  | { readonly kind: 'mmap'; readonly block: ArenaBlock }
+  | { kind: 'userptr'; ranges: readonly GuestRange[] };
+
+/** One plane of a buffer. */
+export interface BufferPlane {
+  /** what the format needs, bytes: the least that a QBUF must bring */
+  readonly minLength: number;
+  /** bytes of the plane */
+  length: number;
+  readonly backing: PlaneBacking;
+  /** bytes with data: from QBUF for output queues, from `done` for capture queues */
+  bytesUsed: number;
+  /** where the data begins; output queues only */
+  dataOffset: number;
+}
+
+/** A buffer. `flags`, `field`, `timestamp` and `timecode` are what QBUF brought (output) or what the device made of it. */
+export interface QueueBuffer {
+  readonly index: number;
+  /** V4L2_MEMORY_* */
+  readonly memory: number;
+  readonly planes: readonly BufferPlane[];
+  state: BufferState;
+  /** V4L2_BUF_FLAG_*, without those that follow from the state */
+  flags: number;
+  field: number;
+  /** raw `struct timeval` */
+  timestamp: Uint8Array;
+  /** raw `struct v4l2_timecode` */
+  timecode: Uint8Array;
+  sequence: number;
+}
+
+/** The memory of a buffer, plane by plane, for a `BufferAccess`, a decoder or a copy. */
+export function bufferMemory(buffer: QueueBuffer): readonly BufferMemory[] {
+  return buffer.planes.map(({ backing, length }) =>
+    backing.kind === 'mmap'
+      ? { kind: 'arena', offset: backing.block.offset, length }
+      : { kind: 'guest', ranges: backing.ranges, length },
+  );
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The controls of a device (cameras) or of a session (memory-to-memory devices), with their values: what
+ * `v4l2_ctrl_handler` is in the kernel. The ioctls on it are in `control-query.ts` and `control-values.ts`.
+ */
+import {
+  Errno,
+  V4L2_CTRL_FLAG_EXECUTE_ON_WRITE,
+  V4L2_CTRL_FLAG_VOLATILE,
+  V4L2_CTRL_FLAG_WRITE_ONLY,
+  V4L2_CTRL_TYPE_CTRL_CLASS,
+  V4L2_EVENT_CTRL_CH_FLAGS,
+  V4L2_EVENT_CTRL_CH_RANGE,
+  V4L2_EVENT_CTRL_CH_VALUE,
+} from '../../wire/index.ts';
+import { classControl } from './classes.ts';
+import { baseFlags, type ControlSpec, type ControlValue } from './control.ts';
+
+/** What stands behind the controls. Everything optional: a set without a host only keeps values. */
+export interface ControlHost {
+  /**
+   * Takes the new values of one cluster, already validated; only controls that an application set are in the map. Not 0:
+   * the errno of the call, and no value of the cluster changes.
+   */
+  set?(values: ReadonlyMap<number, ControlValue>): number;
+  /** Looks at values before TRY and S: an errno refuses them. */
+  try?(values: ReadonlyMap<number, ControlValue>): number;
+  /** Current value of a volatile control. */
+  read?(id: number): ControlValue;
+}
+
+/** Something about a control changed. `changes`: V4L2_EVENT_CTRL_CH_*. `origin`: whoever set it, as given to `apply`. */
+export interface ControlChange {
+  readonly control: Control;
+  readonly changes: number;
+  readonly origin: unknown;
+}
+
+/** A control with its value. Read-only for all but the set. */
+export interface Control {
+  readonly spec: ControlSpec;
+  /** V4L2_CTRL_FLAG_*, all of them */
+  readonly flags: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly default: ControlValue;
+  /** last value set; of a volatile control ask `ControlSet.value` */
+  readonly current: ControlValue;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The set, in the order of ids, with a class heading before the first control of each class. */
+export class ControlSet {
+  readonly #controls = new Map<number, Mutable<Control>>();
+  readonly #listeners = new Set<(change: ControlChange) => void>();
+  readonly #host: ControlHost;
+  /** every control, by rising id */
+  readonly ordered: readonly Control[];
+
+  constructor(specs: readonly ControlSpec[], host: ControlHost = {}) {
+    this.#host = host;
+    const withClasses = new Map<number, ControlSpec>();
+    for (const spec of specs) {
+      const heading = classControl(spec.id);
+      if (heading !== undefined) withClasses.set(heading.id, heading);
+    }
+    for (const spec of specs) withClasses.set(spec.id, spec);
+    const sorted = [...withClasses.values()].sort((a, b) => a.id - b.id);
+    for (const spec of sorted) {
+      this.#controls.set(spec.id, {
+        spec,
+        flags: baseFlags(spec),
+        minimum: spec.minimum,
+        maximum: spec.maximum,
+        default: spec.default,
+        current: spec.default,
+      });
+    }
+    this.ordered = [...this.#controls.values()];
+  }
+
+  /** The control with this id. Class headings are controls too. */
+  find(id: number): Control | undefined {
+    return this.#controls.get(id);
+  }
+
+  /** Current value, asked of the host where it is volatile; 0 if there is no such control. */
+  value(id: number): ControlValue {
+    const control = this.#controls.get(id);
+    if (control === undefined) return 0;
+    if ((control.flags & V4L2_CTRL_FLAG_VOLATILE) !== 0 && this.#host.read !== undefined) return this.#host.read(id);
+    return control.current;
+  }
+
+  /** The value as a number; 0 for a control that has none. */
+  number(id: number): number {
+    const value = this.value(id);
+    return typeof value === 'number' ? value : 0;
+  }
+
+  /** Device side: the value is now this (already in range); listeners hear of a change. */
+  assign(id: number, value: ControlValue, origin?: unknown): void {
+    const control = this.#controls.get(id);
+    if (control === undefined) return;
+    const same = equal(control.current, value);
+    control.current = value;
+    if (!same || (control.flags & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE) !== 0) this.#tell(control, V4L2_EVENT_CTRL_CH_VALUE, origin);
+  }
+
+  /** Device side: sets and clears V4L2_CTRL_FLAG_* (GRABBED, INACTIVE, READ_ONLY). */
+  setFlags(id: number, set: number, clear = 0): void {
+    const control = this.#controls.get(id);
+    if (control === undefined) return;
+    const flags = (control.flags & ~clear) | set;
+    if (flags === control.flags) return;
+    control.flags = flags;
+    this.#tell(control, V4L2_EVENT_CTRL_CH_FLAGS, undefined);
+  }
+
+  /** Device side: a new range; a number outside it becomes the nearest inside. */
+  setRange(id: number, minimum: number, maximum: number, fallback: number): void {
+    const control = this.#controls.get(id);
+    if (control === undefined) return;
+    control.minimum = minimum;
+    control.maximum = maximum;
+    control.default = fallback;
+    let changes = V4L2_EVENT_CTRL_CH_RANGE;
+    if (typeof control.current === 'number') {
+      const inside = Math.min(Math.max(control.current, minimum), maximum);
+      if (inside !== control.current) changes |= V4L2_EVENT_CTRL_CH_VALUE;
+      control.current = inside;
+    }
+    this.#tell(control, changes, undefined);
+  }
+
+  /** Asks the host about values that are in range. */
+  try(values: ReadonlyMap<number, ControlValue>): number {
+    return this.#host.try?.(values) ?? 0;
+  }
+
+  /**
+   * Sets values that are in range, cluster by cluster in the order of the map, each cluster in one call of the host. Stops
+   * at the first errno. `origin` names whoever asked, for `ControlChange`.
+   */
+  apply(values: ReadonlyMap<number, ControlValue>, origin: unknown): number {
+    const clusters = new Map<string, Map<number, ControlValue>>();
+    for (const [id, value] of values) {
+      const control = this.#controls.get(id);
+      if (control === undefined) return Errno.EINVAL;
+      const key = control.spec.cluster === undefined ? `id ${id}` : `cluster ${control.spec.cluster}`;
+      const cluster = clusters.get(key) ?? new Map<number, ControlValue>();
+      cluster.set(id, value);
+      clusters.set(key, cluster);
+    }
+    for (const cluster of clusters.values()) {
+      const errno = this.#host.set?.(cluster) ?? 0;
+      if (errno !== 0) return errno;
+      for (const [id, value] of cluster) {
+        const control = this.#controls.get(id);
+        const keeps = control !== undefined && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
+        this.assign(id, keeps ? value : (control?.current ?? 0), origin);
+      }
+    }
+    return 0;
+  }
+
+  /** Hears of every change until disposed. */
+  listen(listener: (change: ControlChange) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  #tell(control: Control, changes: number, origin: unknown): void {
+    if (control.spec.type === V4L2_CTRL_TYPE_CTRL_CLASS) return;
+    for (const listener of this.#listeners) listener({ control, changes, origin });
+  }
+}
+
+function equal(a: ControlValue, b: ControlValue): boolean {
+  if (typeof a === 'number' || typeof b === 'number') return a === b;
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What becomes of a value that an application asks for: rounded, or refused with the errno that V4L2 names. */
+import {
+  Errno,
+  V4L2_CTRL_TYPE_BITMASK,
+  V4L2_CTRL_TYPE_BOOLEAN,
+  V4L2_CTRL_TYPE_BUTTON,
+  V4L2_CTRL_TYPE_CTRL_CLASS,
+  V4L2_CTRL_TYPE_INTEGER_MENU,
+  V4L2_CTRL_TYPE_MENU,
+  V4L2_CTRL_TYPE_U8,
+  V4L2_CTRL_TYPE_U16,
+  V4L2_CTRL_TYPE_U32,
+} from '../../wire/index.ts';
+import { menuItem } from './control-query.ts';
+import type { Control } from './control-set.ts';
+
+/** A value, or why there is none. */
+export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: number };
+
+const ok = <T>(value: T): Validated<T> => ({ ok: true, value });
+const refused = (errno: number): Validated<never> => ({ ok: false, errno });
+
+/** Nearest value of the range: `minimum` plus a multiple of `step`. */
+export function roundToStep(value: number, minimum: number, maximum: number, step: number): number {
+  const clamped = Math.min(Math.max(value, minimum), maximum);
+  if (step <= 1) return clamped;
+  const rounded = minimum + Math.round((clamped - minimum) / step) * step;
+  return rounded > maximum ? rounded - step : rounded;
+}
+
+/** Numbers: integers are rounded into the range, menus out of it are refused with ERANGE, holes with EINVAL. */
+export function validateNumber(control: Control, value: number): Validated<number> {
+  switch (control.spec.type) {
+    case V4L2_CTRL_TYPE_BOOLEAN:
+      return ok(value === 0 ? 0 : 1);
+    case V4L2_CTRL_TYPE_BUTTON:
+    case V4L2_CTRL_TYPE_CTRL_CLASS:
+      return ok(0);
+    case V4L2_CTRL_TYPE_BITMASK:
+      return ok(value & control.maximum);
+    case V4L2_CTRL_TYPE_MENU:
+    case V4L2_CTRL_TYPE_INTEGER_MENU:
+      if (value < control.minimum || value > control.maximum) return refused(Errno.ERANGE);
+      return menuItem(control, value) ? ok(value) : refused(Errno.EINVAL);
+    default:
+      return ok(roundToStep(value, control.minimum, control.maximum, control.spec.step));
+  }
+}
+
+/** A string as it came, with or without its final 0. */
+export function validateString(control: Control, bytes: Uint8Array): Validated<Uint8Array> {
+  if (bytes.length === 0) return refused(Errno.ERANGE);
+  const end = bytes.indexOf(0);
+  const text = end === -1 ? bytes : bytes.subarray(0, end);
+  if (text.length > control.maximum || text.length < control.minimum) return refused(Errno.ERANGE);
+  const { step } = control.spec;
+  if (step > 1 && (text.length - control.minimum) % step !== 0) return refused(Errno.ERANGE);
+  return ok(text.slice());
+}
+
+/** Arrays of unsigned integers: each element is rounded into the range. Other compound types pass as they are. */
+export function validateArray(control: Control, bytes: Uint8Array): Validated<Uint8Array> {
+  const width = new Map([
+    [V4L2_CTRL_TYPE_U8, 1],
+    [V4L2_CTRL_TYPE_U16, 2],
+    [V4L2_CTRL_TYPE_U32, 4],
+  ]).get(control.spec.type);
+  const out = bytes.slice();
+  if (width === undefined) return ok(out);
+  const view = new DataView(out.buffer);
+  for (let at = 0; at + width <= out.length; at += width) {
+    const raw = width === 1 ? view.getUint8(at) : width === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
+    const value = roundToStep(raw, control.minimum, control.maximum, control.spec.step);
+    if (width === 1) view.setUint8(at, value);
+    else if (width === 2) view.setUint16(at, value, true);
+    else view.setUint32(at, value, true);
+  }
+  return ok(out);
+}

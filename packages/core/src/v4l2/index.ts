@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './buffer-type.ts';
+export * from './controls/index.ts';
+export * from './events.ts';
+export * from './format-payload.ts';
+export * from './formats.ts';
+export * from './fourcc.ts';
+export * from './timestamp.ts';
