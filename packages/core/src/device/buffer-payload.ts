@@ -32,7 +32,7 @@ import {
   v4l2_plane,
 } from '../wire/index.ts';
 import type { IoctlCall } from './media-device.ts';
-import type { QueueBuffer } from './queue-buffer.ts';
+import type { V4l2Buffer } from './v4l2-buffer.ts';
 
 /** Where the timestamps of a queue come from: V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC or …_COPY. */
 export type TimestampMode = 'monotonic' | 'copy';
@@ -67,7 +67,7 @@ interface QueueKind {
 }
 
 /** EINVAL if a multi-planar call has no room for the planes of the buffer, or claims more than there can be. */
-export function checkPlaneRoom(multiplanar: boolean, buffer: QueueBuffer, call: IoctlCall): number {
+export function checkPlaneRoom(multiplanar: boolean, buffer: V4l2Buffer, call: IoctlCall): number {
   if (!multiplanar) return 0;
   const length = B.length.get(call.payload, 0);
   const sent = call.planes.byteLength / v4l2_plane.size;
@@ -85,7 +85,7 @@ interface PlaneRequest {
 export function fetchPayload(
   kind: QueueKind,
   options: { readonly timestamps: TimestampMode; readonly zeroBytesUsed?: 'whole' | 'empty' },
-  buffer: QueueBuffer,
+  buffer: V4l2Buffer,
   call: IoctlCall,
 ): number {
   const view = call.payload;
@@ -117,7 +117,7 @@ export function fetchPayload(
 function apply(
   kind: QueueKind,
   timestamps: TimestampMode,
-  buffer: QueueBuffer,
+  buffer: V4l2Buffer,
   view: DataView,
   flags: number,
   requests: readonly PlaneRequest[],
@@ -159,7 +159,7 @@ function covers(ranges: readonly GuestRange[], length: number): boolean {
 export function writeBuffer(
   kind: QueueKind,
   timestamps: TimestampMode,
-  buffer: QueueBuffer,
+  buffer: V4l2Buffer,
   view: DataView,
   planes: DataView | undefined,
   form: 'answer' | 'event' = 'answer',
@@ -190,7 +190,7 @@ export function writeBuffer(
   if (form === 'answer' && plane.backing.kind === 'mmap') putOffset(view, B.m.offset, plane.backing.block.offset);
 }
 
-function writePlanes(buffer: QueueBuffer, planes: DataView, form: 'answer' | 'event'): void {
+function writePlanes(buffer: V4l2Buffer, planes: DataView, form: 'answer' | 'event'): void {
   for (const [i, plane] of buffer.planes.entries()) {
     const at = i * v4l2_plane.size;
     P.bytesused.set(planes, at, plane.bytesUsed);
@@ -201,7 +201,7 @@ function writePlanes(buffer: QueueBuffer, planes: DataView, form: 'answer' | 'ev
   }
 }
 
-function shownFlags(timestamps: TimestampMode, buffer: QueueBuffer): number {
+function shownFlags(timestamps: TimestampMode, buffer: V4l2Buffer): number {
   let flags = buffer.flags & ~V4L2_BUF_FLAG_TIMESTAMP_MASK;
   flags |= timestamps === 'copy' ? V4L2_BUF_FLAG_TIMESTAMP_COPY : V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   if (buffer.state === 'queued' || buffer.state === 'active') flags |= V4L2_BUF_FLAG_QUEUED;

@@ -33,7 +33,7 @@ import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
 import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
-import type { BufferPlane, QueueBuffer } from './queue-buffer.ts';
+import type { QueuePlane, V4l2Buffer } from './v4l2-buffer.ts';
 
 /** What the device does with a queue. */
 export interface QueueClient {
@@ -72,7 +72,7 @@ export interface BufferBudget {
 }
 
 /** What a queue is made of. */
-export interface QueueOptions {
+export interface BufferQueueOptions {
   /** V4L2_BUF_TYPE_* of the queue */
   readonly type: number;
   /** `monotonic` for cameras; `copy` for memory-to-memory devices, whose capture buffers carry the timestamps of the output */
@@ -95,16 +95,16 @@ export class BufferQueue {
   readonly type: number;
   readonly multiplanar: boolean;
   readonly output: boolean;
-  readonly #o: QueueOptions;
+  readonly #o: BufferQueueOptions;
   #state: QueueState = 'empty';
   /** V4L2_MEMORY_* of the buffers; 0 without any */
   #memory = 0;
-  readonly #buffers = new Map<number, QueueBuffer>();
+  readonly #buffers = new Map<number, V4l2Buffer>();
   /** queued, not yet taken, oldest first */
-  readonly #waiting: QueueBuffer[] = [];
+  readonly #waiting: V4l2Buffer[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(options: QueueOptions) {
+  constructor(options: BufferQueueOptions) {
     this.#o = options;
     this.type = options.type;
     this.multiplanar = isMultiplanar(options.type);
@@ -132,7 +132,7 @@ export class BufferQueue {
   }
 
   /** All buffers, by index. */
-  get all(): Iterable<QueueBuffer> {
+  get all(): Iterable<V4l2Buffer> {
     return this.#buffers.values();
   }
 
@@ -272,7 +272,7 @@ export class BufferQueue {
   }
 
   /** The oldest waiting buffer, now active; undefined if there is none or the queue does not stream. */
-  take(): QueueBuffer | undefined {
+  take(): V4l2Buffer | undefined {
     if (this.#state !== 'streaming') return undefined;
     const buffer = this.#waiting.shift();
     if (buffer !== undefined) buffer.state = 'active';
@@ -280,14 +280,14 @@ export class BufferQueue {
   }
 
   /** Puts an active buffer back to the head of the waiting ones. */
-  untake(buffer: QueueBuffer): void {
+  untake(buffer: V4l2Buffer): void {
     this.#expectActive(buffer);
     buffer.state = 'queued';
     this.#waiting.unshift(buffer);
   }
 
   /** Ends an active buffer: its EVT_DQBUF goes out. */
-  done(buffer: QueueBuffer, result: BufferResult): void {
+  done(buffer: V4l2Buffer, result: BufferResult): void {
     this.#expectActive(buffer);
     this.#finish(buffer, result);
   }
@@ -302,12 +302,12 @@ export class BufferQueue {
     for (const buffer of this.#waiting.splice(0)) this.#finish(buffer, { flags: V4L2_BUF_FLAG_ERROR });
   }
 
-  #expectActive(buffer: QueueBuffer): void {
+  #expectActive(buffer: V4l2Buffer): void {
     if (buffer.state === 'active' && this.#buffers.get(buffer.index) === buffer) return;
     throw new DeviceError(`buffer ${buffer.index} of queue ${this.type} is ${buffer.state}: only an active buffer can end`);
   }
 
-  #finish(buffer: QueueBuffer, result: BufferResult): void {
+  #finish(buffer: V4l2Buffer, result: BufferResult): void {
     buffer.state = 'dequeued';
     buffer.flags = result.flags ?? buffer.flags;
     buffer.field = result.field ?? buffer.field;
@@ -324,7 +324,7 @@ export class BufferQueue {
     this.#o.events.dequeue(view, planes);
   }
 
-  #accept(call: IoctlCall, next: (buffer: QueueBuffer) => number): number {
+  #accept(call: IoctlCall, next: (buffer: V4l2Buffer) => number): number {
     const f = v4l2_buffer.fields;
     const buffer = this.#buffers.get(f.index.get(call.payload, 0));
     if (buffer === undefined || f.memory.get(call.payload, 0) !== buffer.memory) return Errno.EINVAL;
@@ -393,11 +393,11 @@ export class BufferQueue {
     return made;
   }
 
-  #mmapPlanes(sizes: readonly number[]): BufferPlane[] | undefined {
+  #mmapPlanes(sizes: readonly number[]): QueuePlane[] | undefined {
     const { budget, limits, buffers } = this.#o;
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (budget.bytes + total > limits.bufferBytes) return undefined;
-    const planes: BufferPlane[] = [];
+    const planes: QueuePlane[] = [];
     for (const size of sizes) {
       const block = buffers.allocate(size);
       if (block === undefined) {
@@ -430,6 +430,6 @@ function knownMemory(memory: number): boolean {
   return memory === V4L2_MEMORY_MMAP || memory === V4L2_MEMORY_USERPTR;
 }
 
-function userptrPlane(size: number): BufferPlane {
+function userptrPlane(size: number): QueuePlane {
   return { minLength: size, length: size, backing: { kind: 'userptr', ranges: [] }, bytesUsed: 0, dataOffset: 0 };
 }

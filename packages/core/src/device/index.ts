@@ -5,5 +5,5 @@ export * from './device-error.ts';
 export * from './ioctl-table.ts';
 export * from './limits.ts';
 export type * from './media-device.ts';
-export * from './queue-buffer.ts';
 export * from './session.ts';
+export * from './v4l2-buffer.ts';

@@ -16,7 +16,7 @@ import {
 import { isMultiplanar } from './buffer-type.ts';
 
 /** What an application asks for in S_FMT, TRY_FMT or CREATE_BUFS. Every number is as the guest wrote it. */
-export interface FormatRequest {
+export interface RequestedFormat {
   readonly type: number;
   readonly width: number;
   readonly height: number;
@@ -59,7 +59,7 @@ export function validColorimetry(asked: Colorimetry): Colorimetry {
  * Reads a format of a video type at `base`. The extended members of the single-planar struct only count if `priv` holds
  * the magic number (V4L2 documentation, "struct v4l2_pix_format").
  */
-export function readFormat(view: DataView, base = 0): FormatRequest {
+export function readFormat(view: DataView, base = 0): RequestedFormat {
   const type = F.type.get(view, base);
   if (isMultiplanar(type)) {
     const plane = MP.plane_fmt.at(0).fields;
@@ -100,7 +100,7 @@ export function readFormat(view: DataView, base = 0): FormatRequest {
 }
 
 /** True if the application asks the device to convert colours (V4L2_PIX_FMT_FLAG_SET_CSC). */
-export function asksForColours(request: FormatRequest): boolean {
+export function asksForColours(request: RequestedFormat): boolean {
   return (request.flags & V4L2_PIX_FMT_FLAG_SET_CSC) !== 0;
 }
 

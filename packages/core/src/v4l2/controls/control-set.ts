@@ -14,7 +14,7 @@ import {
   V4L2_EVENT_CTRL_CH_VALUE,
 } from '../../wire/index.ts';
 import { classControl } from './classes.ts';
-import { baseFlags, type ControlSpec, type ControlValue } from './control.ts';
+import { baseFlags, type ControlData, type ControlSpec } from './control.ts';
 
 /** What stands behind the controls. Everything optional: a set without a host only keeps values. */
 export interface ControlHost {
@@ -22,15 +22,15 @@ export interface ControlHost {
    * Takes the new values of one cluster, already validated; only controls that an application set are in the map. Not 0:
    * the errno of the call, and no value of the cluster changes.
    */
-  set?(values: ReadonlyMap<number, ControlValue>): number;
+  set?(values: ReadonlyMap<number, ControlData>): number;
   /** Looks at values before TRY and S: an errno refuses them. */
-  try?(values: ReadonlyMap<number, ControlValue>): number;
+  try?(values: ReadonlyMap<number, ControlData>): number;
   /** Current value of a volatile control. */
-  read?(id: number): ControlValue;
+  read?(id: number): ControlData;
 }
 
 /** Something about a control changed. `changes`: V4L2_EVENT_CTRL_CH_*. `origin`: whoever set it, as given to `apply`. */
-export interface ControlChange {
+export interface ControlUpdate {
   readonly control: Control;
   readonly changes: number;
   readonly origin: unknown;
@@ -43,9 +43,9 @@ export interface Control {
   readonly flags: number;
   readonly minimum: number;
   readonly maximum: number;
-  readonly default: ControlValue;
+  readonly default: ControlData;
   /** last value set; of a volatile control ask `ControlSet.value` */
-  readonly current: ControlValue;
+  readonly current: ControlData;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -53,7 +53,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** The set, in the order of ids, with a class heading before the first control of each class. */
 export class ControlSet {
   readonly #controls = new Map<number, Mutable<Control>>();
-  readonly #listeners = new Set<(change: ControlChange) => void>();
+  readonly #listeners = new Set<(change: ControlUpdate) => void>();
   readonly #host: ControlHost;
   /** every control, by rising id */
   readonly ordered: readonly Control[];
@@ -86,7 +86,7 @@ export class ControlSet {
   }
 
   /** Current value, asked of the host where it is volatile; 0 if there is no such control. */
-  value(id: number): ControlValue {
+  value(id: number): ControlData {
     const control = this.#controls.get(id);
     if (control === undefined) return 0;
     if ((control.flags & V4L2_CTRL_FLAG_VOLATILE) !== 0 && this.#host.read !== undefined) return this.#host.read(id);
@@ -100,7 +100,7 @@ export class ControlSet {
   }
 
   /** Device side: the value is now this (already in range); listeners hear of a change. */
-  assign(id: number, value: ControlValue, origin?: unknown): void {
+  assign(id: number, value: ControlData, origin?: unknown): void {
     const control = this.#controls.get(id);
     if (control === undefined) return;
     const same = equal(control.current, value);
@@ -135,21 +135,21 @@ export class ControlSet {
   }
 
   /** Asks the host about values that are in range. */
-  try(values: ReadonlyMap<number, ControlValue>): number {
+  try(values: ReadonlyMap<number, ControlData>): number {
     return this.#host.try?.(values) ?? 0;
   }
 
   /**
    * Sets values that are in range, cluster by cluster in the order of the map, each cluster in one call of the host. Stops
-   * at the first errno. `origin` names whoever asked, for `ControlChange`.
+   * at the first errno. `origin` names whoever asked, for `ControlUpdate`.
    */
-  apply(values: ReadonlyMap<number, ControlValue>, origin: unknown): number {
-    const clusters = new Map<string, Map<number, ControlValue>>();
+  apply(values: ReadonlyMap<number, ControlData>, origin: unknown): number {
+    const clusters = new Map<string, Map<number, ControlData>>();
     for (const [id, value] of values) {
       const control = this.#controls.get(id);
       if (control === undefined) return Errno.EINVAL;
       const key = control.spec.cluster === undefined ? `id ${id}` : `cluster ${control.spec.cluster}`;
-      const cluster = clusters.get(key) ?? new Map<number, ControlValue>();
+      const cluster = clusters.get(key) ?? new Map<number, ControlData>();
       cluster.set(id, value);
       clusters.set(key, cluster);
     }
@@ -166,7 +166,7 @@ export class ControlSet {
   }
 
   /** Hears of every change until disposed. */
-  listen(listener: (change: ControlChange) => void): Disposable {
+  listen(listener: (change: ControlUpdate) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
@@ -177,7 +177,7 @@ export class ControlSet {
   }
 }
 
-function equal(a: ControlValue, b: ControlValue): boolean {
+function equal(a: ControlData, b: ControlData): boolean {
   if (typeof a === 'number' || typeof b === 'number') return a === b;
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

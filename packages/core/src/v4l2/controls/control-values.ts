@@ -21,7 +21,7 @@ import {
   v4l2_ext_controls,
 } from '../../wire/index.ts';
 import { controlClass } from './classes.ts';
-import { type ControlValue, elementCount, elementSize, hasPayload } from './control.ts';
+import { type ControlData, elementCount, elementSize, hasPayload } from './control.ts';
 import type { Control, ControlSet } from './control-set.ts';
 import { validateArray, validateNumber, validateString } from './control-validate.ts';
 
@@ -150,7 +150,7 @@ function getAll(set: ControlSet, call: ExtControlsCall, controls: readonly Contr
 }
 
 /** Writes one value into the array, or to the memory behind its pointer. */
-function putValue(call: ExtControlsCall, i: number, control: Control, value: ControlValue): number {
+function putValue(call: ExtControlsCall, i: number, control: Control, value: ControlData): number {
   const at = i * v4l2_ext_control.size;
   if (!hasPayload(control.spec)) {
     const plain = typeof value === 'number' ? value : 0;
@@ -193,7 +193,7 @@ function putAll(
   limits: ControlLimits,
   origin: unknown,
 ): number {
-  const values = new Map<number, ControlValue>();
+  const values = new Map<number, ControlData>();
   const fault = readAll(verb, call, controls, limits, values);
   if (fault !== undefined) {
     if (verb === 'try') L.error_idx.set(call.payload, 0, fault.at);
@@ -215,7 +215,7 @@ function readAll(
   call: ExtControlsCall,
   controls: readonly Control[],
   limits: ControlLimits,
-  values: Map<number, ControlValue>,
+  values: Map<number, ControlData>,
 ): Fault | undefined {
   let bytes = 0;
   for (const [i, control] of controls.entries()) {

@@ -19,7 +19,7 @@ import {
 } from '../../wire/index.ts';
 
 /** A value: a number for everything that fits one (64-bit controls within 2^53), bytes for strings, arrays and structs. */
-export type ControlValue = number | Uint8Array;
+export type ControlData = number | Uint8Array;
 
 /**
  * A control as a device declares it: numbers as in `struct v4l2_query_ext_ctrl`. Of strings, `minimum` and `maximum` are
@@ -36,7 +36,7 @@ export interface ControlSpec {
   readonly maximum: number;
   /** of menus, 1; holes are menu items that are absent or empty */
   readonly step: number;
-  readonly default: ControlValue;
+  readonly default: ControlData;
   /** V4L2_CTRL_FLAG_* beside those that follow from the type */
   readonly flags?: number;
   /** texts of a menu, by index */

@@ -11,7 +11,7 @@
 import type { ArenaBlock, BufferMemory, GuestRange } from '../ports/index.ts';
 
 /** Where a buffer is. */
-export type BufferState = 'dequeued' | 'prepared' | 'queued' | 'active';
+export type QueueBufferState = 'dequeued' | 'prepared' | 'queued' | 'active';
 
 /** Memory behind one plane. */
 export type PlaneBacking =
@@ -19,7 +19,7 @@ export type PlaneBacking =
   | { kind: 'userptr'; ranges: readonly GuestRange[] };
 
 /** One plane of a buffer. */
-export interface BufferPlane {
+export interface QueuePlane {
   /** what the format needs, bytes: the least that a QBUF must bring */
   readonly minLength: number;
   /** bytes of the plane */
@@ -32,12 +32,12 @@ export interface BufferPlane {
 }
 
 /** A buffer. `flags`, `field`, `timestamp` and `timecode` are what QBUF brought (output) or what the device made of it. */
-export interface QueueBuffer {
+export interface V4l2Buffer {
   readonly index: number;
   /** V4L2_MEMORY_* */
   readonly memory: number;
-  readonly planes: readonly BufferPlane[];
-  state: BufferState;
+  readonly planes: readonly QueuePlane[];
+  state: QueueBufferState;
   /** V4L2_BUF_FLAG_*, without those that follow from the state */
   flags: number;
   field: number;
@@ -49,7 +49,7 @@ export interface QueueBuffer {
 }
 
 /** The memory of a buffer, plane by plane, for a `BufferAccess`, a decoder or a copy. */
-export function bufferMemory(buffer: QueueBuffer): readonly BufferMemory[] {
+export function bufferMemory(buffer: V4l2Buffer): readonly BufferMemory[] {
   return buffer.planes.map(({ backing, length }) =>
     backing.kind === 'mmap'
       ? { kind: 'arena', offset: backing.block.offset, length }
