@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Part (b) of the demo: frames of the camera at their rate, and a picture of it. */
-import { type MediaDriver, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
-import { Capture } from './capture.ts';
-import type { I420Picture } from './picture.ts';
+/** The camera half of the demo: frames at their rate, and a picture of what the camera shows. */
+import { CaptureClient, type MediaDriver, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { DemoError } from './demo-error.ts';
+import { type I420Picture, toI420 } from './picture.ts';
 import { intervals, mean, percentile } from './statistics.ts';
 
-/** What the camera part found. Times in milliseconds. */
+/** What the camera half found. Times in milliseconds. */
 export interface CameraResult {
   readonly frames: number;
   readonly width: number;
   readonly height: number;
+  /** frames per second that the device agreed to */
   readonly rate: number;
   /** mean distance between capture timestamps */
   readonly intervalMean: number;
@@ -26,24 +27,51 @@ export interface CameraResult {
   readonly snapshot: I420Picture;
 }
 
-/** Captures `frames` frames at `rate` frames per second. `progress` is told of each. */
-export async function runCamera(driver: MediaDriver, frames: number, rate: number, progress: () => void): Promise<CameraResult> {
-  await using capture = await Capture.start(driver, { width: 1280, height: 720, pixelformat: V4L2_PIX_FMT_NV12, rate });
+/** What to capture. */
+export interface CameraRequest {
+  readonly frames: number;
+  readonly rate: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Captures frames. `progress` is told of each. Throws `DemoError` if the camera does not do what was asked. */
+export async function runCamera(driver: MediaDriver, request: CameraRequest, progress: () => void): Promise<CameraResult> {
+  const client = await CaptureClient.open(driver);
+  try {
+    const { width, height } = request;
+    const interval = { numerator: 1, denominator: request.rate };
+    const agreed = await client.configure({ width, height, pixelformat: V4L2_PIX_FMT_NV12, interval });
+    if (agreed.layout.width !== width || agreed.layout.height !== height || agreed.layout.fourcc !== V4L2_PIX_FMT_NV12) {
+      throw new DemoError(`the camera does not do NV12 at ${width}x${height}`);
+    }
+    await client.start();
+    const result = await capture(client, request, agreed.interval.denominator / agreed.interval.numerator, progress);
+    await client.stop();
+    return result;
+  } finally {
+    await client.close();
+  }
+}
+
+async function capture(client: CaptureClient, request: CameraRequest, rate: number, progress: () => void): Promise<CameraResult> {
   const timestamps: number[] = [];
   const arrivals: number[] = [];
   const sequences: number[] = [];
   let damaged = 0;
   let snapshot: I420Picture | undefined;
-  await capture.run(frames, (frame, i) => {
+  for (let i = 0; i < request.frames; i++) {
+    const frame = await client.next();
+    arrivals.push(Number(process.hrtime.bigint()) / 1e6);
     timestamps.push(frame.timestamp / 1000);
-    arrivals.push(frame.arrival / 1000);
     sequences.push(frame.sequence);
     if (frame.error) damaged += 1;
-    if (i === frames - 1) snapshot = frame.picture();
+    const visible = { left: 0, top: 0, width: frame.layout.width, height: frame.layout.height };
+    if (i === request.frames - 1) snapshot = toI420({ ...frame, visible });
     progress();
-  });
-  if (snapshot === undefined) throw new RangeError('a capture takes at least one frame');
-  const nominal = 1000 / capture.rate;
+  }
+  if (snapshot === undefined) throw new DemoError('at least one frame has to be captured');
+  const nominal = 1000 / rate;
   const off = (times: readonly number[]) =>
     percentile(
       intervals(times).map((ms) => Math.abs(ms - nominal)),
@@ -51,10 +79,10 @@ export async function runCamera(driver: MediaDriver, frames: number, rate: numbe
     );
   const latencies = arrivals.map((arrival, i) => arrival - (timestamps[i] ?? arrival));
   return {
-    frames,
-    width: capture.format.width,
-    height: capture.format.height,
-    rate: capture.rate,
+    frames: request.frames,
+    width: request.width,
+    height: request.height,
+    rate,
     intervalMean: mean(intervals(timestamps)),
     captureJitterP99: off(timestamps),
     arrivalJitterP99: off(arrivals),

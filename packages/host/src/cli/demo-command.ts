@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Command, InvalidArgumentError } from 'commander';
+import { type CameraReport, type DemoReport, type FileReport, runDemo } from '../demo/index.ts';
+import { EXIT } from './exit-codes.ts';
+import { createProgress } from './progress.ts';
+import { renderTable } from './table.ts';
+
+interface DemoFlags {
+  readonly input?: readonly string[];
+  readonly out: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  paravideo demo
+  paravideo demo --input film.mp4
+  paravideo demo --input a.h264 b.ivf --threads 2 --json
+
+Needs the ffmpeg command. Writes a contact sheet per file and a snapshot of the camera to --out.
+Ends with 1 if a picture differs from the reference or the camera lost a frame.`;
+
+/** Adds `paravideo demo`. */
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description(
+      'decode files through the virtual decoder, compare every picture with ffmpeg, and capture from the virtual camera',
+    )
+    .option('-i, --input <file...>', 'coded video in any container; small files of every codec if left out')
+    .option('-o, --out <folder>', 'where the PNGs go', 'out')
+    .option('--threads <n>', 'decoding threads per stream', positive)
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: DemoFlags) => {
+      const options = { inputs: flags.input ?? [], out: flags.out, threads: flags.threads };
+      const report = await runDemo(options, createProgress(flags.json === true));
+      console.log(flags.json ? JSON.stringify(report, null, 2) : renderReport(report));
+      if (!report.ok) process.exitCode = EXIT.failed;
+    });
+}
+
+/** A whole number of at least 1, for flags. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
+}
+
+function renderReport(report: DemoReport): string {
+  const head = ['file', 'codec', 'visible size', 'pictures', 'reference', 'equal MD5', 'frames/s', 'verdict'];
+  const verdict = report.ok ? 'All pictures are equal; the camera lost no frame.' : 'NOT ALL IS EQUAL: see the verdicts above.';
+  const pngs = [...report.files.flatMap((file) => file.png ?? []), report.camera.png];
+  return [
+    renderTable(head, report.files.map(fileRow)),
+    '',
+    cameraLines(report.camera),
+    '',
+    `Pictures: ${pngs.join(' ')}`,
+    verdict,
+  ].join('\n');
+}
+
+function fileRow(file: FileReport): string[] {
+  const sizes = file.sizes.length > 3 ? `${file.sizes[0]} and ${file.sizes.length - 1} more` : file.sizes.join(' ');
+  return [
+    file.file.split('/').at(-1) ?? file.file,
+    file.codec,
+    sizes,
+    String(file.pictures),
+    String(file.referencePictures),
+    String(file.equal),
+    (file.pictures / file.seconds).toFixed(0),
+    verdictOf(file),
+  ];
+}
+
+function verdictOf(file: FileReport): string {
+  if (file.ok) return 'equal';
+  if (file.strayTimestamps > 0) return `${file.strayTimestamps} wrong timestamps`;
+  const damaged = file.warnings.length > 0 ? ' (the reference decoder calls the stream damaged)' : '';
+  return file.firstDifference === undefined ? 'no pictures' : `differs from picture ${file.firstDifference}${damaged}`;
+}
+
+function cameraLines(camera: CameraReport): string {
+  const ms = (value: number) => `${value.toFixed(2)} ms`;
+  const rows = [
+    ['interval, mean', ms(camera.intervalMean), `nominal ${ms(1000 / camera.rate)}`],
+    ['jitter of capture, p99', ms(camera.captureJitterP99), 'by the timestamps'],
+    ['jitter of arrival, p99', ms(camera.arrivalJitterP99), 'as the guest sees it'],
+    ['capture to guest, p50', ms(camera.latencyP50), ''],
+    ['capture to guest, p99', ms(camera.latencyP99), ''],
+    ['frames lost', String(camera.lost), `of ${camera.frames}`],
+  ];
+  return renderTable([`camera ${camera.width}x${camera.height} at ${camera.rate}`, 'value', ''], rows);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The demo: a daemon in its own process, a guest in this one (the TypeScript driver over the real socket, shared memory and
+ * eventfds), coded files through the virtual decoder and frames from the virtual camera.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MediaDriver } from '@paravideo/core';
+import { DaemonProcess } from '../daemon/index.ts';
+import { connectFrontend } from '../frontend/index.ts';
+import { type CameraResult, runCamera } from './camera-part.ts';
+import { openCodedFile } from './coded-file.ts';
+import { type DecodeResult, runDecode } from './decode-part.ts';
+import { decodeReference } from './reference.ts';
+import { encodePng, type RgbaImage, toRgba } from './rgb.ts';
+
+/** What to show. */
+export interface DemoOptions {
+  /** coded files; the small ones that the project made if there is none */
+  readonly inputs: readonly string[];
+  /** folder for the PNGs */
+  readonly out: string;
+  /** decoding threads per stream */
+  readonly threads: number | undefined;
+}
+
+/** Told how far the demo is; steps are pictures and frames. */
+export interface DemoProgress {
+  begin(what: string, steps: number): void;
+  step(): void;
+  end(): void;
+}
+
+/** One file of the demo. */
+export interface FileReport extends Omit<DecodeResult, 'sheet'> {
+  readonly file: string;
+  readonly ok: boolean;
+  /** complaints of the reference decoder: the stream is damaged */
+  readonly warnings: readonly string[];
+  readonly png: string | undefined;
+}
+
+/** The camera of the demo. */
+export interface CameraReport extends Omit<CameraResult, 'snapshot'> {
+  readonly ok: boolean;
+  readonly png: string;
+}
+
+/** What came of it. `ok`: every picture of every file equals the reference, and the camera lost no frame. */
+export interface DemoReport {
+  readonly ok: boolean;
+  readonly files: readonly FileReport[];
+  readonly camera: CameraReport;
+}
+
+const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+const CAMERA = { frames: 90, rate: 30, width: 1280, height: 720 };
+
+/** Coded files that the project made and carries. */
+export function carriedFiles(): string[] {
+  return readdirSync(FIXTURES)
+    .filter((name) => /\.(h264|h265|ivf|m2v|mjpeg|mjpg|mkv|mp4|webm)$/.test(name))
+    .sort()
+    .map((name) => join(FIXTURES, name));
+}
+
+/** Runs all of it. Throws `DemoError` and `DaemonProcessError`. */
+export async function runDemo(options: DemoOptions, progress: DemoProgress): Promise<DemoReport> {
+  mkdirSync(options.out, { recursive: true });
+  const inputs = options.inputs.length > 0 ? options.inputs : carriedFiles();
+  await using daemon = await DaemonProcess.start([
+    { kind: 'decoder', name: 'decoder', ...(options.threads !== undefined && { threads: options.threads }) },
+    { kind: 'camera', name: 'camera' },
+  ]);
+  const files = await withGuest(daemon.socket('decoder'), async (driver) => {
+    const reports: FileReport[] = [];
+    for (const input of inputs) reports.push(await showFile(driver, input, options.out, progress));
+    return reports;
+  });
+  const camera = await withGuest(daemon.socket('camera'), (driver) => showCamera(driver, options.out, progress));
+  return { ok: camera.ok && files.every((file) => file.ok), files, camera };
+}
+
+/** Connects to a back-end as a guest, and leaves it again whatever happens. */
+export async function withGuest<T>(socket: string, use: (driver: MediaDriver) => Promise<T>): Promise<T> {
+  const transport = await connectFrontend(socket);
+  try {
+    const driver = await MediaDriver.attach(transport);
+    try {
+      return await use(driver);
+    } finally {
+      await driver.detach();
+    }
+  } finally {
+    await transport.close();
+  }
+}
+
+async function showFile(driver: MediaDriver, input: string, out: string, progress: DemoProgress): Promise<FileReport> {
+  const reference = await decodeReference(input);
+  await using file = await openCodedFile(input);
+  const name = basename(input);
+  progress.begin(name, reference.pictures.length);
+  try {
+    const { sheet, ...result } = await runDecode(driver, file, reference, () => progress.step());
+    const ok = result.firstDifference === undefined && result.strayTimestamps === 0 && result.pictures > 0;
+    const png = sheet && save(sheet, join(out, `${name}.png`));
+    return { file: input, ok, warnings: reference.warnings, png, ...result };
+  } finally {
+    progress.end();
+  }
+}
+
+async function showCamera(driver: MediaDriver, out: string, progress: DemoProgress): Promise<CameraReport> {
+  progress.begin('camera', CAMERA.frames);
+  try {
+    const { snapshot, ...result } = await runCamera(driver, CAMERA, () => progress.step());
+    const png = save(toRgba(snapshot), join(out, 'camera.png'));
+    return { ok: result.lost === 0, png, ...result };
+  } finally {
+    progress.end();
+  }
+}
+
+function save(image: RgbaImage, path: string): string {
+  writeFileSync(path, encodePng(image));
+  return path;
+}
