@@ -20,7 +20,7 @@ const MAX_DEATHS = 5;
 
 /** A guest's memory as the copies need it; `Arena` and `HostGuestMemory` are such. */
 export interface GuestMemoryAccess {
-  readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'pin'> };
+  readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'open' | 'pin'> };
   readonly memory: {
     resolve(ranges: readonly GuestRange[]): { readonly pieces: readonly MemoryRun[]; readonly pin: Disposable } | undefined;
   };
@@ -130,7 +130,8 @@ export class CopyPool implements AsyncDisposable {
       const length = Math.min(plane.kind === 'bytes' ? plane.bytes.length : plane.length, target.length);
       bytes += length;
       if (plane.kind === 'address') planCopy([{ address: plane.address, length }], runs, steps);
-      else if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: plane.bytes.subarray(0, length) });
+      // A snapshot made by the constructor: a Buffer's own slice() would share its memory.
+      else if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: new Uint8Array(plane.bytes.subarray(0, length)) });
     }
     return this.#submit(steps, heap, bytes, pins);
   }
@@ -152,7 +153,7 @@ export class CopyPool implements AsyncDisposable {
     if (memory.kind === 'arena') {
       const { offset } = memory;
       const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-      if (!inside || offset + length > arena.mapping.length) return undefined;
+      if (!inside || !arena.mapping.open || offset + length > arena.mapping.length) return undefined;
       pins.push(arena.mapping.pin());
       return [{ address: arena.mapping.address + offset, length }];
     }
@@ -193,7 +194,7 @@ export class CopyPool implements AsyncDisposable {
 
   /** Gives waiting jobs to the threads with the least to do, one message each. */
   #flush(): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.length === 0 || this.#lanes.length === 0) return;
     const batches = new Map<Lane, CopyJob[]>();
     let given = 0;
     for (const pending of this.#waiting) {
@@ -209,7 +210,9 @@ export class CopyPool implements AsyncDisposable {
     this.#waiting.splice(0, given);
     for (const [lane, jobs] of batches) {
       lane.thread.busy = true;
-      lane.thread.post(jobs);
+      // Bytes from the heap are copies already: they change hands instead of being cloned once more.
+      const moved = jobs.flatMap((job) => job.heap?.map((part) => part.bytes.buffer) ?? []);
+      lane.thread.post(jobs, moved);
     }
   }
 
@@ -256,7 +259,10 @@ export class CopyPool implements AsyncDisposable {
     // No thread lives long enough to copy anything: say so to everybody instead of trying for ever.
     this.#lanes = this.#lanes.filter((other) => other !== lane);
     if (this.#state === 'running') this.#state = 'broken';
-    if (this.#lanes.length > 0) return;
+    if (this.#lanes.length > 0) {
+      this.#flush();
+      return;
+    }
     const stranded = this.#waiting.splice(0);
     for (const pending of stranded) this.#settle(pending, false);
   }

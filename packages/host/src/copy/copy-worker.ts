@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A thread that copies memory by bare address. What it is told to touch stays mapped until it has answered. */
-import { parentPort } from 'node:worker_threads';
 import { copyMemory, detach, viewAt } from '../sys/index.ts';
-import { CopyError } from './copy-error.ts';
+import { serveThread } from '../threads/index.ts';
 import type { CopyAnswer, CopyJob, CopyRequest } from './worker-messages.ts';
 
 /** Bytes after which finished jobs are reported, though more of the batch are to come. */
 const REPORT_BYTES = 65536;
-
-const port = parentPort;
-if (port === null) throw new CopyError('the copy worker is a worker thread: start it through CopyPool');
 
 /** Does one job; the number of bytes copied. */
 function run({ steps, heap }: CopyJob): number {
@@ -32,12 +28,11 @@ function run({ steps, heap }: CopyJob): number {
   return bytes;
 }
 
-port.on('message', (jobs: CopyRequest) => {
+serveThread<CopyRequest, CopyAnswer>((jobs, post) => {
   let done: number[] = [];
   let bytes = 0;
   const report = (): void => {
-    const answer: CopyAnswer = done;
-    port.postMessage(answer);
+    post(done);
     done = [];
     bytes = 0;
   };

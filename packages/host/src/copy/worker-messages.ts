@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Bytes of the event loop's heap on their way to memory: they travel with the message. */
+/** Bytes of the event loop's heap on their way to memory: a private copy that travels with the message. */
 export interface HeapCopy {
   readonly to: readonly { readonly address: number; readonly length: number }[];
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** One copy job. Everything it names is mapped and pinned until it is answered. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Worker } from 'node:worker_threads';
+import { END } from './thread-main.ts';
 
 /** What becomes of a worker thread's messages and of the thread. */
 export interface WorkerThreadEvents<In> {
@@ -23,7 +24,7 @@ export class WorkerThread<Out, In> {
   #busy = true;
 
   /**
-   * @param module the worker's module *without* its extension, beside the caller: sources run as .ts, the build as .js
+   * @param module the worker's module, which calls `serveThread`, *without* its extension, beside the caller: sources run as .ts, the build as .js
    * @param base the caller's `import.meta.url`
    */
   constructor(module: string, base: string, name: string, events: WorkerThreadEvents<In>) {
@@ -63,16 +64,20 @@ export class WorkerThread<Out, In> {
     else this.#worker.unref();
   }
 
-  /** Sends a message; to a thread that has ended it is lost. */
-  post(message: Out): void {
-    if (this.#state === 'running') this.#worker.postMessage(message);
+  /** Sends a message, and gives the buffers in `transfer` away; to a thread that has ended it is lost. */
+  post(message: Out, transfer: readonly ArrayBuffer[] = []): void {
+    if (this.#state === 'running') this.#worker.postMessage(message, [...transfer]);
   }
 
-  /** Ends the thread where it stands. When it resolves, nothing runs in it any more. */
+  /**
+   * Ends the thread after everything that was posted before. When it resolves, nothing runs in it any more. It is asked, not
+   * terminated: a native module that is being loaded in a thread that gets terminated aborts the whole process.
+   */
   async close(): Promise<void> {
     if (this.#state === 'running') {
+      this.#worker.postMessage(END);
       this.#state = 'closed';
-      await this.#worker.terminate();
+      this.#worker.ref();
     }
     await this.#ended;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The thread that renders test patterns. It knows pools by address and touches them only between `open` and `close`. */
-import { parentPort } from 'node:worker_threads';
 import { detach, viewAt } from '../../sys/index.ts';
+import { serveThread } from '../../threads/index.ts';
 import { SourceError } from '../source-error.ts';
 import { PatternRenderer } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
@@ -34,11 +34,9 @@ class OpenRendition {
   }
 }
 
-const port = parentPort;
-if (port === null) throw new SourceError('the pattern worker is a worker thread: start it through openPattern()');
 const open = new Map<number, OpenRendition>();
 
-port.on('message', (request: PatternRequest) => {
+serveThread<PatternRequest, PatternAnswer>((request, post) => {
   const { id } = request;
   if (request.kind === 'open') {
     open.set(id, new OpenRendition(request));
@@ -46,14 +44,12 @@ port.on('message', (request: PatternRequest) => {
   }
   const rendition = open.get(id);
   if (rendition === undefined) throw new SourceError(`rendition ${id} is not open in the pattern worker`);
-  let answer: PatternAnswer;
   if (request.kind === 'render') {
     rendition.renderer.render(rendition.slot(request.offset), request.moment, request.settings);
-    answer = { kind: 'rendered', id };
+    post({ kind: 'rendered', id });
   } else {
     rendition.close();
     open.delete(id);
-    answer = { kind: 'closed', id };
+    post({ kind: 'closed', id });
   }
-  port.postMessage(answer);
 });
