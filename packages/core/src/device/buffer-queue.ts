@@ -33,7 +33,7 @@ import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
 import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
-import type { QueuePlane, V4l2Buffer } from './v4l2-buffer.ts';
+import type { V4l2Plane, V4l2Buffer } from './v4l2-buffer.ts';
 
 /** What the device does with a queue. */
 export interface QueueClient {
@@ -393,11 +393,11 @@ export class BufferQueue {
     return made;
   }
 
-  #mmapPlanes(sizes: readonly number[]): QueuePlane[] | undefined {
+  #mmapPlanes(sizes: readonly number[]): V4l2Plane[] | undefined {
     const { budget, limits, buffers } = this.#o;
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (budget.bytes + total > limits.bufferBytes) return undefined;
-    const planes: QueuePlane[] = [];
+    const planes: V4l2Plane[] = [];
     for (const size of sizes) {
       const block = buffers.allocate(size);
       if (block === undefined) {
@@ -430,6 +430,6 @@ function knownMemory(memory: number): boolean {
   return memory === V4L2_MEMORY_MMAP || memory === V4L2_MEMORY_USERPTR;
 }
 
-function userptrPlane(size: number): QueuePlane {
+function userptrPlane(size: number): V4l2Plane {
   return { minLength: size, length: size, backing: { kind: 'userptr', ranges: [] }, bytesUsed: 0, dataOffset: 0 };
 }

@@ -19,7 +19,7 @@ export type PlaneBacking =
   | { kind: 'userptr'; ranges: readonly GuestRange[] };
 
 /** One plane of a buffer. */
-export interface QueuePlane {
+export interface V4l2Plane {
   /** what the format needs, bytes: the least that a QBUF must bring */
   readonly minLength: number;
   /** bytes of the plane */
@@ -36,7 +36,7 @@ export interface V4l2Buffer {
   readonly index: number;
   /** V4L2_MEMORY_* */
   readonly memory: number;
-  readonly planes: readonly QueuePlane[];
+  readonly planes: readonly V4l2Plane[];
   state: QueueBufferState;
   /** V4L2_BUF_FLAG_*, without those that follow from the state */
   flags: number;
