@@ -73,6 +73,11 @@ export class EventSubscriptions {
     return 0;
   }
 
+  /** True if the session subscribed to this type and id. */
+  has(type: number, id: number): boolean {
+    return this.#all.has(keyOf(type, id));
+  }
+
   /** Sends an event if it is subscribed to. `own`: the session itself caused it, and wants to hear only with ALLOW_FEEDBACK. */
   emit(type: number, id: number, fill: EventFill, own = false): void {
     const subscription = this.#all.get(keyOf(type, id));
