@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './buffer-payload.ts';
 export * from './buffer-queue.ts';
+export * from './decoder-device.ts';
 export * from './device-error.ts';
 export * from './ioctl-table.ts';
 export * from './limits.ts';
