@@ -46,7 +46,7 @@ const HOST_LAYERS = {
   daemon: ['sys', 'memory', 'copy', 'clock', 'vhost-user', 'sources', 'codec', 'av'],
   demo: ['sys', 'frontend', 'av', 'daemon'],
   bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
-  cli: ['sys', 'frontend', 'av', 'daemon', 'demo', 'bench', 'codec'],
+  cli: ['sys', 'vhost-user', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */

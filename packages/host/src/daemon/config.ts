@@ -2,8 +2,10 @@
 /**
  * What the daemon serves: the YAML file or the flags, checked against one schema. docs/CONFIG.md is the reference for people.
  */
+import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
-import { parseSize } from './units.ts';
+import { DEFAULT_ARENA_BYTES, MAX_ARENA_BYTES } from '../memory/index.ts';
+import { formatSize, parseSize } from './units.ts';
 
 const name = z
   .string()
@@ -75,7 +77,12 @@ export const configSchema = z
   .strictObject({
     log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
     workers: z.int().min(1).max(64).default(1),
-    arena: bytes.default(1 << 30),
+    arena: bytes
+      .refine(
+        (value) => value % ARENA_ALIGN === 0 && value <= MAX_ARENA_BYTES,
+        `must be a multiple of 64KiB, at most ${formatSize(MAX_ARENA_BYTES)}`,
+      )
+      .default(DEFAULT_ARENA_BYTES),
     'old-shmem-bit': z.boolean().default(false),
     sources: z.record(name, source).default({}),
     devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),

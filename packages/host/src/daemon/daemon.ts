@@ -21,8 +21,10 @@ export class Daemon implements AsyncDisposable {
   readonly sockets: readonly ServedSocket[];
   readonly #log: Logger;
   readonly #parts: AsyncDisposableStack;
+  readonly #factory: DeviceFactory;
 
-  private constructor(sockets: readonly ServedSocket[], parts: AsyncDisposableStack, log: Logger) {
+  private constructor(sockets: readonly ServedSocket[], factory: DeviceFactory, parts: AsyncDisposableStack, log: Logger) {
+    this.#factory = factory;
     this.sockets = sockets;
     this.#parts = parts;
     this.#log = log;
@@ -49,7 +51,7 @@ export class Daemon implements AsyncDisposable {
         log.info({ device: name, kind: device.kind, socket: path }, 'listening');
       }
     }
-    return new Daemon(sockets, parts.move(), log);
+    return new Daemon(sockets, factory, parts.move(), log);
   }
 
   /** Announces that it is ready on `readyFd` and serves until SIGINT or SIGTERM; a second one ends the process at once. */
@@ -65,6 +67,6 @@ export class Daemon implements AsyncDisposable {
   /** Disconnects all guests, closes the sockets and removes their files, ends codec and source processes and workers. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.disposeAsync();
-    this.#log.info('stopped');
+    this.#log.info({ copies: this.#factory.copies }, 'stopped');
   }
 }

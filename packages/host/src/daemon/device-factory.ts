@@ -2,7 +2,7 @@
 import { CaptureDevice, DecoderDevice, type DecoderFactory, type FrameSource, type MediaDevice } from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
-import { CopyPool } from '../copy/index.ts';
+import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
 import { openMediaFile, openPattern } from '../sources/index.ts';
 import type { GuestContext } from '../vhost-user/index.ts';
 import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
@@ -44,6 +44,11 @@ export class DeviceFactory implements AsyncDisposable {
   /** How to make a configured device for each guest. Throws `ConfigError` naming `field` if its source cannot be that camera. */
   device(config: DeviceConfig, field: string): MakeDevice {
     return config.kind === 'camera' ? this.#camera(config, field) : this.#decoder(config);
+  }
+
+  /** What the copying threads have done. */
+  get copies(): CopyPoolStats {
+    return this.#pool.stats;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type DriverSession, V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '@paravideo/core';
+import { percentile } from '../demo/index.ts';
+import { drain, eventfd, signal, watch } from '../sys/index.ts';
+import { HelperProcess } from './helper-process.ts';
+
+/** Microseconds of a round trip. */
+export interface Latency {
+  readonly samples: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const WARM_UP = 2000;
+const SAMPLES = 20_000;
+
+/** Times `once`, one after the other. */
+export async function measure(once: () => Promise<unknown>, samples = SAMPLES): Promise<Latency> {
+  for (let i = 0; i < Math.min(WARM_UP, samples); i++) await once();
+  const times: number[] = [];
+  for (let i = 0; i < samples; i++) {
+    const start = performance.now();
+    await once();
+    times.push((performance.now() - start) * 1000);
+  }
+  return { samples, p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+}
+
+/** The round trip of a small ioctl that changes nothing: VIDIOC_G_FMT, 208 bytes each way. */
+export async function ioctlLatency(session: DriverSession): Promise<Latency> {
+  const single = await session.gFmt(V4L2_BUF_TYPE_VIDEO_CAPTURE).then(
+    () => true,
+    () => false,
+  );
+  const type = single ? V4L2_BUF_TYPE_VIDEO_CAPTURE : V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
+  return measure(() => session.gFmt(type));
+}
+
+/** The baseline: two event loops in two processes that do nothing but ring each other's eventfd, through the same `watch`. */
+export async function pingPongLatency(): Promise<Latency> {
+  using question = eventfd();
+  using answer = eventfd();
+  await using _other = await HelperProcess.start('ping-pong-process', [], [question.number, answer.number]);
+  let rung: () => void = () => {};
+  using _watching = watch(answer, () => {
+    drain(answer);
+    rung();
+  });
+  return await measure(
+    () =>
+      new Promise<void>((resolve) => {
+        rung = resolve;
+        signal(question);
+      }),
+  );
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Benchmarks of a daemon that is started for them, each number next to a baseline from the same run. */
+import { join } from 'node:path';
+import { CaptureClient, MediaDriver, StatefulDecoderClient, V4L2_PIX_FMT_H264, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { DaemonProcess } from '../daemon/index.ts';
+import { percentile, withGuest } from '../demo/index.ts';
+import { connectFrontend } from '../frontend/index.ts';
+import { residentMemory } from '../sys/index.ts';
+import { decodeThroughDevice, decodeWithFfmpeg, makeClip, readClip } from './decode-speed.ts';
+import { HelperProcess } from './helper-process.ts';
+import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
+import { residentTree } from './process-memory.ts';
+
+/** A round trip and the least that it could be, in the same state of the machine. */
+export interface LatencyPair {
+  readonly ioctl: Latency;
+  readonly pingPong: Latency;
+}
+
+/** Decoding speed; medians of the runs, in pictures per second. */
+export interface SpeedReport {
+  readonly threads: number;
+  readonly device: number;
+  readonly ffmpeg: number;
+  readonly runs: number;
+  readonly pictureBytes: number;
+}
+
+/** Bytes per frame that the daemon's threads copied, and what one frame has. */
+export interface CopyReport {
+  readonly camera: { readonly copied: number; readonly frame: number };
+  readonly decoder: { readonly copied: number; readonly written: number; readonly frame: number };
+}
+
+/** Resident bytes. */
+export interface MemoryReport {
+  /** the daemon with nobody connected */
+  readonly idle: number;
+  /** what one connected guest of the decoder adds, its codec process included */
+  readonly guest: number;
+  /** what one more open decoder session adds */
+  readonly session: number;
+}
+
+/** All of it. */
+export interface BenchReport {
+  readonly startMillis: number;
+  readonly idle: LatencyPair;
+  readonly loaded: LatencyPair;
+  readonly decode: SpeedReport;
+  readonly copies: CopyReport;
+  readonly memory: MemoryReport;
+}
+
+const RUNS = 3;
+const SESSIONS = 8;
+
+/** Runs the benchmarks: about a minute. `threads`: for both decoders. `say` is told what is being measured. */
+export async function runBench(options: { out: string; threads: number }, say: (what: string) => void): Promise<BenchReport> {
+  const clipPath = join(options.out, 'bench-1080p.h264');
+  say('making the 1080p clip');
+  makeClip(clipPath);
+  say('round trips');
+  const { idle, loaded, startMillis } = await roundTrips();
+  say('decoding');
+  const { decode, decoder } = await decoding(clipPath, options.threads);
+  say('copies of the camera');
+  const camera = await cameraCopies();
+  say('memory');
+  return { startMillis, idle, loaded, decode, copies: { camera, decoder }, memory: await memory() };
+}
+
+async function roundTrips(): Promise<{ idle: LatencyPair; loaded: LatencyPair; startMillis: number }> {
+  await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', sockets: 3 }]);
+  return await withGuest(daemon.socket('camera'), async (driver) => {
+    const session = await driver.open();
+    const pair = async () => ({ ioctl: await ioctlLatency(session), pingPong: await pingPongLatency() });
+    const idle = await pair();
+    const guest = (index: number) => HelperProcess.start('streaming-guest-process', [daemon.socket('camera', index)]);
+    await using _first = await guest(1);
+    await using _second = await guest(2);
+    const loaded = await pair();
+    await session.close();
+    return { idle, loaded, startMillis: daemon.startMillis };
+  });
+}
+
+async function decoding(path: string, threads: number): Promise<{ decode: SpeedReport; decoder: CopyReport['decoder'] }> {
+  const clip = await readClip(path);
+  const daemon = await DaemonProcess.start([{ kind: 'decoder', name: 'decoder', threads }], { log: 'info' });
+  await using _ended = daemon;
+  const device: number[] = [];
+  const ffmpeg: number[] = [];
+  let [pictures, bytes] = [0, 0];
+  await withGuest(daemon.socket('decoder'), async (driver) => {
+    // the codec process loads its library when the first guest comes; that is not part of decoding
+    await decodeThroughDevice(driver, { ...clip, units: clip.units.slice(0, 30) });
+    for (let i = 0; i < RUNS; i++) {
+      const run = await decodeThroughDevice(driver, clip);
+      pictures += run.pictures;
+      bytes += run.bytes;
+      device.push(run.pictures / run.seconds);
+      ffmpeg.push(run.pictures / decodeWithFfmpeg(path, threads));
+    }
+  });
+  await daemon.stop();
+  const pictureBytes = bytes / pictures;
+  return {
+    decode: { threads, device: percentile(device, 0.5), ffmpeg: percentile(ffmpeg, 0.5), runs: RUNS, pictureBytes },
+    decoder: { copied: copiedBytes(daemon) / pictures, written: pictureBytes, frame: (1920 * 1080 * 3) / 2 },
+  };
+}
+
+async function cameraCopies(): Promise<CopyReport['camera']> {
+  const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', size: '1920x1080' }], { log: 'info' });
+  await using _ended = daemon;
+  const frames = 60;
+  const frame = await withGuest(daemon.socket('camera'), async (driver) => {
+    const client = await CaptureClient.open(driver);
+    const { layout } = await client.configure({ width: 1920, height: 1080, pixelformat: V4L2_PIX_FMT_NV12 });
+    await client.start();
+    for (let i = 0; i < frames; i++) await client.next();
+    await client.close();
+    return layout.planes.reduce((sum, plane) => sum + plane.sizeImage, 0);
+  });
+  await daemon.stop();
+  return { copied: copiedBytes(daemon) / frames, frame };
+}
+
+/** What the daemon says in its last line that its threads copied. */
+function copiedBytes(daemon: DaemonProcess): number {
+  return Number(/"copies":\{[^}]*"bytes":(\d+)/.exec(daemon.log)?.[1] ?? Number.NaN);
+}
+
+async function memory(): Promise<MemoryReport> {
+  await using daemon = await DaemonProcess.start([{ kind: 'decoder', name: 'decoder' }]);
+  const idle = residentMemory(daemon.pid) ?? Number.NaN;
+  const transport = await connectFrontend(daemon.socket('decoder'));
+  try {
+    const driver = await MediaDriver.attach(transport);
+    const coded = V4L2_PIX_FMT_H264;
+    const first = await StatefulDecoderClient.open(driver, { coded, inputSize: 1 << 20 });
+    await settle();
+    const guest = residentTree(daemon.pid);
+    const clients: StatefulDecoderClient[] = [];
+    for (let i = 0; i < SESSIONS; i++) clients.push(await StatefulDecoderClient.open(driver, { coded, inputSize: 1 << 20 }));
+    await settle();
+    const sessions = residentTree(daemon.pid);
+    for (const client of [first, ...clients]) await client.close();
+    await driver.detach();
+    return { idle, guest: guest - idle, session: (sessions - guest) / SESSIONS };
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Lets processes that were just started come to rest. */
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1500));

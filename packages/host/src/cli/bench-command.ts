@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { type BenchReport, benchSocket, type Latency, runBench, type SocketReport } from '../bench/index.ts';
+import { formatSize } from '../daemon/index.ts';
+import { positive } from './demo-command.ts';
+import { renderTable } from './table.ts';
+
+interface BenchFlags {
+  readonly out: string;
+  readonly threads: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  paravideo bench                        # a daemon of its own, every number with its baseline
+  paravideo bench /run/cam.sock --json   # round trips and frames of some back-end
+
+Needs the ffmpeg command for decoders.`;
+
+/** Adds `paravideo bench`. */
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .description('measure round trips, frame rates and memory, of a daemon of its own or of any virtio-media back-end')
+    .argument('[socket]', 'vhost-user socket of the back-end')
+    .option('-o, --out <folder>', 'where the 1080p clip is kept', 'out')
+    .option(
+      '--threads <n>',
+      'decoding threads, for the device and for the ffmpeg command',
+      positive,
+      Math.min(4, availableParallelism()),
+    )
+    .option('--json', 'print the numbers as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(async (socket: string | undefined, flags: BenchFlags) => {
+      const say = (what: string) => {
+        if (!flags.json) console.error(`… ${what}`);
+      };
+      if (socket === undefined) {
+        const report = await runBench(flags, say);
+        console.log(flags.json ? JSON.stringify(report, null, 2) : renderBench(report));
+      } else {
+        const report = await benchSocket(socket, flags.out, say);
+        console.log(flags.json ? JSON.stringify(report, null, 2) : renderSocket(report));
+      }
+    });
+}
+
+const micros = (value: number) => `${value.toFixed(1)} µs`;
+const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)} x`;
+
+function latencyRows(state: string, ioctl: Latency, pingPong: Latency): string[][] {
+  return [
+    [
+      `ioctl round trip, ${state}, p50`,
+      micros(ioctl.p50),
+      `${micros(pingPong.p50)} eventfd ping-pong`,
+      times(ioctl.p50, pingPong.p50),
+    ],
+    [
+      `ioctl round trip, ${state}, p99`,
+      micros(ioctl.p99),
+      `${micros(pingPong.p99)} eventfd ping-pong`,
+      times(ioctl.p99, pingPong.p99),
+    ],
+  ];
+}
+
+function renderBench(report: BenchReport): string {
+  const { decode, copies, memory } = report;
+  const rows = [
+    ...latencyRows('idle', report.idle.ioctl, report.idle.pingPong),
+    ...latencyRows('two guests stream 1080p30', report.loaded.ioctl, report.loaded.pingPong),
+    [
+      `1080p H.264 decode, ${decode.threads} threads`,
+      `${decode.device.toFixed(1)} fps`,
+      `${decode.ffmpeg.toFixed(1)} fps ffmpeg -f null`,
+      times(decode.device, decode.ffmpeg),
+    ],
+    [
+      'copied per camera frame',
+      formatSize(copies.camera.copied),
+      `${formatSize(copies.camera.frame)} a frame`,
+      times(copies.camera.copied, copies.camera.frame),
+    ],
+    [
+      'copied per decoded picture, daemon',
+      formatSize(copies.decoder.copied),
+      `${formatSize(copies.decoder.frame)} a picture`,
+      times(copies.decoder.copied, copies.decoder.frame),
+    ],
+    [
+      'written per decoded picture, codec process',
+      formatSize(copies.decoder.written),
+      `${formatSize(copies.decoder.frame)} a picture`,
+      times(copies.decoder.written, copies.decoder.frame),
+    ],
+    ['resident, idle daemon', formatSize(memory.idle), '', ''],
+    ['resident, per guest of a decoder', formatSize(memory.guest), 'with its codec process', ''],
+    ['resident, per further decoder session', formatSize(memory.session), '', ''],
+    ['daemon start to sockets ready', `${report.startMillis.toFixed(0)} ms`, '', ''],
+  ];
+  return renderTable(['what', 'measured', 'baseline of the same run', 'ratio'], rows);
+}
+
+function renderSocket(report: SocketReport): string {
+  const rows = latencyRows('idle', report.ioctl, report.pingPong);
+  const { camera, decoder } = report;
+  if (camera !== undefined) {
+    const size = `${camera.width}x${camera.height}`;
+    rows.push([
+      `${size} interval, mean`,
+      `${camera.intervalMean.toFixed(2)} ms`,
+      `${(1000 / camera.rate).toFixed(2)} ms nominal`,
+      '',
+    ]);
+    rows.push([`${size} arrival jitter, p99`, `${camera.arrivalJitterP99.toFixed(2)} ms`, '', '']);
+    rows.push([`${size} capture to guest, p50`, `${camera.latencyP50.toFixed(2)} ms`, '', '']);
+    rows.push([`${size} frames lost`, String(camera.lost), `of ${camera.frames}`, '']);
+  }
+  if (decoder !== undefined)
+    rows.push(['1080p H.264 decode', `${decoder.framesPerSecond.toFixed(1)} fps`, `${decoder.pictures} pictures`, '']);
+  return `${report.card}\n${renderTable(['what', 'measured', 'baseline of the same run', 'ratio'], rows)}`;
+}
