@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The test picture the slow way: every pixel on its own, no row copied, no rectangle. What the renderer is compared with.
+ */
+import {
+  type PictureLayout,
+  V4L2_PIX_FMT_BGR24,
+  V4L2_PIX_FMT_GREY,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_NV21,
+  V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_RGBX32,
+  V4L2_PIX_FMT_UYVY,
+  V4L2_PIX_FMT_XBGR32,
+  V4L2_PIX_FMT_YUV420,
+  V4L2_PIX_FMT_YUV420M,
+  V4L2_PIX_FMT_YUYV,
+  V4L2_PIX_FMT_YVU420,
+} from '@paravideo/core';
+import { SourceError } from '../src/sources/source-error.ts';
+import { adjust, type Matrix, type Rgb, toYcbcr } from '../src/sources/pattern/colour.ts';
+import { INK, OVERLAY_COLOURS, overlay } from '../src/sources/pattern/overlay.ts';
+import type { PatternSettings } from '../src/sources/pattern/renderer.ts';
+import { type PatternMoment, SCENES } from '../src/sources/pattern/scene.ts';
+
+/** The palette index of every pixel, row by row, after the flips. */
+export function naiveIndices(width: number, height: number, moment: PatternMoment, settings: PatternSettings): Uint8Array {
+  const scene = SCENES[settings.pattern];
+  if (scene === undefined) throw new SourceError(`no scene ${settings.pattern}`);
+  const picture = new Uint8Array(width * height);
+  const rows = scene.rows(width, height, moment);
+  for (let y = 0; y < height; y++) {
+    const row = new Uint8Array(width);
+    rows.paint(rows.key(y), row);
+    for (const sprite of overlay(width, height, moment)) {
+      if (y >= sprite.top && y < sprite.top + sprite.height) sprite.paint(y, row);
+    }
+    for (let x = 0; x < width; x++) {
+      const toX = settings.hflip ? width - 1 - x : x;
+      const toY = settings.vflip ? height - 1 - y : y;
+      picture[toY * width + toX] = row[x] ?? 0;
+    }
+  }
+  return picture;
+}
+
+/** The memory planes of a picture; bytes that are no pixel are 0. */
+export function naivePicture(layout: PictureLayout, matrix: Matrix, moment: PatternMoment, settings: PatternSettings): Uint8Array[] {
+  const { fourcc, width, height } = layout;
+  const indices = naiveIndices(width, height, moment, settings);
+  const colours: readonly Rgb[] = SCENES[settings.pattern]?.colours(moment.time) ?? [];
+  const rgb = (x: number, y: number): Rgb => {
+    const index = indices[y * width + x] ?? 0;
+    const colour = index < INK ? colours[index] : OVERLAY_COLOURS[index - INK];
+    return adjust(colour ?? [0, 0, 0], settings, matrix);
+  };
+  const ycbcr = (x: number, y: number): readonly [number, number, number] => toYcbcr(rgb(x, y), matrix);
+  const chroma = (which: 1 | 2, pixels: readonly (readonly [number, number])[]): number =>
+    Math.floor(pixels.reduce((sum, [x, y]) => sum + ycbcr(x, y)[which], 0) / pixels.length + 0.5);
+  const square = (x: number, y: number): [number, number][] => [
+    [2 * x, 2 * y],
+    [2 * x + 1, 2 * y],
+    [2 * x, 2 * y + 1],
+    [2 * x + 1, 2 * y + 1],
+  ];
+  const memory = layout.planes.map(({ sizeImage }) => new Uint8Array(sizeImage));
+  const stride = (plane: number): number => layout.planes[plane]?.bytesPerLine ?? 0;
+  const put = (plane: number, at: number, value: number): void => {
+    const bytes = memory[plane];
+    if (bytes !== undefined) bytes[at] = value;
+  };
+  const each = (w: number, h: number, visit: (x: number, y: number) => void): void => {
+    for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) visit(x, y);
+  };
+  const luma = (): void => each(width, height, (x, y) => put(0, y * stride(0) + x, ycbcr(x, y)[0]));
+  const quarter = (visit: (x: number, y: number) => void): void => each(width / 2, height / 2, visit);
+  const end = stride(0) * height;
+  const packed = (places: readonly [y0: number, cb: number, y1: number, cr: number]): void =>
+    each(width / 2, height, (x, y) => {
+      const at = y * stride(0) + 4 * x;
+      const pair: [number, number][] = [
+        [2 * x, y],
+        [2 * x + 1, y],
+      ];
+      put(0, at + places[0], ycbcr(2 * x, y)[0]);
+      put(0, at + places[2], ycbcr(2 * x + 1, y)[0]);
+      put(0, at + places[1], chroma(1, pair));
+      put(0, at + places[3], chroma(2, pair));
+    });
+  const components = (size: number, order: readonly number[]): void =>
+    each(width, height, (x, y) => {
+      order.forEach((component, i) => put(0, y * stride(0) + x * size + i, component < 0 ? 255 : (rgb(x, y)[component] ?? 0)));
+    });
+  const [cb, cr] = [1, 2] as const;
+  switch (fourcc) {
+    case V4L2_PIX_FMT_NV12:
+    case V4L2_PIX_FMT_NV21: {
+      luma();
+      const order = fourcc === V4L2_PIX_FMT_NV12 ? ([cb, cr] as const) : ([cr, cb] as const);
+      quarter((x, y) => order.forEach((which, i) => put(0, end + y * stride(0) + 2 * x + i, chroma(which, square(x, y)))));
+      break;
+    }
+    case V4L2_PIX_FMT_NV12M:
+      luma();
+      quarter((x, y) => ([cb, cr] as const).forEach((which, i) => put(1, y * stride(1) + 2 * x + i, chroma(which, square(x, y)))));
+      break;
+    case V4L2_PIX_FMT_YUV420:
+    case V4L2_PIX_FMT_YVU420: {
+      luma();
+      const order = fourcc === V4L2_PIX_FMT_YUV420 ? ([cb, cr] as const) : ([cr, cb] as const);
+      const half = stride(0) / 2;
+      quarter((x, y) => order.forEach((which, i) => put(0, end + i * half * (height / 2) + y * half + x, chroma(which, square(x, y)))));
+      break;
+    }
+    case V4L2_PIX_FMT_YUV420M:
+      luma();
+      quarter((x, y) => ([cb, cr] as const).forEach((which) => put(which, y * stride(which) + x, chroma(which, square(x, y)))));
+      break;
+    case V4L2_PIX_FMT_YUYV:
+      packed([0, 1, 2, 3]);
+      break;
+    case V4L2_PIX_FMT_UYVY:
+      packed([1, 0, 3, 2]);
+      break;
+    case V4L2_PIX_FMT_RGB24:
+      components(3, [0, 1, 2]);
+      break;
+    case V4L2_PIX_FMT_BGR24:
+      components(3, [2, 1, 0]);
+      break;
+    case V4L2_PIX_FMT_XBGR32:
+      components(4, [2, 1, 0, -1]);
+      break;
+    case V4L2_PIX_FMT_RGBX32:
+      components(4, [0, 1, 2, -1]);
+      break;
+    case V4L2_PIX_FMT_GREY:
+      luma();
+      break;
+    default:
+      throw new SourceError(`no naive picture in format 0x${fourcc.toString(16)}`);
+  }
+  return memory;
+}
