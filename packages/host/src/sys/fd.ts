@@ -4,6 +4,9 @@ import { check, libc } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const F_DUPFD_CLOEXEC = 1030;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 
 /**
  * A file descriptor with one owner. Whoever holds the object closes it (`using`, `close`, or `take` to hand the number
@@ -56,4 +59,10 @@ export class Fd implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Makes reads and writes of a foreign descriptor (and of all its duplicates) answer at once. */
+export function setNonBlocking(fd: Fd): void {
+  const flags = check(libc.fcntl(fd.number, F_GETFL, 0), 'fcntl(F_GETFL)');
+  if ((flags & O_NONBLOCK) === 0) check(libc.fcntl(fd.number, F_SETFL, flags | O_NONBLOCK), 'fcntl(F_SETFL)');
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { drain, eventfd, signal } from './eventfd.ts';
-export { Fd } from './fd.ts';
+export { Fd, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
 export { fileSize, memfd, punchHole, residentSize, sealedAgainstShrinking } from './memfd.ts';
@@ -18,4 +18,4 @@ export { type Instruction, installSeccomp, seccompProgram } from './seccomp.ts';
 export { SysError } from './sys-error.ts';
 export { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
 export { accept, connectUnix, listenUnix, type Received, receive, send, socketpair } from './unix-socket.ts';
-export { watch } from './watch.ts';
+export { watch, watchWritable } from './watch.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Unix stream sockets that carry descriptors. Everything is non-blocking and close-on-exec. */
+/** Unix stream sockets that carry descriptors. Everything is close-on-exec, and nothing blocks, not even on a socket from elsewhere. */
 import { constants } from 'node:os';
 import { Fd } from './fd.ts';
 import { pinnedAddress, check, lastErrno, libc, retry } from './libc.ts';
@@ -12,6 +12,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_CTRUNC = 8;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const { EAGAIN, EPIPE, ECONNRESET, EINVAL, ENAMETOOLONG } = constants.errno;
@@ -58,7 +59,7 @@ export function receive(fd: Fd, into: Uint8Array, maxFds: number): Received | 'a
   const length = Math.min(into.length, MAX_BYTES);
   if (length === 0) throw new SysError('recvmsg', EINVAL, 'nothing to read into');
   prepare(length, CONTROL_BYTES);
-  const result = retry(() => libc.recvmsg(fd.number, base + HEADER, MSG_CMSG_CLOEXEC));
+  const result = retry(() => libc.recvmsg(fd.number, base + HEADER, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
   if (result < 0) {
     const errno = lastErrno();
     if (errno === EAGAIN) return 'again';
@@ -108,7 +109,7 @@ export function send(fd: Fd, from: Uint8Array, fds: readonly Fd[] = []): number 
     words.setInt32(CONTROL + 12, SCM_RIGHTS, true);
     for (const [i, attached] of fds.entries()) words.setInt32(CONTROL + 16 + 4 * i, attached.number, true);
   }
-  const result = retry(() => libc.sendmsg(fd.number, base + HEADER, MSG_NOSIGNAL));
+  const result = retry(() => libc.sendmsg(fd.number, base + HEADER, MSG_DONTWAIT | MSG_NOSIGNAL));
   if (result >= 0) return result;
   const errno = lastErrno();
   if (errno === EAGAIN) return 'again';

@@ -23,14 +23,14 @@ function turn(): void {
 
 class Watch implements Disposable {
   readonly #fd: Fd;
-  readonly #onReadable: () => void;
+  readonly #onReady: () => void;
   #handle: ReturnType<typeof koffi.node.poll> | undefined;
 
-  constructor(fd: Fd, onReadable: () => void) {
+  constructor(fd: Fd, what: 'readable' | 'writable', onReady: () => void) {
     this.#fd = fd.dup();
-    this.#onReadable = onReadable;
+    this.#onReady = onReady;
     try {
-      this.#handle = koffi.node.poll(this.#fd.number, { readable: true }, () => this.#ready());
+      this.#handle = koffi.node.poll(this.#fd.number, { [what]: true }, () => this.#ready());
     } catch (error) {
       this.#fd.close();
       throw error;
@@ -41,7 +41,7 @@ class Watch implements Disposable {
   #ready(): void {
     if (this.#handle === undefined) return;
     try {
-      this.#onReadable();
+      this.#onReady();
     } catch (error) {
       setImmediate(() => {
         throw error;
@@ -72,5 +72,10 @@ process.once('exit', () => {
  * not `fd` is closed before it, and never calls back after it was disposed.
  */
 export function watch(fd: Fd, onReadable: () => void): Disposable {
-  return new Watch(fd, onReadable);
+  return new Watch(fd, 'readable', onReadable);
+}
+
+/** The same for a socket that has room again; the caller disposes the watch as soon as it has nothing to send. */
+export function watchWritable(fd: Fd, onWritable: () => void): Disposable {
+  return new Watch(fd, 'writable', onWritable);
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The rule that was broken: an id of the checks in docs/THREAT-MODEL.md. */
+export type CheckId = `VU-V${number}`;
+
+/** The other side broke the framing or the order of the protocol. Nothing it sends afterwards can be trusted: the connection ends. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly check: CheckId;
+
+  constructor(check: CheckId, message: string) {
+    super(message);
+    this.check = check;
+  }
+}
+
+/** A well-formed request that cannot be granted. It is acknowledged with a failure where the sender asked for that, and changes nothing. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly check: CheckId;
+
+  constructor(check: CheckId, message: string) {
+    super(message);
+    this.check = check;
+  }
+}
+
+/** The connection ended before an answer came, or before something could be sent. */
+export class DisconnectedError extends Error {
+  override readonly name = 'DisconnectedError';
+}
+
+/** A server cannot be set up as asked; the message says what to do. */
+export class VhostUserError extends Error {
+  override readonly name = 'VhostUserError';
+}
