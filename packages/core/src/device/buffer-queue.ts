@@ -33,7 +33,7 @@ import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
 import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
-import type { V4l2Plane, V4l2Buffer } from './v4l2-buffer.ts';
+import type { V4l2Buffer, V4l2Plane } from './v4l2-buffer.ts';
 
 /** What the device does with a queue. */
 export interface QueueClient {
@@ -298,7 +298,10 @@ export class BufferQueue {
    */
   fail(): void {
     if (this.#state !== 'streaming' && this.#state !== 'starting') return;
+    // Before STREAMON has succeeded the buffers stay queued, as when a driver cannot start.
+    const streamed = this.#state === 'streaming';
     this.#state = 'failed';
+    if (!streamed) return;
     for (const buffer of this.#waiting.splice(0)) this.#finish(buffer, { flags: V4L2_BUF_FLAG_ERROR });
   }
 
@@ -334,10 +337,12 @@ export class BufferQueue {
   }
 
   #started(errno: number): number {
-    if (this.#state !== 'starting') return errno || (this.#state === 'failed' ? Errno.EIO : 0);
-    this.#state = errno === 0 ? 'streaming' : 'allocated';
-    if (errno === 0 && this.#waiting.length > 0) this.#o.client.queued();
-    return errno;
+    // STREAMOFF or close came while the client was starting: what it answers no longer counts.
+    if (this.#state !== 'starting' && this.#state !== 'failed') return Errno.EIO;
+    const result = this.#state === 'failed' ? errno || Errno.EIO : errno;
+    this.#state = result === 0 ? 'streaming' : 'allocated';
+    if (result === 0 && this.#waiting.length > 0) this.#o.client.queued();
+    return result;
   }
 
   #stop(): Promise<void> | undefined {

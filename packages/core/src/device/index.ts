@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './buffer-payload.ts';
 export * from './buffer-queue.ts';
+export { CaptureDevice, type CaptureDeviceOptions } from './capture-device.ts';
+export type { Planarity } from './capture-format.ts';
+export { CAPTURE_IOCTLS } from './capture-ioctls.ts';
 export * from './decoder-device.ts';
 export * from './device-error.ts';
 export * from './ioctl-table.ts';

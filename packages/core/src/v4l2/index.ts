@@ -5,4 +5,5 @@ export * from './events.ts';
 export * from './format-payload.ts';
 export * from './formats.ts';
 export * from './fourcc.ts';
+export * from './frame-sizes.ts';
 export * from './timestamp.ts';

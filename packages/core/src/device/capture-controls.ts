@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The controls of a frame source as V4L2 controls. */
+import type { FrameSource, SourceControl } from '../ports/index.ts';
+import { type ControlHost, ControlSet, type ControlSpec, sliderFlag } from '../v4l2/index.ts';
+import {
+  V4L2_CTRL_FLAG_VOLATILE,
+  V4L2_CTRL_TYPE_BOOLEAN,
+  V4L2_CTRL_TYPE_BUTTON,
+  V4L2_CTRL_TYPE_INTEGER,
+  V4L2_CTRL_TYPE_INTEGER_MENU,
+  V4L2_CTRL_TYPE_MENU,
+} from '../wire/index.ts';
+
+const TYPES = {
+  integer: V4L2_CTRL_TYPE_INTEGER,
+  boolean: V4L2_CTRL_TYPE_BOOLEAN,
+  menu: V4L2_CTRL_TYPE_MENU,
+  'integer-menu': V4L2_CTRL_TYPE_INTEGER_MENU,
+  button: V4L2_CTRL_TYPE_BUTTON,
+} as const;
+
+function specOf(control: SourceControl): ControlSpec {
+  const type = TYPES[control.type];
+  const base = { id: control.id, type, name: control.name };
+  if (control.type === 'button') return { ...base, minimum: 0, maximum: 0, step: 0, default: 0 };
+  if (control.type === 'boolean') return { ...base, minimum: 0, maximum: 1, step: 1, default: control.default };
+  const slider = control.type === 'integer' ? sliderFlag({ type, minimum: control.minimum, maximum: control.maximum }) : 0;
+  return {
+    ...base,
+    minimum: control.minimum,
+    maximum: control.maximum,
+    step: Math.max(1, control.step),
+    default: control.default,
+    flags: slider | (control.volatile === true ? V4L2_CTRL_FLAG_VOLATILE : 0),
+    ...(control.menu === undefined ? {} : { menu: control.menu }),
+    ...(control.integerMenu === undefined ? {} : { integerMenu: control.integerMenu }),
+  };
+}
+
+/**
+ * The controls of `source`, kept in step with it: what another guest or the camera itself changes is assigned and heard by
+ * every session. Dispose to stop listening.
+ */
+export function captureControls(source: FrameSource): ControlSet & Disposable {
+  // While values are on their way to the source its echo says nothing new; the set tells the sessions, and knows who asked.
+  const setting = new Set<number>();
+  const host: ControlHost = {
+    set: (values) => {
+      for (const [id, value] of values) {
+        setting.add(id);
+        if (typeof value === 'number') source.setControl(id, value);
+        setting.delete(id);
+      }
+      return 0;
+    },
+    read: (id) => source.control(id),
+  };
+  const set = new ControlSet(source.capabilities.controls.map(specOf), host);
+  for (const control of source.capabilities.controls) set.assign(control.id, source.control(control.id));
+  const listening = source.onControlChange((id, value) => {
+    if (!setting.has(id)) set.assign(id, value);
+  });
+  return Object.assign(set, { [Symbol.dispose]: () => listening[Symbol.dispose]() });
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Sizes and intervals: enumeration (VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS) and the nearest to what was asked. */
+import type { Fraction, SizeRange, SourceIntervals, SourceSizes } from '../ports/index.ts';
+import {
+  Errno,
+  V4L2_FRMIVAL_TYPE_CONTINUOUS,
+  V4L2_FRMIVAL_TYPE_DISCRETE,
+  V4L2_FRMSIZE_TYPE_CONTINUOUS,
+  V4L2_FRMSIZE_TYPE_DISCRETE,
+  V4L2_FRMSIZE_TYPE_STEPWISE,
+  type v4l2_fract,
+  v4l2_frmivalenum,
+  v4l2_frmsizeenum,
+} from '../wire/index.ts';
+
+/** Width and height in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const S = v4l2_frmsizeenum.fields;
+const I = v4l2_frmivalenum.fields;
+
+/** Fills `struct v4l2_frmsizeenum` for its `index`; EINVAL past the end. */
+export function writeFrameSize(view: DataView, sizes: SourceSizes): number {
+  const index = S.index.get(view, 0);
+  if (sizes.kind === 'discrete') {
+    const size = sizes.sizes[index];
+    if (size === undefined) return Errno.EINVAL;
+    clear(view, S.anon.offset, S.anon.size + S.reserved.size);
+    S.type.set(view, 0, V4L2_FRMSIZE_TYPE_DISCRETE);
+    S.anon.fields.discrete.fields.width.set(view, 0, size.width);
+    S.anon.fields.discrete.fields.height.set(view, 0, size.height);
+    return 0;
+  }
+  if (index > 0) return Errno.EINVAL;
+  const { range } = sizes;
+  const stepWidth = Math.max(1, range.stepWidth);
+  const stepHeight = Math.max(1, range.stepHeight);
+  clear(view, S.anon.offset, S.anon.size + S.reserved.size);
+  S.type.set(view, 0, stepWidth === 1 && stepHeight === 1 ? V4L2_FRMSIZE_TYPE_CONTINUOUS : V4L2_FRMSIZE_TYPE_STEPWISE);
+  const at = S.anon.fields.stepwise.fields;
+  at.min_width.set(view, 0, range.minWidth);
+  at.max_width.set(view, 0, range.maxWidth);
+  at.step_width.set(view, 0, stepWidth);
+  at.min_height.set(view, 0, range.minHeight);
+  at.max_height.set(view, 0, range.maxHeight);
+  at.step_height.set(view, 0, stepHeight);
+  return 0;
+}
+
+/** Fills `struct v4l2_frmivalenum` for its `index`; EINVAL past the end. */
+export function writeFrameInterval(view: DataView, intervals: SourceIntervals): number {
+  const index = I.index.get(view, 0);
+  if (intervals.kind === 'discrete') {
+    const interval = intervals.intervals[index];
+    if (interval === undefined) return Errno.EINVAL;
+    clear(view, I.anon.offset, I.anon.size + I.reserved.size);
+    I.type.set(view, 0, V4L2_FRMIVAL_TYPE_DISCRETE);
+    writeFraction(I.anon.fields.discrete.fields, view, interval);
+    return 0;
+  }
+  if (index > 0) return Errno.EINVAL;
+  clear(view, I.anon.offset, I.anon.size + I.reserved.size);
+  I.type.set(view, 0, V4L2_FRMIVAL_TYPE_CONTINUOUS);
+  const at = I.anon.fields.stepwise.fields;
+  writeFraction(at.min.fields, view, intervals.min);
+  writeFraction(at.max.fields, view, intervals.max);
+  writeFraction(at.step.fields, view, { numerator: 1, denominator: 1 });
+  return 0;
+}
+
+/** Writes a fraction. */
+export function writeFraction(at: typeof v4l2_fract.fields, view: DataView, value: Fraction): void {
+  at.numerator.set(view, 0, value.numerator);
+  at.denominator.set(view, 0, value.denominator);
+}
+
+/** Reads a fraction; undefined if one half is 0, which V4L2 takes for "the default". */
+export function readFraction(at: typeof v4l2_fract.fields, view: DataView): Fraction | undefined {
+  const numerator = at.numerator.get(view, 0);
+  const denominator = at.denominator.get(view, 0);
+  return numerator === 0 || denominator === 0 ? undefined : { numerator, denominator };
+}
+
+/** True if the size is one of `sizes`. */
+export function hasSize(sizes: SourceSizes, size: Size): boolean {
+  const near = nearestSize(sizes, size);
+  return near.width === size.width && near.height === size.height;
+}
+
+/** The size nearest to `asked`: least sum of differences from a list, clamped and rounded to the step in a range. */
+export function nearestSize(sizes: SourceSizes, asked: Size): Size {
+  if (sizes.kind === 'stepwise') return nearestInRange(sizes.range, asked);
+  let best: Size = asked;
+  let least = Number.POSITIVE_INFINITY;
+  for (const size of sizes.sizes) {
+    const distance = Math.abs(size.width - asked.width) + Math.abs(size.height - asked.height);
+    if (distance >= least) continue;
+    best = size;
+    least = distance;
+  }
+  return best;
+}
+
+/** `asked` clamped into the range and rounded to its steps. */
+export function nearestInRange(range: SizeRange, asked: Size): Size {
+  return {
+    width: stepped(asked.width, range.minWidth, range.maxWidth, range.stepWidth),
+    height: stepped(asked.height, range.minHeight, range.maxHeight, range.stepHeight),
+  };
+}
+
+function stepped(value: number, min: number, max: number, step: number): number {
+  const clamped = Math.min(Math.max(value, min), max);
+  if (step <= 1) return clamped;
+  const rounded = min + Math.round((clamped - min) / step) * step;
+  return rounded > max ? rounded - step : rounded;
+}
+
+/** The interval nearest to `asked`. */
+export function nearestInterval(intervals: SourceIntervals, asked: Fraction): Fraction {
+  const seconds = asked.numerator / asked.denominator;
+  if (intervals.kind === 'continuous') {
+    if (seconds <= intervals.min.numerator / intervals.min.denominator) return intervals.min;
+    if (seconds >= intervals.max.numerator / intervals.max.denominator) return intervals.max;
+    return asked;
+  }
+  let best = intervals.intervals[0] ?? asked;
+  for (const interval of intervals.intervals) {
+    const distance = Math.abs(interval.numerator / interval.denominator - seconds);
+    if (distance < Math.abs(best.numerator / best.denominator - seconds)) best = interval;
+  }
+  return best;
+}
+
+function clear(view: DataView, at: number, length: number): void {
+  new Uint8Array(view.buffer, view.byteOffset + at, length).fill(0);
+}
