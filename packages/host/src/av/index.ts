@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+export { AvError } from './av-error.ts';
+export { type StreamColours, v4l2Colorimetry, v4l2Level, v4l2Profile } from './colorimetry.ts';
+export { CropFinder } from './cropping.ts';
+export { AV_INSTALL_COMMAND, type Av, avInstalled, loadAv } from './node-av.ts';
+export { PictureCopier } from './picture-copy.ts';
+export { type ColourPlane, DECODED_FORMATS, type PictureGeometry, pictureGeometry } from './picture-geometry.ts';
+export { MAX_PIXELS, openVideoDecoder, VIDEO_CODECS, type VideoCodec } from './video-codecs.ts';

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A child process that handles foreign data: it gets the descriptors named here and a socket, nothing else; none of our
+ * environment, no channel of Node's. What it says is only numbers (`message.ts`), for its user to check.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { MessageLink } from './message-link.ts';
+import { ProtocolError } from './protocol-error.ts';
+
+/** Where the child finds its socket, and the first of the descriptors that it was given. */
+export const LINK_FD = 3;
+export const FIRST_GIVEN_FD = 4;
+
+/** Most bytes of a child's stderr that are logged; the rest is read and dropped. */
+const MAX_STDERR = 4096;
+
+/** What a child is started with. */
+export interface ChildOptions {
+  /** the script to run, as named in the sources (`.ts`): the built one is taken where this file itself is built */
+  readonly script: URL;
+  readonly args?: readonly string[];
+  /** descriptors of ours that the child gets as FIRST_GIVEN_FD and following; they stay ours */
+  readonly fds: readonly number[];
+  /** A message came. Throwing ProtocolError kills the child; nothing else may be thrown. */
+  onMessage(message: readonly number[]): void;
+  /** The child is gone, everything of it: it writes nothing any more. Called once. */
+  onExit(reason: string): void;
+  /** A line for the log: what the child wrote to stderr, limited. */
+  onText(text: string): void;
+}
+
+const permissionFlags = (): string[] => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  // Before these versions the permission model is experimental and warns.
+  if (major < 22 || (major === 22 && minor < 13) || (major === 23 && minor < 5)) return [];
+  return ['--permission', '--allow-addons', '--allow-fs-read=*'];
+};
+
+/** One child, from start to exit. */
+export class Child {
+  readonly pid: number | undefined;
+  readonly #process: ChildProcess;
+  readonly #link: MessageLink;
+  #fault: string | undefined;
+  #gone = false;
+
+  private constructor(o: ChildOptions) {
+    const path = fileURLToPath(o.script);
+    const script = import.meta.url.endsWith('.ts') ? path : path.replace(/\.ts$/, '.js');
+    const flags = ['--no-warnings', '--disallow-code-generation-from-strings', ...permissionFlags()];
+    this.#process = spawn(process.execPath, [...flags, script, ...(o.args ?? [])], {
+      cwd: '/',
+      // Rings of io_uring would reach files and sockets past the system call filter.
+      env: { UV_USE_IO_URING: '0' },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...o.fds],
+    });
+    this.pid = this.#process.pid;
+    let text = MAX_STDERR;
+    this.#process.stderr?.on('data', (bytes: Buffer) => {
+      if (text > 0) o.onText(bytes.subarray(0, text).toString('latin1').replace(/[^\x20-\x7e\n]/g, '?').trimEnd());
+      text -= bytes.length;
+    });
+    const exit = (reason: string): void => {
+      if (this.#gone) return;
+      this.#gone = true;
+      this.#link.close();
+      o.onExit(this.#fault ?? reason);
+    };
+    const deliver = (message: readonly number[]): void => {
+      try {
+        o.onMessage(message);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.kill(error.message);
+      }
+    };
+    this.#link = new MessageLink(this.#process.stdio[LINK_FD] as Duplex, deliver, (error) =>
+      // A socket that just broke says less than the exit that follows.
+      this.kill(error instanceof ProtocolError ? error.message : undefined),
+    );
+    this.#process.on('error', (error) => exit(`it could not be started: ${error.message}`));
+    this.#process.on('exit', (code, signal) => exit(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  }
+
+  /** Starts a child. A failure to start comes through `onExit`, like any other end. */
+  static start(o: ChildOptions): Child {
+    return new Child(o);
+  }
+
+  /** Sends numbers; nothing happens if the child is gone. */
+  send(message: readonly number[]): void {
+    this.#link.send(message);
+  }
+
+  /** Ends the child at once; `onExit` follows, with `reason` if one is given. */
+  kill(reason?: string): void {
+    this.#fault ??= reason;
+    this.#process.kill('SIGKILL');
+  }
+}

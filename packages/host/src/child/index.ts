@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+export { Backoff } from './backoff.ts';
+export { Child, type ChildOptions, FIRST_GIVEN_FD, LINK_FD } from './child-process.ts';
+export { KeptChild, type KeptChildOptions } from './kept-child.ts';
+export type { Log } from './log.ts';
+export { encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader } from './message.ts';
+export { MessageLink } from './message-link.ts';
+export { MessageSet, type MessageOf, type MessageTable } from './message-set.ts';
+export { ParentLink } from './parent-link.ts';
+export { ProtocolError } from './protocol-error.ts';
+export { bindToParent, enterSandbox } from './sandbox.ts';

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { availableParallelism } from 'node:os';
+import type { BufferAccess, Decoder, DecoderEvents, DecoderFactory, HostBuffers } from '@paravideo/core';
+import { AV_INSTALL_COMMAND, AvError, avInstalled, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
+import { type Backoff, KeptChild, type Log, ProtocolError } from '../child/index.ts';
+import type { Arena } from '../memory/index.ts';
+import { CAPABILITIES } from './capabilities.ts';
+import { type Report, reports, type Request, requests } from './codec-messages.ts';
+import { RemoteDecoder, type RemoteHost } from './remote-decoder.ts';
+import { Staging } from './staging.ts';
+
+/** Milliseconds in which the process must confirm a flush, a recall or a close, well under the 5 s that a guest waits. */
+const CONFIRM_WITHIN = 2000;
+
+/** Streams of one guest unless told otherwise. */
+const DEFAULT_STREAMS = 16;
+
+/** What a codec host is made of. */
+export interface CodecHostOptions {
+  /** the guest's arena: the process gets it, and nothing else of the guest */
+  readonly arena: Pick<Arena, 'fd' | 'mapping'>;
+  readonly access: BufferAccess;
+  readonly buffers: HostBuffers;
+  readonly log: Log;
+  /** threads per stream; unless told otherwise as many as there are cores, at most 4 */
+  readonly threads?: number | undefined;
+  /** streams at a time; another one is refused */
+  readonly maxStreams?: number | undefined;
+  readonly backoff?: Backoff;
+}
+
+/**
+ * The decoders of one guest, in a process of its own. The process is started here and kept warm; when it dies its streams
+ * fail, and the next process serves the next streams.
+ */
+export class CodecHost implements AsyncDisposable {
+  readonly factory: DecoderFactory;
+  readonly #o: CodecHostOptions;
+  readonly #child: KeptChild;
+  readonly #staging: Staging;
+  readonly #streams = new Map<number, RemoteDecoder>();
+  #next = 1;
+  #closed = false;
+
+  private constructor(o: CodecHostOptions) {
+    this.#o = o;
+    this.#staging = new Staging(o.buffers);
+    this.#child = new KeptChild({
+      name: 'codec',
+      log: o.log,
+      ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
+      script: new URL('./process/main.ts', import.meta.url),
+      args: [String(process.pid)],
+      fds: [o.arena.fd.number],
+      onMessage: (message) => this.#hear(reports.decode(message)),
+      onExit: (reason) => {
+        for (const stream of [...this.#streams.values()]) void stream.end(`the codec process died: ${reason}`);
+      },
+    });
+    this.factory = { capabilities: CAPABILITIES, create: (codec, events) => this.#create(codec as VideoCodec, events) };
+  }
+
+  /** Starts the process. Throws AvError (missing), with the install command, if the codec library is not installed. */
+  static start(o: CodecHostOptions): CodecHost {
+    if (!avInstalled()) throw new AvError('missing', `decoding needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
+    return new CodecHost(o);
+  }
+
+  /** Id of the codec process; undefined while there is none. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Streams that are open now. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** Ends the process for good; open streams fail. Resolves when nothing is read or written any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#child.close();
+    await Promise.all([...this.#streams.values()].map((stream) => stream.end('the codec host was closed')));
+    this.#staging.trim();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #create(codec: VideoCodec, events: DecoderEvents): Decoder | undefined {
+    const index = VIDEO_CODECS.indexOf(codec);
+    if (this.#closed || index < 0 || this.#streams.size >= (this.#o.maxStreams ?? DEFAULT_STREAMS) || !this.#child.usable) return undefined;
+    const stream = this.#next;
+    this.#next += 1;
+    const host: RemoteHost = {
+      access: this.#o.access,
+      arenaAddress: this.#o.arena.mapping.address,
+      send: (request) => this.#send(request),
+      watch: (what) => this.#watch(what),
+      forget: (id) => void this.#streams.delete(id),
+    };
+    const decoder = new RemoteDecoder({ stream, codec, events, host, staging: this.#staging });
+    this.#streams.set(stream, decoder);
+    const threads = this.#o.threads ?? Math.min(4, availableParallelism());
+    this.#send({ kind: 'open', stream, codec: index, threads });
+    return decoder;
+  }
+
+  #send(request: Request): void {
+    this.#child.send(requests.encode(request));
+  }
+
+  #hear(report: Report): void {
+    if (report.kind === 'ready') return;
+    const stream = this.#streams.get(report.stream);
+    if (stream === undefined) throw new ProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
+    stream.hear(report);
+  }
+
+  #watch(what: string): Disposable {
+    // A process that is only just starting has its own alarm, and then this one is for the next process.
+    const pid = this.#child.answering ? this.#child.pid : undefined;
+    const timer = setTimeout(() => {
+      if (pid !== undefined && this.#child.pid === pid) this.#child.kill(`it did not confirm the ${what} within ${CONFIRM_WITHIN} ms`);
+    }, CONFIRM_WITHIN);
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the daemon and a codec process say to each other. Offsets are bytes in the guest's arena. */
+import { type MessageOf, MessageSet } from '../child/message-set.ts';
+
+/** Daemon to process. Every message but `open` is for an open stream. */
+const REQUESTS = {
+  /** `codec` is an index into VIDEO_CODECS */
+  open: ['stream', 'codec', 'threads'],
+  decode: ['stream', 'id', 'offset', 'length', 'mayContinue'],
+  /**
+   * The layout for pictures. `serial` is the last format that the user had been told of. The list: per colour plane its
+   * memory plane, offset and stride; two planes are NV12, three are YU12.
+   */
+  output: ['stream', 'serial', 'width', 'height', '...planes'],
+  /** the list: offset and length per memory plane */
+  supply: ['stream', 'id', '...memory'],
+  drain: ['stream'],
+  flush: ['stream', 'serial'],
+  recall: ['stream'],
+  close: ['stream'],
+} as const;
+
+/** Process to daemon. */
+const REPORTS = {
+  /** everything is loaded and locked up: streams can be opened */
+  ready: [],
+  inputDone: ['stream', 'id', 'ok'],
+  /** `serial` counts the formats of a stream from 1. Colours, profile and level are FFmpeg's numbers. */
+  format: [
+    'stream',
+    'serial',
+    'codedWidth',
+    'codedHeight',
+    'left',
+    'top',
+    'width',
+    'height',
+    'primaries',
+    'transfer',
+    'matrix',
+    'range',
+    'aspectNumerator',
+    'aspectDenominator',
+    'interlaced',
+    'reorder',
+    'profile',
+    'level',
+  ],
+  /** `type` is an index into PICTURE_TYPES */
+  picture: ['stream', 'targetId', 'inputId', 'interlaced', 'error', 'type'],
+  drained: ['stream'],
+  /** answers, in order, to flush, recall and close */
+  confirmed: ['stream'],
+  /** the decoder of this stream cannot go on; everything lent to it is free */
+  broken: ['stream'],
+} as const;
+
+/** Values of `type` in a picture report. */
+export const PICTURE_TYPES = ['unknown', 'key', 'p', 'b'] as const;
+
+/** A message from the daemon to the codec process. */
+export type Request = MessageOf<typeof REQUESTS>;
+/** A message from the codec process to the daemon. */
+export type Report = MessageOf<typeof REPORTS>;
+
+export const requests = new MessageSet(REQUESTS);
+export const reports = new MessageSet(REPORTS);

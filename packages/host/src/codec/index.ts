@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export { CodecError } from './codec-error.ts';
+export { CodecHost, type CodecHostOptions } from './codec-host.ts';

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { AccessUnit, Cut, Splitter } from './access-units.ts';
+
+const SOI = Buffer.from([0xff, 0xd8]);
+const EOI = 0xd9;
+const SOS = 0xda;
+const MAX_KEPT = 32 * 1024 * 1024;
+
+/**
+ * Where the JPEG image that begins at `start` ends (ITU-T T.81, B.1): behind its EOI marker. The markers of its segments
+ * are walked, so that a preview picture inside one does not count. Undefined if the end is not in `data`.
+ */
+export function jpegEnd(data: Buffer, start: number): number | undefined {
+  let at = start + SOI.length;
+  while (at + 1 < data.length) {
+    if (data[at] !== 0xff) {
+      // Entropy-coded data, or garbage: on to the next marker.
+      at = data.indexOf(0xff, at);
+      if (at < 0) return undefined;
+      continue;
+    }
+    const marker = data[at + 1] ?? 0;
+    if (marker === EOI) return at + 2;
+    // Stuffed zero, fill byte, restart and TEM have no length.
+    if (marker === 0xff) at += 1;
+    else if (marker === 0 || marker === 1 || (marker >= 0xd0 && marker <= 0xd8)) at += 2;
+    else if (at + 3 >= data.length) return undefined;
+    else at += 2 + (marker === SOS ? Math.max(2, data.readUInt16BE(at + 2)) : data.readUInt16BE(at + 2));
+  }
+  return undefined;
+}
+
+/** Cuts Motion JPEG into images; what lies between them is dropped. */
+export class JpegSplitter implements Splitter {
+  #kept: AccessUnit | undefined;
+
+  push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    const data = kept === undefined ? bytes : Buffer.concat([kept.bytes, bytes]);
+    const idAt = (at: number): number => (kept !== undefined && at < kept.bytes.length ? kept.id : id);
+    const units: AccessUnit[] = [];
+    let found = false;
+    let end = 0;
+    for (let start = data.indexOf(SOI); start >= 0; start = data.indexOf(SOI, end)) {
+      found = true;
+      const stop = jpegEnd(data, start);
+      if (stop === undefined && mayContinue && data.length - start <= MAX_KEPT) {
+        this.#kept = { id: idAt(start), bytes: data.subarray(start) };
+        break;
+      }
+      end = stop ?? data.length;
+      units.push({ id: idAt(start), bytes: data.subarray(start, end) });
+    }
+    return { units, understood: found };
+  }
+
+  flush(): readonly AccessUnit[] {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    return kept === undefined ? [] : [kept];
+  }
+
+  reset(): void {
+    this.#kept = undefined;
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The codec process of one guest. It has the guest's arena, a socket to the daemon, and nothing else: no file, no network,
+ * no guest RAM. Whoever takes it over with a bitstream owns the pictures of that one guest, and may send numbers.
+ */
+import { loadAv } from '../../av/node-av.ts';
+import { AvError } from '../../av/av-error.ts';
+import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
+import type { PictureGeometry } from '../../av/picture-geometry.ts';
+import { FIRST_GIVEN_FD } from '../../child/child-process.ts';
+import { ParentLink } from '../../child/parent-link.ts';
+import { ProtocolError } from '../../child/protocol-error.ts';
+import { bindToParent, enterSandbox } from '../../child/sandbox.ts';
+import { Fd, fileSize, Mapping } from '../../sys/index.ts';
+import { type Report, type Request, reports, requests } from '../codec-messages.ts';
+import { StreamDecoder, type StreamHost } from './stream-decoder.ts';
+
+/** Private memory that the process may take: enough for 16 streams of 4K. */
+const DATA_BYTES = 6 * 2 ** 30;
+
+/** Milliseconds of work after which requests are heard again. */
+const TURN = 2;
+
+bindToParent(Number(process.argv[2]));
+const av = await loadAv();
+const arenaFd = Fd.adopt(FIRST_GIVEN_FD);
+const arena = Mapping.map(arenaFd, 0, fileSize(arenaFd), { writable: true }).bytes();
+arenaFd.close();
+// What is loaded on first use is loaded now: afterwards no file can be opened.
+for (const codec of VIDEO_CODECS) openVideoDecoder(av, codec, 2).freeContext();
+
+const streams = new Map<number, StreamDecoder>();
+const link = new ParentLink((message) => handle(requests.decode(message)));
+
+/**
+ * Works, hears, and comes again: the event loop is there for the library's finalizers alone, and is given a turn each
+ * time. With no work it sleeps in the exchange.
+ */
+function turn(): void {
+  const until = performance.now() + TURN;
+  let busy = true;
+  while (busy && performance.now() < until) {
+    busy = false;
+    for (const [id, stream] of streams) {
+      if (guarded(id, () => stream.step())) busy = true;
+    }
+  }
+  link.exchange(!busy);
+  setImmediate(turn);
+}
+
+/** Runs what may find that a stream is of no more use. */
+function guarded(id: number, act: () => boolean): boolean {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof AvError)) throw error;
+    streams.get(id)?.[Symbol.dispose]();
+    streams.delete(id);
+    report({ kind: 'broken', stream: id });
+    return true;
+  }
+}
+
+function report(message: Report): void {
+  link.send(reports.encode(message));
+}
+
+const host: StreamHost = {
+  av,
+  bytes: (offset, length) => {
+    if (offset < 0 || length < 0 || offset + length > arena.length) throw new ProtocolError(`${length} bytes at ${offset} are outside the arena`);
+    return arena.subarray(offset, offset + length);
+  },
+  report,
+};
+
+/** The list of an `output` request, three numbers a plane. */
+function geometryOf(width: number, height: number, list: readonly number[]): PictureGeometry {
+  const planes: PictureGeometry['planes'][number][] = [];
+  const sizes: number[] = [];
+  for (let i = 0; i + 2 < list.length; i += 3) {
+    const [memory = 0, offset = 0, stride = 0] = list.slice(i, i + 3);
+    planes.push({ memory, offset, stride });
+    const lines = i === 0 ? height : Math.ceil(height / 2);
+    sizes[memory] = Math.max(sizes[memory] ?? 0, offset + stride * lines);
+  }
+  return { width, height, planes, sizes };
+}
+
+function handle(request: Request): void {
+  const id = request.stream;
+  if (request.kind === 'open') {
+    const codec = VIDEO_CODECS[request.codec];
+    if (codec === undefined || streams.has(id)) throw new ProtocolError(`stream ${id} cannot be opened`);
+    guarded(id, () => {
+      streams.set(id, new StreamDecoder(id, codec, request.threads, host));
+      return true;
+    });
+    return;
+  }
+  const stream = streams.get(id);
+  // A stream that broke: the daemon does not know it yet.
+  if (stream === undefined) return;
+  const rest = request.rest ?? [];
+  switch (request.kind) {
+    case 'decode':
+      stream.push({ kind: 'data', id: request.id, offset: request.offset, length: request.length, mayContinue: request.mayContinue === 1 });
+      break;
+    case 'drain':
+      stream.push({ kind: 'drain' });
+      break;
+    case 'output':
+      stream.setOutput(request.serial, geometryOf(request.width, request.height, rest));
+      break;
+    case 'supply': {
+      const memory: Uint8Array[] = [];
+      for (let i = 0; i + 1 < rest.length; i += 2) memory.push(host.bytes(rest[i] ?? 0, rest[i + 1] ?? 0));
+      stream.supply({ id: request.id, memory });
+      break;
+    }
+    case 'flush':
+      stream.flush(request.serial);
+      report({ kind: 'confirmed', stream: id });
+      break;
+    case 'recall':
+      stream.recall();
+      report({ kind: 'confirmed', stream: id });
+      break;
+    case 'close':
+      streams.delete(id);
+      stream[Symbol.dispose]();
+      report({ kind: 'confirmed', stream: id });
+      break;
+  }
+}
+
+await enterSandbox({ dataBytes: DATA_BYTES });
+report({ kind: 'ready' });
+turn();

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One stream in the codec process: inputs, targets, and FFmpeg between them.
+ *
+ * Work is done one step at a time, so that requests are heard in between. A step is the first of these that is possible:
+ * hand out the frame that is held; take a frame from the decoder; give it a unit; take the next input. Holding a frame,
+ * for want of a target or of a layout for its format, stops all the rest: that is the back-pressure.
+ *
+ *   feeding --drain reached--> draining --every frame out--> feeding
+ *   (a frame whose format is new): format reported --output with its serial--> frame can be handed out
+ */
+import type { PictureGeometry } from '../../av/picture-geometry.ts';
+import { AvError } from '../../av/av-error.ts';
+import { CropFinder } from '../../av/cropping.ts';
+import type { Av } from '../../av/node-av.ts';
+import { PictureCopier } from '../../av/picture-copy.ts';
+import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
+import { PICTURE_TYPES, type Report } from '../codec-messages.ts';
+import { type AccessUnit, type Splitter, splitterFor } from './access-units.ts';
+import { FormatProbe } from './format-probe.ts';
+import { type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
+
+/** An input, or the place of a drain among the inputs. */
+export type StreamInput =
+  | { readonly kind: 'data'; readonly id: number; readonly offset: number; readonly length: number; readonly mayContinue: boolean }
+  | { readonly kind: 'drain' };
+
+/** Memory for one picture, one view a memory plane. */
+export interface StreamTarget {
+  readonly id: number;
+  readonly memory: readonly Uint8Array[];
+}
+
+/** What a stream needs of the process. */
+export interface StreamHost {
+  readonly av: Av;
+  /** a view of the arena */
+  bytes(offset: number, length: number): Uint8Array;
+  report(report: Report): void;
+}
+
+/** A format that was reported, by its serial. */
+interface ReportedFormat {
+  readonly serial: number;
+  readonly format: FoundFormat;
+}
+
+/** Units of one input that have not been given to the decoder yet. */
+interface Feeding {
+  readonly inputId: number | undefined;
+  readonly units: AccessUnit[];
+  ok: boolean;
+}
+
+export class StreamDecoder implements Disposable {
+  readonly #stream: number;
+  readonly #host: StreamHost;
+  readonly #context: ReturnType<typeof openVideoDecoder>;
+  readonly #copier: PictureCopier;
+  readonly #crop: CropFinder;
+  readonly #splitter: Splitter;
+  readonly #packet: InstanceType<Av['Packet']>;
+  readonly #frame: InstanceType<Av['Frame']>;
+  readonly #inputs: StreamInput[] = [];
+  /** ids of the units given to the decoder, oldest first: for frames that lost their timestamp */
+  readonly #sent: number[] = [];
+  #targets: StreamTarget[] = [];
+  #probe: FormatProbe | undefined;
+  #feeding: Feeding | undefined;
+  #mode: 'feeding' | 'draining' = 'feeding';
+  #frameHeld = false;
+  #mayReceive = false;
+  #known: ReportedFormat | undefined;
+  #previous: ReportedFormat | undefined;
+  #output: { readonly serial: number; readonly geometry: PictureGeometry } | undefined;
+
+  /** Throws AvError if the decoder does not open. */
+  constructor(stream: number, codec: VideoCodec, threads: number, host: StreamHost) {
+    this.#stream = stream;
+    this.#host = host;
+    this.#context = openVideoDecoder(host.av, codec, threads);
+    this.#probe = new FormatProbe(host.av, codec);
+    this.#copier = new PictureCopier(host.av);
+    this.#crop = new CropFinder(host.av);
+    this.#splitter = splitterFor(codec);
+    this.#packet = new host.av.Packet();
+    this.#packet.alloc();
+    this.#frame = new host.av.Frame();
+    this.#frame.alloc();
+  }
+
+  push(input: StreamInput): void {
+    this.#inputs.push(input);
+  }
+
+  supply(target: StreamTarget): void {
+    this.#targets.push(target);
+  }
+
+  /** A layout, chosen when the user knew format `serial`; one that answers an older format than the last is ignored. */
+  setOutput(serial: number, geometry: PictureGeometry): void {
+    if (serial >= (this.#known?.serial ?? 0)) this.#output = { serial, geometry };
+  }
+
+  recall(): void {
+    this.#targets = [];
+  }
+
+  /** Drops everything in flight. `serial`: the last format that the user was told of; a later one will be told again. */
+  flush(serial: number): void {
+    this.#inputs.length = 0;
+    this.#sent.length = 0;
+    this.#feeding = undefined;
+    this.#splitter.reset();
+    this.#mode = 'feeding';
+    this.#mayReceive = false;
+    this.#dropFrame();
+    this.#context.flushBuffers();
+    if (this.#known !== undefined && this.#known.serial > serial) this.#known = this.#previous;
+  }
+
+  /** Does one piece of work; false if there is nothing to do until a message comes. Throws AvError if the decoder is of no more use. */
+  step(): boolean {
+    if (this.#frameHeld) return this.#handOut();
+    if (this.#mayReceive) return this.#receive();
+    if (this.#feeding !== undefined) return this.#feed(this.#feeding);
+    const input = this.#inputs.shift();
+    if (input === undefined) return false;
+    this.#feeding = input.kind === 'drain' ? { inputId: undefined, units: [...this.#splitter.flush()], ok: true } : this.#take(input);
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#frame.free();
+    this.#packet.free();
+    this.#probe?.[Symbol.dispose]();
+    this.#copier[Symbol.dispose]();
+    this.#crop[Symbol.dispose]();
+    this.#context.freeContext();
+  }
+
+  /** Fetches an input once: what the guest does to the memory afterwards does not matter. */
+  #take(input: StreamInput & { kind: 'data' }): Feeding {
+    if (input.length === 0) return { inputId: input.id, units: [], ok: true };
+    const bytes = Buffer.from(this.#host.bytes(input.offset, input.length));
+    const { units, understood } = this.#splitter.push(input.id, bytes, input.mayContinue);
+    return { inputId: input.id, units: [...units], ok: understood };
+  }
+
+  #feed(feeding: Feeding): boolean {
+    const unit = feeding.units.shift();
+    if (unit !== undefined) {
+      this.#findFormat(unit, feeding);
+      this.#packet.data = unit.bytes;
+      this.#packet.pts = BigInt(unit.id);
+      this.#packet.dts = BigInt(unit.id);
+      const sent = this.#context.sendPacketSync(this.#packet);
+      this.#packet.unref();
+      this.#sent.push(unit.id);
+      if (sent < 0) this.#failure(sent, feeding);
+      this.#mayReceive = true;
+    }
+    if (feeding.units.length > 0) return true;
+    this.#feeding = undefined;
+    if (feeding.inputId === undefined) {
+      this.#context.sendPacketSync(null);
+      this.#mode = 'draining';
+      this.#mayReceive = true;
+    } else {
+      this.#host.report({ kind: 'inputDone', stream: this.#stream, id: feeding.inputId, ok: feeding.ok ? 1 : 0 });
+    }
+    return true;
+  }
+
+  #findFormat(unit: AccessUnit, feeding: Feeding): void {
+    if (this.#probe === undefined) return;
+    const { format, ok } = this.#probe.offer(unit);
+    if (!ok) feeding.ok = false;
+    if (format === undefined) return;
+    this.#probe[Symbol.dispose]();
+    this.#probe = undefined;
+    this.#announce(format);
+  }
+
+  #receive(): boolean {
+    const { AVERROR_EAGAIN, AVERROR_EOF } = this.#host.av.constants;
+    const result = this.#context.receiveFrameSync(this.#frame);
+    if (result === 0) {
+      this.#frameHeld = true;
+    } else if (result === AVERROR_EAGAIN) {
+      this.#mayReceive = false;
+    } else if (result === AVERROR_EOF) {
+      this.#context.flushBuffers();
+      this.#sent.length = 0;
+      this.#mayReceive = false;
+      this.#mode = 'feeding';
+      this.#host.report({ kind: 'drained', stream: this.#stream });
+    } else if (this.#mode === 'feeding') {
+      // The packet that it is about was given earlier, and its input is done; a picture that is damaged says so itself.
+      this.#failure(result, this.#feeding);
+    }
+    return true;
+  }
+
+  /** Bad data is the guest's affair; running out of memory, or a bug in the decoder, ends the stream. */
+  #failure(result: number, feeding: Feeding | undefined): void {
+    const { AVERROR_ENOMEM, AVERROR_BUG } = this.#host.av.constants;
+    if (result === AVERROR_ENOMEM || result === AVERROR_BUG) throw new AvError('call', `the decoder answered ${result}`);
+    if (feeding !== undefined) feeding.ok = false;
+  }
+
+  #handOut(): boolean {
+    if (!this.#answered()) return false;
+    const found = readFormat(this.#host.av, this.#context, this.#frame, this.#crop);
+    if (this.#known === undefined || formatChanged(this.#known.format, found)) this.#announce(found);
+    const geometry = this.#output?.geometry;
+    if (geometry === undefined || !this.#answered()) return false;
+    if (geometry.width < found.codedWidth || geometry.height < found.codedHeight) return false;
+    const index = this.#targets.findIndex(({ memory }) => geometry.sizes.every((size, i) => (memory[i]?.length ?? 0) >= size));
+    const [target] = index < 0 ? [] : this.#targets.splice(index, 1);
+    if (target === undefined) return false;
+    this.#copier.copy(this.#frame, geometry, target.memory);
+    const c = this.#host.av.constants;
+    const { flags } = this.#frame;
+    this.#host.report({
+      kind: 'picture',
+      stream: this.#stream,
+      targetId: target.id,
+      inputId: this.#origin(),
+      interlaced: found.interlaced ? 1 : 0,
+      error: (flags & c.AV_FRAME_FLAG_CORRUPT) !== 0 || this.#frame.decodeErrorFlags !== 0 ? 1 : 0,
+      type: PICTURE_TYPES.indexOf(this.#pictureType(flags)),
+    });
+    this.#dropFrame();
+    return true;
+  }
+
+  /** True if the user chose a layout after it was told of the last format. */
+  #answered(): boolean {
+    return this.#known === undefined || (this.#output !== undefined && this.#output.serial >= this.#known.serial);
+  }
+
+  #pictureType(flags: number): (typeof PICTURE_TYPES)[number] {
+    const c = this.#host.av.constants;
+    if ((flags & c.AV_FRAME_FLAG_KEY) !== 0) return 'key';
+    const type = this.#frame.pictType;
+    return type === c.AV_PICTURE_TYPE_P ? 'p' : type === c.AV_PICTURE_TYPE_B ? 'b' : 'unknown';
+  }
+
+  /** The input in which the held picture began: its timestamp, or else the oldest unit that no picture came of. */
+  #origin(): number {
+    const named = Number(this.#frame.pts);
+    const at = Number.isSafeInteger(named) ? this.#sent.indexOf(named) : 0;
+    const id = at >= 0 ? this.#sent.splice(at, 1)[0] : named;
+    // Units that gave no picture must not pile up.
+    if (this.#sent.length > 256) this.#sent.splice(0, 128);
+    return id ?? 0;
+  }
+
+  #announce(format: FoundFormat): void {
+    this.#previous = this.#known;
+    const serial = (this.#known?.serial ?? 0) + 1;
+    this.#known = { serial, format };
+    const { codedWidth, codedHeight, visible, interlaced, reorder, profile, level } = format;
+    const { primaries, transfer, matrix, range, aspectNumerator, aspectDenominator } = format;
+    this.#host.report({
+      kind: 'format',
+      stream: this.#stream,
+      serial,
+      codedWidth,
+      codedHeight,
+      ...visible,
+      primaries,
+      transfer,
+      matrix,
+      range,
+      aspectNumerator,
+      aspectDenominator,
+      interlaced: interlaced ? 1 : 0,
+      reorder,
+      profile,
+      level,
+    });
+  }
+
+  #dropFrame(): void {
+    if (this.#frameHeld) this.#frame.unref();
+    this.#frameHeld = false;
+  }
+}
