@@ -37,16 +37,10 @@ describe('a source with defaults of a camera', () => {
     expect(camera.control(1)).toBe(7);
   });
 
-  it('can be narrowed to some formats', () => {
-    const camera = withDefaults(source, { formats: (fourcc) => fourcc === V4L2_PIX_FMT_NV12M }, 'devices[0]');
-    expect(camera.capabilities.formats).toEqual([V4L2_PIX_FMT_NV12M]);
-  });
-
   it.each([
     [{ size: { width: 4000, height: 480 } }, 'devices[0].size: the source has no 4000x480'],
     [{ size: { width: 641, height: 480 } }, 'devices[0].size: the source has no 641x480'],
     [{ fps: 100 }, 'devices[0].fps: the source has no 100 frames per second at 1280x720'],
-    [{ formats: () => false }, 'devices[0].planes: the source has no such format'],
   ])('names the field of what the source cannot do', (defaults, message) => {
     expect(() => withDefaults(source, defaults, 'devices[0]')).toThrow(message);
   });

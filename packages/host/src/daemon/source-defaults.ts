@@ -8,19 +8,16 @@ export interface SourceDefaults {
   readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** frames per second */
   readonly fps?: number | undefined;
-  /** formats of one memory plane, or of several; all if left out */
-  readonly formats?: (fourcc: number) => boolean;
 }
 
 /**
- * The same source, started by a guest that asks for nothing special at another size or rate, under another name, or with fewer
- * formats. Throws `ConfigError`, with `field` for the reader, if the source cannot do that.
+ * The same source, started by a guest that asks for nothing special at another size or rate, or under another name.
+ * Throws `ConfigError`, with `field` for the reader, if the source cannot do that.
  */
 export function withDefaults(source: FrameSource, defaults: SourceDefaults, field: string): FrameSource {
   const own = source.capabilities;
-  const formats = own.formats.filter(defaults.formats ?? (() => true));
-  const preferred = formats[0];
-  if (preferred === undefined) throw new ConfigError([`${field}.planes: the source has no such format`]);
+  const preferred = own.formats[0];
+  if (preferred === undefined) throw new ConfigError([`${field}.source: the source has no format`]);
   const size = defaults.size ?? own.defaultSize;
   if (!fits(own.sizes(preferred), size)) throw new ConfigError([`${field}.size: the source has no ${size.width}x${size.height}`]);
   const interval = defaults.fps === undefined ? own.defaultInterval : intervalOf(defaults.fps);
@@ -29,7 +26,7 @@ export function withDefaults(source: FrameSource, defaults: SourceDefaults, fiel
   }
   const capabilities: SourceCapabilities = {
     card: defaults.card ?? own.card,
-    formats,
+    formats: own.formats,
     defaultSize: size,
     defaultInterval: interval,
     colorimetry: own.colorimetry,
