@@ -15,6 +15,8 @@ import {
   V4L2_BUF_FLAG_LAST,
   V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF,
   V4L2_BUF_FLAG_MAPPED,
+  V4L2_BUF_FLAG_NO_CACHE_CLEAN,
+  V4L2_BUF_FLAG_NO_CACHE_INVALIDATE,
   V4L2_BUF_FLAG_PFRAME,
   V4L2_BUF_FLAG_PREPARED,
   V4L2_BUF_FLAG_QUEUED,
@@ -41,7 +43,7 @@ const B = v4l2_buffer.fields;
 const P = v4l2_plane.fields;
 const NOTHING = new Uint8Array(0);
 
-/** Flags that follow from the state of a buffer or its queue, and never from what an application wrote. */
+/** Flags that follow from the state of a buffer or its queue, never from what an application wrote; cache hints are not for us. */
 const STATE_FLAGS =
   V4L2_BUF_FLAG_MAPPED |
   V4L2_BUF_FLAG_QUEUED |
@@ -50,6 +52,8 @@ const STATE_FLAGS =
   V4L2_BUF_FLAG_PREPARED |
   V4L2_BUF_FLAG_IN_REQUEST |
   V4L2_BUF_FLAG_REQUEST_FD |
+  V4L2_BUF_FLAG_NO_CACHE_INVALIDATE |
+  V4L2_BUF_FLAG_NO_CACHE_CLEAN |
   V4L2_BUF_FLAG_TIMESTAMP_MASK;
 
 /** Flags that only mean something on the way to the device. */
@@ -93,6 +97,11 @@ export function fetchPayload(
   if (room !== 0) return room;
   const flags = B.flags.get(view, 0);
   if ((flags & V4L2_BUF_FLAG_REQUEST_FD) !== 0) return Errno.EBADR;
+  // What PREPARE_BUF has fixed stays; of a QBUF after it only timestamp and timecode count, as with videobuf2.
+  if (buffer.state === 'prepared') {
+    applyTime(kind, options.timestamps, buffer, view, flags);
+    return 0;
+  }
   const field = B.field.get(view, 0);
   if (kind.output && field === V4L2_FIELD_ALTERNATE) return Errno.EINVAL;
   const requests: PlaneRequest[] = [];
@@ -109,8 +118,7 @@ export function fetchPayload(
     if (kind.output && (bytesUsed > length || (dataOffset > 0 && dataOffset >= bytesUsed))) return Errno.EINVAL;
     requests.push({ length, bytesUsed: kind.output ? bytesUsed : 0, dataOffset, ranges });
   }
-  // A prepared buffer keeps the memory it was prepared with; everything else of QBUF counts.
-  if (buffer.state === 'dequeued' || buffer.state === 'prepared') apply(kind, options.timestamps, buffer, view, flags, requests);
+  if (buffer.state === 'dequeued') apply(kind, options.timestamps, buffer, view, flags, requests);
   return 0;
 }
 
@@ -127,21 +135,29 @@ function apply(
     if (plane === undefined) continue;
     plane.bytesUsed = request.bytesUsed;
     plane.dataOffset = request.dataOffset;
-    if (plane.backing.kind === 'userptr' && buffer.state === 'dequeued') {
+    if (plane.backing.kind === 'userptr') {
       plane.length = request.length;
       plane.backing.ranges = request.ranges;
     }
   }
   const keepSource = timestamps === 'copy' && kind.output;
-  buffer.flags = flags & ~STATE_FLAGS & ~(keepSource ? 0 : V4L2_BUF_FLAG_TSTAMP_SRC_MASK);
-  if (!kind.output) {
+  buffer.flags = flags & ~STATE_FLAGS & ~V4L2_BUF_FLAG_TIMECODE & ~(keepSource ? 0 : V4L2_BUF_FLAG_TSTAMP_SRC_MASK);
+  buffer.sequence = 0;
+  buffer.timestamp = new Uint8Array(B.timestamp.size);
+  if (kind.output) {
+    const field = B.field.get(view, 0);
+    buffer.flags &= ~V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF;
+    buffer.field = field === V4L2_FIELD_ANY ? V4L2_FIELD_NONE : field;
+  } else {
     buffer.flags &= ~(OUTPUT_FLAGS | V4L2_BUF_FLAG_LAST);
-    return;
   }
-  const field = B.field.get(view, 0);
-  buffer.flags &= ~V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF;
-  buffer.field = field === V4L2_FIELD_ANY ? V4L2_FIELD_NONE : field;
+  applyTime(kind, timestamps, buffer, view, flags);
+}
+
+function applyTime(kind: QueueKind, timestamps: TimestampMode, buffer: V4l2Buffer, view: DataView, flags: number): void {
+  if (!kind.output) return;
   if (timestamps === 'copy') buffer.timestamp = raw(view, B.timestamp.offset, B.timestamp.size);
+  buffer.flags |= flags & V4L2_BUF_FLAG_TIMECODE;
   if ((flags & V4L2_BUF_FLAG_TIMECODE) !== 0) buffer.timecode = raw(view, B.timecode.offset, B.timecode.size);
 }
 

@@ -37,7 +37,7 @@ export function negotiate(
   const wished = pictureLayout(fourcc, width, height, asked.bytesPerLine);
   const layout = wished !== undefined && fits(wished, planeBytes) ? wished : natural;
   if (layout === undefined) throw new DeviceError(`source "${source.card}" offers ${width}x${height}, which no picture can have`);
-  return { layout, field: V4L2_FIELD_NONE, colorimetry: validColorimetry(source.colorimetry, fourcc) };
+  return { layout, field: V4L2_FIELD_NONE, colorimetry: validColorimetry(source.colorimetry) };
 }
 
 function fits(layout: PictureLayout, planeBytes: number): boolean {

@@ -10,7 +10,6 @@ import {
   V4L2_COLORSPACE_SMPTE170M,
   V4L2_COLORSPACE_SRGB,
   V4L2_PIX_FMT_FLAG_SET_CSC,
-  V4L2_PIX_FMT_MJPEG,
   V4L2_PIX_FMT_PRIV_MAGIC,
   V4L2_QUANTIZATION_FULL_RANGE,
   V4L2_QUANTIZATION_LIM_RANGE,
@@ -52,11 +51,11 @@ const PIX = F.fmt.fields.pix.fields;
 const MP = F.fmt.fields.pix_mp.fields;
 
 /**
- * Colorimetry of which V4L2 knows every number, for pictures in `fourcc`. What it does not know becomes the default, the
- * colour space sRGB; obsolete numbers become what they stand for, and V4L2_COLORSPACE_JPEG, which only Motion-JPEG may have,
- * becomes its definition (V4L2 documentation, "Detailed Colorspace Descriptions").
+ * Colorimetry of which V4L2 knows every number. What it does not know becomes the default, the colour space sRGB; obsolete
+ * numbers become what they stand for, and V4L2_COLORSPACE_JPEG its definition in full, which means the same and may stand
+ * with every pixel format (V4L2 documentation, "Detailed Colorspace Descriptions").
  */
-export function validColorimetry(asked: Colorimetry, fourcc = 0): Colorimetry {
+export function validColorimetry(asked: Colorimetry): Colorimetry {
   const within = (value: number, last: number) => (value <= last ? value : 0);
   const ycbcrEnc = within(asked.ycbcrEnc, V4L2_YCBCR_ENC_SMPTE240M);
   const rest = {
@@ -66,7 +65,6 @@ export function validColorimetry(asked: Colorimetry, fourcc = 0): Colorimetry {
   };
   switch (asked.colorspace) {
     case V4L2_COLORSPACE_JPEG:
-      if (fourcc === V4L2_PIX_FMT_MJPEG) return { colorspace: V4L2_COLORSPACE_JPEG, ...rest };
       return {
         colorspace: V4L2_COLORSPACE_SRGB,
         ycbcrEnc: rest.ycbcrEnc || V4L2_YCBCR_ENC_601,

@@ -36,6 +36,10 @@ export function writeFrameSize(view: DataView, sizes: SourceSizes): number {
   }
   if (index > 0) return Errno.EINVAL;
   const { range } = sizes;
+  if (range.minWidth === range.maxWidth && range.minHeight === range.maxHeight) {
+    const only = { width: range.minWidth, height: range.minHeight };
+    return writeFrameSize(view, { kind: 'discrete', sizes: [only] });
+  }
   const stepWidth = Math.max(1, range.stepWidth);
   const stepHeight = Math.max(1, range.stepHeight);
   clear(view, S.anon.offset, S.anon.size + S.reserved.size);
