@@ -18,11 +18,11 @@ import {
   V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
 } from '@paravideo/core';
-import { SourceError } from '../src/sources/source-error.ts';
 import { adjust, type Matrix, type Rgb, toYcbcr } from '../src/sources/pattern/colour.ts';
 import { INK, OVERLAY_COLOURS, overlay } from '../src/sources/pattern/overlay.ts';
 import type { PatternSettings } from '../src/sources/pattern/renderer.ts';
 import { type PatternMoment, SCENES } from '../src/sources/pattern/scene.ts';
+import { SourceError } from '../src/sources/source-error.ts';
 
 /** The palette index of every pixel, row by row, after the flips. */
 export function naiveIndices(width: number, height: number, moment: PatternMoment, settings: PatternSettings): Uint8Array {
@@ -46,7 +46,12 @@ export function naiveIndices(width: number, height: number, moment: PatternMomen
 }
 
 /** The memory planes of a picture; bytes that are no pixel are 0. */
-export function naivePicture(layout: PictureLayout, matrix: Matrix, moment: PatternMoment, settings: PatternSettings): Uint8Array[] {
+export function naivePicture(
+  layout: PictureLayout,
+  matrix: Matrix,
+  moment: PatternMoment,
+  settings: PatternSettings,
+): Uint8Array[] {
   const { fourcc, width, height } = layout;
   const indices = naiveIndices(width, height, moment, settings);
   const colours: readonly Rgb[] = SCENES[settings.pattern]?.colours(moment.time) ?? [];
@@ -74,7 +79,6 @@ export function naivePicture(layout: PictureLayout, matrix: Matrix, moment: Patt
     for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) visit(x, y);
   };
   const luma = (): void => each(width, height, (x, y) => put(0, y * stride(0) + x, ycbcr(x, y)[0]));
-  const quarter = (visit: (x: number, y: number) => void): void => each(width / 2, height / 2, visit);
   const end = stride(0) * height;
   const packed = (places: readonly [y0: number, cb: number, y1: number, cr: number]): void =>
     each(width / 2, height, (x, y) => {
@@ -90,32 +94,37 @@ export function naivePicture(layout: PictureLayout, matrix: Matrix, moment: Patt
     });
   const components = (size: number, order: readonly number[]): void =>
     each(width, height, (x, y) => {
-      order.forEach((component, i) => put(0, y * stride(0) + x * size + i, component < 0 ? 255 : (rgb(x, y)[component] ?? 0)));
+      const colour = rgb(x, y);
+      for (const [i, component] of order.entries()) put(0, y * stride(0) + x * size + i, colour[component] ?? 255);
     });
   const [cb, cr] = [1, 2] as const;
+  /** Both components of every 2x2 chroma sample, in the given order. */
+  const samples = (order: readonly (1 | 2)[], place: (i: number, x: number, y: number) => [plane: number, at: number]): void =>
+    each(width / 2, height / 2, (x, y) => {
+      for (const [i, which] of order.entries()) put(...place(i, x, y), chroma(which, square(x, y)));
+    });
+  const half = stride(0) / 2;
   switch (fourcc) {
     case V4L2_PIX_FMT_NV12:
-    case V4L2_PIX_FMT_NV21: {
+    case V4L2_PIX_FMT_NV21:
       luma();
-      const order = fourcc === V4L2_PIX_FMT_NV12 ? ([cb, cr] as const) : ([cr, cb] as const);
-      quarter((x, y) => order.forEach((which, i) => put(0, end + y * stride(0) + 2 * x + i, chroma(which, square(x, y)))));
+      samples(fourcc === V4L2_PIX_FMT_NV12 ? [cb, cr] : [cr, cb], (i, x, y) => [0, end + y * stride(0) + 2 * x + i]);
       break;
-    }
     case V4L2_PIX_FMT_NV12M:
       luma();
-      quarter((x, y) => ([cb, cr] as const).forEach((which, i) => put(1, y * stride(1) + 2 * x + i, chroma(which, square(x, y)))));
+      samples([cb, cr], (i, x, y) => [1, y * stride(1) + 2 * x + i]);
       break;
     case V4L2_PIX_FMT_YUV420:
-    case V4L2_PIX_FMT_YVU420: {
+    case V4L2_PIX_FMT_YVU420:
       luma();
-      const order = fourcc === V4L2_PIX_FMT_YUV420 ? ([cb, cr] as const) : ([cr, cb] as const);
-      const half = stride(0) / 2;
-      quarter((x, y) => order.forEach((which, i) => put(0, end + i * half * (height / 2) + y * half + x, chroma(which, square(x, y)))));
+      samples(fourcc === V4L2_PIX_FMT_YUV420 ? [cb, cr] : [cr, cb], (i, x, y) => [
+        0,
+        end + (i * height * half) / 2 + y * half + x,
+      ]);
       break;
-    }
     case V4L2_PIX_FMT_YUV420M:
       luma();
-      quarter((x, y) => ([cb, cr] as const).forEach((which) => put(which, y * stride(which) + x, chroma(which, square(x, y)))));
+      samples([cb, cr], (i, x, y) => [1 + i, y * stride(1 + i) + x]);
       break;
     case V4L2_PIX_FMT_YUYV:
       packed([0, 1, 2, 3]);

@@ -39,7 +39,17 @@ describe('planning a copy', () => {
 
   it('joins runs that touch on both sides into one copy, and never across two plans', () => {
     const steps: number[] = [];
-    planCopy([{ address: 0, length: 4 }, { address: 4, length: 4 }], [{ address: 100, length: 3 }, { address: 103, length: 5 }], steps);
+    planCopy(
+      [
+        { address: 0, length: 4 },
+        { address: 4, length: 4 },
+      ],
+      [
+        { address: 100, length: 3 },
+        { address: 103, length: 5 },
+      ],
+      steps,
+    );
     expect(steps).toEqual([100, 0, 8]);
     planCopy([{ address: 8, length: 2 }], [{ address: 108, length: 2 }], steps);
     expect(steps).toEqual([100, 0, 8, 108, 8, 2]);

@@ -156,7 +156,9 @@ describe('a copy pool', () => {
     const other = new Guest();
     const access = pool.access(other);
     other[Symbol.dispose]();
-    expect(await access.store([{ kind: 'bytes', bytes: new Uint8Array(8) }], [{ kind: 'arena', offset: 0, length: 8 }])).toBe(false);
+    expect(await access.store([{ kind: 'bytes', bytes: new Uint8Array(8) }], [{ kind: 'arena', offset: 0, length: 8 }])).toBe(
+      false,
+    );
     expect(await access.load(inGuest([0x1000_0000, 8]), 0, { kind: 'arena', offset: 0, length: 8 })).toBe(false);
   });
 

@@ -18,7 +18,8 @@ export class ControlSet {
 
   #entry(id: number): { readonly control: SourceControl; value: number } {
     const entry = this.#controls.get(id);
-    if (entry === undefined) throw new SourceError(`control 0x${id.toString(16)} is not one of this source's: ask only for declared ones`);
+    if (entry === undefined)
+      throw new SourceError(`control 0x${id.toString(16)} is not one of this source's: ask only for declared ones`);
     return entry;
   }
 
@@ -39,7 +40,9 @@ export class ControlSet {
       return;
     }
     if (!Number.isInteger(value) || value < control.minimum || value > control.maximum) {
-      throw new SourceError(`control ${control.name}: ${value} is outside ${control.minimum} to ${control.maximum}: clamp it first`);
+      throw new SourceError(
+        `control ${control.name}: ${value} is outside ${control.minimum} to ${control.maximum}: clamp it first`,
+      );
     }
     if (entry.value === value) return;
     entry.value = value;

@@ -9,16 +9,18 @@ const colour = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, m
 describe('colours', () => {
   it('have the values of BT.601 and BT.709 for the 100 % bars', () => {
     const bars = (matrix: 'rec601' | 'rec709'): (readonly number[])[] =>
-      ([
-        [255, 255, 255],
-        [255, 255, 0],
-        [0, 255, 255],
-        [0, 255, 0],
-        [255, 0, 255],
-        [255, 0, 0],
-        [0, 0, 255],
-        [0, 0, 0],
-      ] as const).map((rgb) => toYcbcr(rgb, matrix));
+      (
+        [
+          [255, 255, 255],
+          [255, 255, 0],
+          [0, 255, 255],
+          [0, 255, 0],
+          [255, 0, 255],
+          [255, 0, 0],
+          [0, 0, 255],
+          [0, 0, 0],
+        ] as const
+      ).map((rgb) => toYcbcr(rgb, matrix));
     // The published tables of both recommendations' bars.
     expect(bars('rec601')).toEqual([
       [235, 128, 128],

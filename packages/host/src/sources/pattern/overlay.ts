@@ -64,7 +64,9 @@ export function textGeometry(width: number, height: number): TextGeometry {
 export function textLines({ sequence, timeOfDay }: PatternMoment): readonly [string, string] {
   const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
   const ms = Math.floor(timeOfDay);
-  const clock = [Math.floor(ms / 3_600_000) % 24, Math.floor(ms / 60_000) % 60, Math.floor(ms / 1000) % 60].map((n) => pad(n, 2)).join(':');
+  const clock = [Math.floor(ms / 3_600_000) % 24, Math.floor(ms / 60_000) % 60, Math.floor(ms / 1000) % 60]
+    .map((n) => pad(n, 2))
+    .join(':');
   return [`${clock}.${pad(ms % 1000, 3)}`, `#${pad(sequence % 100_000_000, 8)}`];
 }
 

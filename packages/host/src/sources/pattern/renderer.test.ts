@@ -19,7 +19,15 @@ import { PATTERN_FORMATS } from './pattern-capabilities.ts';
 import { PatternRenderer, type PatternSettings } from './renderer.ts';
 import { type PatternMoment, SCENES } from './scene.ts';
 
-const PLAIN: PatternSettings = { pattern: 0, brightness: 128, contrast: 128, saturation: 128, hue: 0, hflip: false, vflip: false };
+const PLAIN: PatternSettings = {
+  pattern: 0,
+  brightness: 128,
+  contrast: 128,
+  saturation: 128,
+  hue: 0,
+  hflip: false,
+  vflip: false,
+};
 const MOMENT: PatternMoment = { sequence: 4711, time: 3_600_000_123, timeOfDay: ((13 * 60 + 45) * 60 + 9) * 1000 + 67 };
 
 function layoutOf(fourcc: number, width: number, height: number, bytesPerLine?: number): PictureLayout {
@@ -28,7 +36,12 @@ function layoutOf(fourcc: number, width: number, height: number, bytesPerLine?: 
   return layout;
 }
 
-function render(layout: PictureLayout, settings: Partial<PatternSettings> = {}, moment = MOMENT, matrix: Matrix = 'rec709'): Uint8Array[] {
+function render(
+  layout: PictureLayout,
+  settings: Partial<PatternSettings> = {},
+  moment = MOMENT,
+  matrix: Matrix = 'rec709',
+): Uint8Array[] {
   const memory = layout.planes.map(({ sizeImage }) => new Uint8Array(sizeImage));
   new PatternRenderer(layout, matrix).render(memory, moment, { ...PLAIN, ...settings });
   return memory;
@@ -80,7 +93,9 @@ describe('the pattern renderer', () => {
       for (const hflip of [false, true]) {
         const moment = { ...MOMENT, sequence: pattern * 2, time: pattern * 777_777 };
         renderer.render(memory, moment, { ...PLAIN, pattern, hflip });
-        expect(Buffer.compare(memory[0] ?? new Uint8Array(), render(layout, { pattern, hflip }, moment)[0] ?? new Uint8Array())).toBe(0);
+        expect(
+          Buffer.compare(memory[0] ?? new Uint8Array(), render(layout, { pattern, hflip }, moment)[0] ?? new Uint8Array()),
+        ).toBe(0);
       }
     }
   });
@@ -118,7 +133,9 @@ describe('the pattern renderer', () => {
           const at = (dx: number, dy: number): number => ((y + dy) * 640 + x + dx) * 3;
           const pixel = rgb?.subarray(at(0, 0), at(0, 0) + 3) ?? new Uint8Array();
           // Only where the four pixels of a chroma sample are of one colour is there one colour to compare.
-          const flat = [at(1, 0), at(0, 1), at(1, 1)].every((other) => Buffer.compare(rgb?.subarray(other, other + 3) ?? new Uint8Array(), pixel) === 0);
+          const flat = [at(1, 0), at(0, 1), at(1, 1)].every(
+            (other) => Buffer.compare(rgb?.subarray(other, other + 3) ?? new Uint8Array(), pixel) === 0,
+          );
           if (!flat) continue;
           const luma = ((nv12?.[y * 640 + x] ?? 0) - 16) / 219;
           const chroma = 640 * 480 + (y / 2) * 640 + x;
@@ -174,7 +191,11 @@ describe('the pattern renderer', () => {
       for (let i = 0; i < 30; i++) {
         // The same number and clock in all of them: it is the picture that moves.
         const moment = { ...MOMENT, time: Math.round((i * 1e6) / 30) };
-        seen.add(createHash('sha1').update(render(layout, { pattern }, moment)[0] ?? '').digest('hex'));
+        seen.add(
+          createHash('sha1')
+            .update(render(layout, { pattern }, moment)[0] ?? '')
+            .digest('hex'),
+        );
       }
       expect(seen.size).toBe(30);
     }
@@ -200,7 +221,8 @@ describe('the controls', () => {
     const [, cb, cr] = render(layout, { saturation: 0 });
     expect(cb?.every((value) => value === 128)).toBe(true);
     expect(cr?.every((value) => value === 128)).toBe(true);
-    const spread = (saturation: number): number => mean((render(layout, { saturation })[1] ?? new Uint8Array()).map((value) => Math.abs(value - 128)));
+    const spread = (saturation: number): number =>
+      mean((render(layout, { saturation })[1] ?? new Uint8Array()).map((value) => Math.abs(value - 128)));
     expect(spread(64)).toBeGreaterThan(0.4 * spread(128));
     expect(spread(64)).toBeLessThan(0.6 * spread(128));
     expect(spread(200)).toBeGreaterThan(spread(128));
@@ -236,7 +258,11 @@ describe('the controls', () => {
   });
 
   it('pattern: every entry of the menu is another picture, and there is none outside it', () => {
-    const pictures = SCENES.map((_, pattern) => createHash('sha1').update(render(layout, { pattern })[0] ?? '').digest('hex'));
+    const pictures = SCENES.map((_, pattern) =>
+      createHash('sha1')
+        .update(render(layout, { pattern })[0] ?? '')
+        .digest('hex'),
+    );
     expect(new Set(pictures).size).toBe(SCENES.length);
     expect(() => render(layout, { pattern: SCENES.length })).toThrow(SourceError);
   });

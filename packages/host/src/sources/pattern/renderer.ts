@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
+import { SourceError } from '../source-error.ts';
 import { type ColourSettings, type Matrix, Palette } from './colour.ts';
 import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
 import { type Painter, painterFor } from './painter.ts';
-import { type PatternMoment, type Scene, SCENES, type SceneRows } from './scene.ts';
-import { SourceError } from '../source-error.ts';
+import { type PatternMoment, SCENES, type Scene, type SceneRows } from './scene.ts';
 
 /** Everything about a picture that a control can change. */
 export interface PatternSettings extends ColourSettings {
@@ -58,8 +58,8 @@ export class PatternRenderer {
     const colours = `${pattern} ${brightness} ${contrast} ${saturation} ${hue} ${scene.animated ? time : ''}`;
     if (colours === this.#colours) return;
     this.#colours = colours;
-    scene.colours(time).forEach((colour, i) => this.#palette.set(i, colour, settings));
-    OVERLAY_COLOURS.forEach((colour, i) => this.#palette.set(INK + i, colour, settings));
+    for (const [i, colour] of scene.colours(time).entries()) this.#palette.set(i, colour, settings);
+    for (const [i, colour] of OVERLAY_COLOURS.entries()) this.#palette.set(INK + i, colour, settings);
   }
 
   /** The scene's row with this key, before any flip. */
@@ -77,8 +77,7 @@ export class PatternRenderer {
     const { width, height } = this.#layout;
     const { bandRows } = painter;
     const keyAt = (y: number): number => rows.key(vflip ? height - 1 - y : y);
-    const bandKey = (band: number): number =>
-      bandRows === 1 ? keyAt(band) : keyAt(2 * band) * 65536 + keyAt(2 * band + 1);
+    const bandKey = (band: number): number => (bandRows === 1 ? keyAt(band) : keyAt(2 * band) * 65536 + keyAt(2 * band + 1));
     const bands = height / bandRows;
     for (let band = 0; band < bands; ) {
       const key = bandKey(band);
@@ -106,7 +105,13 @@ export class PatternRenderer {
   }
 
   /** Paints what lies in the rectangle of one sprite: the scene and all sprites over it, in their order. */
-  #rectangle(painter: Painter, rows: SceneRows, area: Sprite, sprites: readonly Sprite[], { hflip, vflip }: PatternSettings): void {
+  #rectangle(
+    painter: Painter,
+    rows: SceneRows,
+    area: Sprite,
+    sprites: readonly Sprite[],
+    { hflip, vflip }: PatternSettings,
+  ): void {
     const { width, height } = this.#layout;
     const left = hflip ? width - area.left - area.width : area.left;
     const top = vflip ? height - area.top - area.height : area.top;

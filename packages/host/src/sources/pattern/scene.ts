@@ -46,7 +46,7 @@ function travelled(time: number, period: number, length: number): number {
 
 /** A fully saturated colour; `turn` goes round the colour wheel from 0 to 1. */
 function hueOf(turn: number): Rgb {
-  const channel = (shift: number): number => 255 * Math.min(1, Math.max(0, Math.abs((((turn + shift) % 1) * 6) - 3) - 1));
+  const channel = (shift: number): number => 255 * Math.min(1, Math.max(0, Math.abs(((turn + shift) % 1) * 6 - 3) - 1));
   return [channel(0), channel(2 / 3), channel(1 / 3)];
 }
 
@@ -86,7 +86,9 @@ const BOTTOM_BARS: readonly (readonly [colour: number, end: number])[] = [
 
 function paintBars(row: Uint8Array, bars: readonly number[]): void {
   const width = row.length;
-  bars.forEach((colour, i) => row.fill(colour, Math.floor((i * width) / bars.length), Math.floor(((i + 1) * width) / bars.length)));
+  for (const [i, colour] of bars.entries()) {
+    row.fill(colour, Math.floor((i * width) / bars.length), Math.floor(((i + 1) * width) / bars.length));
+  }
 }
 
 const colourBars: Scene = {

@@ -17,7 +17,13 @@ export type PatternRequest =
       /** where each plane lies in a slot */
       readonly planes: readonly { readonly offset: number; readonly length: number }[];
     }
-  | { readonly kind: 'render'; readonly id: number; readonly offset: number; readonly moment: PatternMoment; readonly settings: PatternSettings }
+  | {
+      readonly kind: 'render';
+      readonly id: number;
+      readonly offset: number;
+      readonly moment: PatternMoment;
+      readonly settings: PatternSettings;
+    }
   | { readonly kind: 'close'; readonly id: number };
 
 /** What the pattern thread answers: to `render`, and to `close`: then it does not touch that pool any more. */

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  type Frame,
+  type FrameConsumer,
+  ManualClock,
+  type PictureLayout,
+  pictureLayout,
+  type SourceCapabilities,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_RGB24,
+} from '@paravideo/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { mappingsOf } from '../sys/index.ts';
+import { ControlSet } from './control-set.ts';
+import type { FrameMoment, FramePool } from './frame-pool.ts';
+import { type FrameRenderer, PacedSource, type Rendition } from './paced-source.ts';
+import { SourceError } from './source-error.ts';
+
+const NV12 = pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as PictureLayout;
+const RGB = pictureLayout(V4L2_PIX_FMT_RGB24, 64, 48) as PictureLayout;
+const AT_100 = { numerator: 1, denominator: 100 };
+const AT_50 = { numerator: 2, denominator: 100 };
+
+/** Lets promises settle that need nothing but microtasks. */
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+};
+
+class Renderer implements FrameRenderer {
+  readonly renders: { fourcc: number; moment: FrameMoment; done: (made: boolean) => void }[] = [];
+  open_ = 0;
+  closed = 0;
+  ended = false;
+  /** answers at once */
+  prompt = true;
+
+  open(pool: FramePool): Rendition {
+    this.open_++;
+    return {
+      render: (_slot, moment) => {
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        this.renders.push({ fourcc: pool.layout.fourcc, moment, done: resolve });
+        if (this.prompt) resolve(true);
+        return promise;
+      },
+      close: () => void this.closed++,
+    };
+  }
+
+  close(): void {
+    this.ended = true;
+  }
+}
+
+class Consumer implements FrameConsumer {
+  readonly frames: Frame[] = [];
+  readonly reasons: string[] = [];
+  wants = true;
+  keep = false;
+  wantsFrame(): boolean {
+    return this.wants;
+  }
+  frame(frame: Frame): void {
+    this.frames.push(frame);
+    if (this.keep) frame.retain();
+  }
+  lost(reason: string): void {
+    this.reasons.push(reason);
+  }
+  get sequences(): number[] {
+    return this.frames.map(({ sequence }) => sequence);
+  }
+}
+
+describe('a paced source', () => {
+  let clock: ManualClock;
+  let renderer: Renderer;
+  let source: PacedSource;
+  let maps: number;
+
+  beforeEach(() => {
+    maps = mappingsOf('paced-test');
+    clock = new ManualClock(1_000_000);
+    renderer = new Renderer();
+    source = new PacedSource({
+      capabilities: {} as SourceCapabilities,
+      controls: new ControlSet([]),
+      clock,
+      renderer,
+      name: 'paced-test',
+      slots: 2,
+    });
+  });
+
+  /** Time for so many frames at 100 a second: just short of 10 ms each, so that every round sees one tick. */
+  const run = async (frames: number): Promise<void> => {
+    for (let i = 0; i < frames; i++) {
+      clock.advance(9_999);
+      await settle();
+    }
+  };
+
+  it('renders once for all streams of a layout, and counts layouts of one interval alike', async () => {
+    const consumers = [new Consumer(), new Consumer(), new Consumer()];
+    for (const [i, consumer] of consumers.entries()) {
+      const stream = source.open(consumer);
+      stream.configure(i === 2 ? RGB : { ...NV12 }, i === 1 ? { numerator: 10, denominator: 1000 } : AT_100);
+      stream.start();
+    }
+    await run(3);
+    expect(renderer.renders.map(({ fourcc, moment }) => [fourcc, moment.sequence])).toEqual(
+      [0, 1, 2].flatMap((n) => [
+        [V4L2_PIX_FMT_NV12, n],
+        [V4L2_PIX_FMT_RGB24, n],
+      ]),
+    );
+    const [a, b, c] = consumers;
+    expect(a?.frames).toEqual(b?.frames);
+    expect(a?.frames[2]).toBe(b?.frames[2]);
+    expect(c?.frames.map(({ sequence, timestamp }) => [sequence, timestamp])).toEqual([
+      [0, 1_000_000],
+      [1, 1_010_000],
+      [2, 1_020_000],
+    ]);
+    expect(mappingsOf('paced-test')).toBe(maps + 2);
+    await source[Symbol.asyncDispose]();
+    expect([renderer.open_, renderer.closed, renderer.ended]).toEqual([2, 2, true]);
+    expect(mappingsOf('paced-test')).toBe(maps);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('paces streams of different intervals apart', async () => {
+    const [fast, slow] = [new Consumer(), new Consumer()];
+    for (const [consumer, interval] of [
+      [fast, AT_100],
+      [slow, AT_50],
+    ] as const) {
+      const stream = source.open(consumer);
+      stream.configure(NV12, interval);
+      stream.start();
+    }
+    await run(10);
+    expect(fast.sequences).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(slow.sequences).toEqual([0, 1, 2, 3, 4]);
+    expect(slow.frames.map(({ timestamp }) => timestamp)).toEqual([1e6, 1.02e6, 1.04e6, 1.06e6, 1.08e6]);
+    await source[Symbol.asyncDispose]();
+  });
+
+  it('skips the work, and counts on, while nobody wants a frame', async () => {
+    const consumer = new Consumer();
+    const stream = source.open(consumer);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    await run(2);
+    consumer.wants = false;
+    await run(3);
+    consumer.wants = true;
+    await run(1);
+    expect(consumer.sequences).toEqual([0, 1, 5]);
+    expect(renderer.renders).toHaveLength(3);
+    await source[Symbol.asyncDispose]();
+  });
+
+  it('loses the frame, with a gap in the sequence, when the one before is not ready or no slot is free', async () => {
+    renderer.prompt = false;
+    const consumer = new Consumer();
+    const stream = source.open(consumer);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    await run(3);
+    expect(renderer.renders).toHaveLength(1);
+    renderer.renders[0]?.done(true);
+    await settle();
+    await run(1);
+    renderer.renders[1]?.done(false);
+    await settle();
+    renderer.prompt = true;
+    consumer.keep = true;
+    await run(4);
+    expect(consumer.sequences).toEqual([0, 4, 5]);
+    consumer.frames[1]?.release();
+    await run(1);
+    expect(consumer.sequences).toEqual([0, 4, 5, 8]);
+    expect(source.stats).toEqual({ delivered: 4, late: 2, noSlot: 2, failed: 1 });
+    for (const frame of consumer.frames.slice(2)) frame.release();
+    await source[Symbol.asyncDispose]();
+    expect(mappingsOf('paced-test')).toBe(maps);
+  });
+
+  it('calls no stream after stop, not even with a picture in the making, and keeps retained frames', async () => {
+    const consumer = new Consumer();
+    const stream = source.open(consumer);
+    stream.configure(NV12, AT_100);
+    consumer.keep = true;
+    stream.start();
+    await run(1);
+    renderer.prompt = false;
+    await run(1);
+    stream.stop();
+    expect(renderer.closed).toBe(0);
+    renderer.renders[1]?.done(true);
+    await settle();
+    expect(renderer.closed).toBe(1);
+    expect(consumer.frames).toHaveLength(1);
+    expect(mappingsOf('paced-test')).toBe(maps + 1);
+    consumer.frames[0]?.release();
+    expect(mappingsOf('paced-test')).toBe(maps);
+    // It starts again, with a cadence of its own.
+    renderer.prompt = true;
+    consumer.keep = false;
+    stream.configure(RGB, AT_50);
+    stream.start();
+    await run(3);
+    expect(consumer.sequences).toEqual([0, 0, 1]);
+    stream.close();
+    await run(4);
+    expect(consumer.frames).toHaveLength(3);
+    expect(clock.pending).toBe(0);
+    await source[Symbol.asyncDispose]();
+  });
+
+  it('lets a consumer stop its stream inside a frame call', async () => {
+    const other = new Consumer();
+    const consumer: FrameConsumer = { wantsFrame: () => true, lost: () => {}, frame: () => stream.stop() };
+    const stream = source.open(consumer);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    const second = source.open(other);
+    second.configure(NV12, AT_100);
+    second.start();
+    await run(2);
+    expect(other.sequences).toEqual([0, 1]);
+    second.stop();
+    await settle();
+    expect(mappingsOf('paced-test')).toBe(maps);
+    await source[Symbol.asyncDispose]();
+  });
+
+  it('tells every stream when it is lost, once, also those that come later', async () => {
+    const consumers = [new Consumer(), new Consumer(), new Consumer()];
+    const [running, idle, late] = consumers;
+    const stream = source.open(running as Consumer);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    source.open(idle as Consumer);
+    await run(1);
+    source.lose('unplugged');
+    source.lose('again');
+    source.open(late as Consumer);
+    await settle();
+    await run(2);
+    expect(consumers.map(({ reasons }) => reasons)).toEqual([['unplugged'], ['unplugged'], ['unplugged']]);
+    expect(running?.frames).toHaveLength(1);
+    stream.stop();
+    await source[Symbol.asyncDispose]();
+    expect(mappingsOf('paced-test')).toBe(maps);
+  });
+
+  it('refuses to be used in the wrong order', async () => {
+    const stream = source.open(new Consumer());
+    expect(() => stream.start()).toThrow(SourceError);
+    expect(() => stream.configure(NV12, { numerator: 0, denominator: 1 })).toThrow(SourceError);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    expect(() => stream.configure(NV12, AT_100)).toThrow(SourceError);
+    expect(() => stream.start()).toThrow(SourceError);
+    stream.stop();
+    stream.stop();
+    stream.close();
+    stream.close();
+    expect(() => stream.start()).toThrow(SourceError);
+    await source[Symbol.asyncDispose]();
+  });
+});
