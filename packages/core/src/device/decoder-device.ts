@@ -3,6 +3,7 @@ import type { BufferAccess, Clock, DecoderFactory, HostBuffers } from '../ports/
 import { Errno, V4L2_CAP_EXT_PIX_FORMAT, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_M2M_MPLANE } from '../wire/index.ts';
 import type { BufferBudget } from './buffer-queue.ts';
 import { type OfferedCodec, offeredCodecs } from './decoder-codecs.ts';
+import { DECODER_IOCTLS } from './decoder-ioctls.ts';
 import { DecoderSession } from './decoder-session.ts';
 import { DEFAULT_LIMITS, type DeviceLimits } from './limits.ts';
 import type { MediaDevice, MediaSession, SessionEvents } from './media-device.ts';
@@ -55,6 +56,7 @@ export class DecoderDevice implements MediaDevice {
       buffers,
       clock,
       events,
+      ioctls: DECODER_IOCTLS,
       codecs: this.#codecs,
       limits: this.#limits,
       budget: this.#budget,

@@ -28,8 +28,7 @@ import { type BufferBudget, BufferQueue } from './buffer-queue.ts';
 import type { OfferedCodec } from './decoder-codecs.ts';
 import { decoderControls, describeStream } from './decoder-controls.ts';
 import { DecoderFormats, sameLayout, sameResolution } from './decoder-formats.ts';
-import { DECODER_IOCTLS } from './decoder-ioctls.ts';
-import { dispatch } from './ioctl-table.ts';
+import { dispatch, type IoctlTable } from './ioctl-table.ts';
 import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, SessionEvents } from './media-device.ts';
 import { V4l2Session } from './session.ts';
@@ -51,6 +50,8 @@ export interface DecoderSessionOptions {
   readonly clock: Clock;
   readonly limits: DeviceLimits;
   readonly budget: BufferBudget;
+  /** what the session answers: `DECODER_IOCTLS` */
+  readonly ioctls: IoctlTable<DecoderSession>;
   readonly closed: () => void;
 }
 
@@ -67,11 +68,13 @@ export class DecoderSession extends V4l2Session {
   readonly capture: BufferQueue;
   readonly queues: readonly BufferQueue[];
   readonly stream: CodedStream<V4l2Buffer, V4l2Buffer, Stamp>;
+  readonly #ioctls: IoctlTable<DecoderSession>;
   #sequence = 0;
   #resetting: Promise<void> | undefined;
 
   constructor(o: DecoderSessionOptions) {
     super({ events: o.events, clock: o.clock, limits: o.limits, controls: decoderControls(o.codecs), closed: o.closed });
+    this.#ioctls = o.ioctls;
     this.codecs = o.codecs;
     this.formats = new DecoderFormats(o.codecs, o.limits.planeBytes);
     this.stream = new CodedStream(o.factory, {
@@ -109,7 +112,7 @@ export class DecoderSession extends V4l2Session {
   }
 
   ioctl(call: IoctlCall): number | Promise<number> {
-    return dispatch(DECODER_IOCTLS, this, call);
+    return dispatch(this.#ioctls, this, call);
   }
 
   /** A drain (V4L2_DEC_CMD_STOP). Success without effect unless both queues stream, as dev-decoder has it. */

@@ -10,5 +10,6 @@ export * from './raw-ring.ts';
 export * from './scripted-device.ts';
 export * from './solid-source.ts';
 export * from './toy-decoder.ts';
+export * from './toy-guest.ts';
 export * from './toy-stream.ts';
 export * from './transport-error.ts';

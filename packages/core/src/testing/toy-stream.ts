@@ -15,7 +15,8 @@
  * | 8      | 4    | coded width, height (u16)| display number (u32) | 0                     |
  * | 12     | 8    | visible left, top, width, height (u16) | 0      | 0                     |
  * | 20     | 4    | colorspace, encoding, quantization, transfer (u8) | 0 | 0               |
- * | 24     | 8    | 0                        | 0                    | 0                     |
+ * | 24     | 2    | profile + 1, level + 1 (u8; 0: not told) | 0    | 0                     |
+ * | 26     | 6    | 0                        | 0                    | 0                     |
  */
 import type { PictureLayout, StreamFormat } from '../ports/index.ts';
 
@@ -55,6 +56,8 @@ export interface ToyHeaderOptions {
   readonly minBuffers?: number;
   readonly field?: number;
   readonly colorimetry?: StreamFormat['colorimetry'];
+  readonly profile?: number;
+  readonly level?: number;
 }
 
 function unit(kind: (typeof KINDS)[number]): { bytes: Uint8Array; view: DataView } {
@@ -79,6 +82,7 @@ export function toyHeader(o: ToyHeaderOptions = {}): Uint8Array {
     view.setUint16(8 + 2 * i, n, true);
   });
   bytes.set([colors.colorspace, colors.ycbcrEnc, colors.quantization, colors.xferFunc], 20);
+  bytes.set([(o.profile ?? -1) + 1, (o.level ?? -1) + 1], 24);
   return bytes;
 }
 
@@ -141,6 +145,8 @@ function parseHeader(view: DataView): ToyHeader | 'bad' {
     minBuffers: view.getUint8(6),
     pixelAspect: { numerator: 1, denominator: 1 },
     field: view.getUint8(7),
+    ...(view.getUint8(24) > 0 && { profile: view.getUint8(24) - 1 }),
+    ...(view.getUint8(25) > 0 && { level: view.getUint8(25) - 1 }),
   };
   const inside = visible.left + visible.width <= format.codedWidth && visible.top + visible.height <= format.codedHeight;
   if (!inside || visible.width === 0 || visible.height === 0 || format.minBuffers === 0) return 'bad';
