@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One guest with one device: everything real but the source, the codec and the copies, which are those of the tests. The
+ * guest sends batches of commands, some with a ring that it then spoils; after each batch everything must be settled.
+ */
+import {
+  type BufferAccess,
+  DriverQueue,
+  type GuestRange,
+  HeapAccess,
+  HeapArena,
+  HeapWindow,
+  ManualClock,
+  type MediaDevice,
+  type PlaneStorage,
+  type Random,
+  RegionMemory,
+  type RingFeatures,
+  type RingLayout,
+  SolidSource,
+  TOY_UNIT,
+  ToyDecoderFactory,
+  toyHeader,
+  toyPicture,
+  VIRTIO_MEDIA_CMD_CLOSE,
+  VIRTIO_MEDIA_CMD_IOCTL,
+  VIRTIO_MEDIA_CMD_MMAP,
+  VIRTIO_MEDIA_CMD_MUNMAP,
+  VIRTIO_MEDIA_CMD_OPEN,
+  VirtioMediaDevice,
+} from '@paravideo/core';
+import { FuzzError } from './fuzz-error.ts';
+import { randomIoctl } from './payload.ts';
+import { WatchedQueue } from './watched-queue.ts';
+
+/** What makes the device of a guest. */
+export interface GuestParts {
+  readonly arena: HeapArena;
+  readonly access: BufferAccess;
+  readonly factory: ToyDecoderFactory;
+  readonly clock: ManualClock;
+  readonly source: SolidSource;
+}
+
+/** A kind of device to fuzz. */
+export interface DeviceKind {
+  readonly name: string;
+  /** V4L2_BUF_TYPE_* of its queues */
+  readonly types: readonly number[];
+  make(parts: GuestParts): MediaDevice;
+}
+
+/** The producer's memory has this address; no reply may hold it. Half of it alone is too common to be looked for. */
+export const HOST_ADDRESS = 0x0b_adad_d5e5_50;
+
+const QUEUE = 64;
+const EVENT_BYTES = 608;
+const RAM = 0x1_0000_0000;
+const LOW = 0x10_0000;
+const COMMANDS = 0x2_0000;
+const COMMAND_SLOT = 0x4000;
+const DATA = COMMANDS + QUEUE * COMMAND_SLOT;
+const DATA_BYTES = 0x4_0000;
+const UNTOUCHED = 0xee;
+/** A batch takes microseconds; one that takes this long hangs. */
+const STEP_LIMIT_MS = 5000;
+const TURNS = 2000;
+
+interface Sent {
+  readonly slot: number;
+  readonly command: number;
+  /** where the answer goes, in guest memory; undefined where it shares memory with the command */
+  readonly answer: number | undefined;
+  readonly room: number;
+}
+
+/** A copy from host memory as workers do it, with an address instead of bytes; the bytes written are the frame's alone. */
+class AddressAccess implements BufferAccess {
+  readonly #inner: HeapAccess;
+
+  constructor(inner: HeapAccess) {
+    this.#inner = inner;
+  }
+
+  store(from: readonly PlaneStorage[], to: Parameters<BufferAccess['store']>[1]): Promise<boolean> {
+    const bytes = from.map((plane) =>
+      plane.kind === 'bytes' ? plane : ({ kind: 'bytes', bytes: new Uint8Array(plane.length) } as const),
+    );
+    return this.#inner.store(bytes, to);
+  }
+
+  load(...args: Parameters<BufferAccess['load']>): Promise<boolean> {
+    return this.#inner.load(...args);
+  }
+}
+
+/** A source whose frames are at an address of the host. */
+class AddressSource extends SolidSource {
+  override open(consumer: Parameters<SolidSource['open']>[0]): ReturnType<SolidSource['open']> {
+    return super.open({
+      wantsFrame: () => consumer.wantsFrame(),
+      lost: (reason) => consumer.lost(reason),
+      frame: (frame) =>
+        consumer.frame({
+          ...frame,
+          planes: frame.planes.map((plane) => ({
+            kind: 'address',
+            address: HOST_ADDRESS,
+            length: plane.kind === 'bytes' ? plane.bytes.length : plane.length,
+          })),
+        }),
+    });
+  }
+}
+
+/** One guest. */
+export class Guest {
+  readonly kind: DeviceKind;
+  readonly features: RingFeatures;
+  readonly #random: Random;
+  readonly #memory = new RegionMemory();
+  readonly #ram = new Uint8Array(DATA + DATA_BYTES);
+  readonly #clock = new ManualClock();
+  readonly #source: AddressSource;
+  readonly #arena = new HeapArena(32 << 20);
+  readonly #window = new HeapWindow(this.#arena);
+  readonly #factory: ToyDecoderFactory;
+  readonly #command: WatchedQueue;
+  readonly #event: WatchedQueue;
+  readonly #device: VirtioMediaDevice;
+  readonly #marker: Uint8Array;
+  readonly #foreign: readonly Uint8Array[];
+  readonly #bugs: unknown[] = [];
+  #driver: DriverQueue<Sent>;
+  #events: DriverQueue<number>;
+  #sessions: number[] = [];
+  #offsets: number[] = [0];
+  #mappings: number[] = [0];
+  #freeSlots: number[] = [];
+  /** commands sent so far */
+  commands = 0;
+  /** answers by status */
+  readonly statuses = new Map<number, number>();
+  broken = 0;
+  eventsSeen = 0;
+
+  /** `marker` fills this guest's memory; `foreign` are the markers of the others. */
+  constructor(kind: DeviceKind, random: Random, marker: Uint8Array, foreign: readonly Uint8Array[]) {
+    this.kind = kind;
+    this.#random = random;
+    this.#marker = marker;
+    this.#foreign = [...foreign, addressBytes(HOST_ADDRESS)];
+    this.features = { indirect: random.once(2), eventIdx: random.once(2) };
+    // Two regions that touch, above 4 GiB; a hole between them and low memory.
+    const seam = DATA + 0x1_2345;
+    this.#memory.addRegion({ address: RAM, bytes: this.#ram.subarray(0, seam) });
+    this.#memory.addRegion({ address: RAM + seam, bytes: this.#ram.subarray(seam) });
+    this.#memory.addRegion({ address: LOW, bytes: new Uint8Array(4096).fill(0x11) });
+    const heapAccess = new HeapAccess(this.#arena, this.#memory);
+    this.#source = new AddressSource({ clock: this.#clock });
+    this.#factory = new ToyDecoderFactory({ access: heapAccess });
+    const parts = {
+      arena: this.#arena,
+      access: new AddressAccess(heapAccess),
+      clock: this.#clock,
+      source: this.#source,
+      factory: this.#factory,
+    };
+    const device = kind.make(parts);
+    this.#command = new WatchedQueue(this.#memory, this.features);
+    this.#event = new WatchedQueue(this.#memory, this.features);
+    this.#device = new VirtioMediaDevice({
+      device,
+      memory: this.#memory,
+      window: this.#window,
+      queues: { command: this.#command, event: this.#event },
+      notify: () => {},
+      onBug: (error) => this.#bugs.push(error),
+    });
+    [this.#driver, this.#events] = this.#freshRings();
+  }
+
+  /** Sends one batch and checks what came of it. Throws `FuzzError`. */
+  async step(): Promise<void> {
+    const random = this.#random;
+    const began = performance.now();
+    this.#refill();
+    const batch = 1 + random.below(6);
+    for (let i = 0; i < batch; i++) this.#send();
+    this.#driver.flush();
+    const spoilt = random.once(12);
+    if (spoilt) this.#spoil();
+    while (this.#device.kick(0)) this.#late(began);
+    this.#device.kick(1);
+    this.#world();
+    await this.#settle(began);
+    if (this.#bugs.length > 0) throw new FuzzError(`an error of our own: ${describe(this.#bugs[0])}`);
+    if (this.#command.error !== undefined || this.#event.error !== undefined) this.broken++;
+    if (spoilt || this.#command.error !== undefined || this.#event.error !== undefined) await this.#reset();
+    else {
+      this.#collect();
+      this.#collectEvents();
+    }
+    if (random.once(400)) await this.#reset();
+  }
+
+  /** Ends the guest: nothing may be left of it. */
+  async close(): Promise<void> {
+    await this.#device.close();
+    if (this.#window.mappings === 0 && this.#arena.blocks !== 0)
+      throw new FuzzError(`${this.#arena.blocks} blocks of the arena were never freed`);
+    if (this.#source.running !== 0) throw new FuzzError(`${this.#source.running} streams of the source still run`);
+    if (this.#factory.live !== 0) throw new FuzzError(`${this.#factory.live} decoders still live`);
+  }
+
+  #late(began: number): void {
+    const took = performance.now() - began;
+    if (took > STEP_LIMIT_MS) throw new FuzzError(`one step took ${Math.round(took)} ms`);
+  }
+
+  /** The rest of the world goes on: frames, time, and now and then a codec that dies. */
+  #world(): void {
+    const random = this.#random;
+    if (random.once(2)) this.#source.tick();
+    if (random.once(3)) this.#clock.advance(random.below(50_000));
+    if (random.once(300)) this.#factory.kill();
+  }
+
+  async #settle(began: number): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#late(began);
+      if (this.#command.waiting === 0 && turn > 0) return;
+    }
+    throw new FuzzError(`${this.#command.waiting} commands have no answer after ${TURNS} turns of the event loop`);
+  }
+
+  /** A device reset: every session goes, the rings start anew. */
+  async #reset(): Promise<void> {
+    this.#command.stop();
+    this.#event.stop();
+    await this.#device.reset();
+    if (this.#device.stats.sessions !== 0) throw new FuzzError('sessions outlived a reset');
+    [this.#driver, this.#events] = this.#freshRings();
+  }
+
+  #freshRings(): [DriverQueue<Sent>, DriverQueue<number>] {
+    for (let at = 0; at < this.#ram.length; at += this.#marker.length)
+      this.#ram.set(this.#marker.subarray(0, this.#ram.length - at), at);
+    const start = this.#random.once(3) ? 65500 + this.#random.below(36) : 0;
+    const command = layoutAt(RAM);
+    const event = layoutAt(RAM + 0x2000);
+    const driver = new DriverQueue<Sent>(this.#memory, command, this.features, start);
+    const events = new DriverQueue<number>(this.#memory, event, this.features, start);
+    this.#command.start(command, start);
+    this.#event.start(event, start);
+    this.#freeSlots = Array.from({ length: QUEUE }, (_, i) => i);
+    this.#sessions = [];
+    for (let i = 0; i < 8; i++) this.#postEvent(events, i);
+    events.flush();
+    this.#toyData();
+    return [driver, events];
+  }
+
+  #postEvent(events: DriverQueue<number>, slot: number): void {
+    const address = RAM + 0x4000 + 0x400 * slot;
+    this.#memory.write(address, new Uint8Array(EVENT_BYTES).fill(UNTOUCHED));
+    const length = this.#random.once(40) ? this.#random.below(EVENT_BYTES) : EVENT_BYTES;
+    events.add([], [{ address, length }], slot);
+  }
+
+  /** Coded data for the decoder somewhere in the data area. */
+  #toyData(): void {
+    const random = this.#random;
+    for (let i = 0; i < 40; i++) {
+      const at = DATA + 64 * random.below(DATA_BYTES / 64);
+      const unit = random.once(3)
+        ? toyHeader({ width: random.pick([64, 128, 63]), height: random.pick([48, 96]), depth: random.below(4) })
+        : toyPicture(random.below(9), random.pick(['key', 'p', 'b'] as const), random.once(5));
+      this.#ram.set(unit.subarray(0, TOY_UNIT), at);
+    }
+  }
+
+  #refill(): void {
+    const random = this.#random;
+    if (random.once(5)) this.#toyData();
+    if (random.once(8)) {
+      // What the guest writes into a buffer it has mapped.
+      const view = this.#window.view(random.pick(this.#mappings), 256);
+      view?.set(
+        random.once(2) ? toyHeader({ depth: random.below(3) }) : toyPicture(random.below(9), 'key'),
+        32 * random.below(4),
+      );
+    }
+  }
+
+  #send(): void {
+    const random = this.#random;
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return;
+    const { bytes, room } = this.#commandBytes();
+    const base = COMMANDS + slot * COMMAND_SLOT;
+    const size = COMMAND_SLOT / 4;
+    const input = bytes.subarray(0, size);
+    this.#ram.set(input, base);
+    const space = Math.min(room, size);
+    // Some drivers use one piece of memory for both directions of a payload (C.2).
+    const shares = random.once(4);
+    const answer = shares ? base : base + size;
+    if (!shares) this.#ram.fill(UNTOUCHED, answer, answer + size);
+    const readable = this.#split(RAM + base, input.length);
+    const writable = this.#split(RAM + answer, space);
+    if (readable.length + writable.length === 0) readable.push({ address: RAM + base, length: 0 });
+    const table = random.once(2) ? { address: RAM + base + 2 * size, length: size } : undefined;
+    const sent: Sent = { slot, command: readU32(input, 0), answer: shares ? undefined : answer, room: space };
+    if (this.#driver.add(readable, writable, sent, table)) this.commands++;
+    else this.#freeSlots.push(slot);
+  }
+
+  #split(address: number, length: number): GuestRange[] {
+    const ranges: GuestRange[] = [];
+    for (let at = 0; at < length && ranges.length < 5; ) {
+      const part = ranges.length === 4 || !this.#random.once(3) ? length - at : this.#random.below(length - at + 1);
+      ranges.push({ address: address + at, length: part });
+      at += part;
+    }
+    return ranges;
+  }
+
+  #commandBytes(): { bytes: Uint8Array; room: number } {
+    const random = this.#random;
+    const session = random.once(30) ? random.below(2 ** 32) : random.pick(this.#sessions.length === 0 ? [0] : this.#sessions);
+    const what = this.#sessions.length === 0 && !random.once(6) ? 0 : random.below(100);
+    if (what < 2) return command(random, [VIRTIO_MEDIA_CMD_OPEN, 0], 16);
+    if (what < 4) {
+      if (!random.once(3)) this.#sessions = this.#sessions.filter((id) => id !== session);
+      return command(random, [VIRTIO_MEDIA_CMD_CLOSE, 0, session, 0x5c], 0);
+    }
+    if (what < 9) return command(random, [VIRTIO_MEDIA_CMD_MMAP, 0, session, random.below(2), random.pick(this.#offsets)], 24);
+    if (what < 13) {
+      return command(
+        random,
+        [VIRTIO_MEDIA_CMD_MUNMAP, 0, random.pick(this.#mappings), random.once(20) ? random.below(2 ** 32) : 0],
+        8,
+      );
+    }
+    if (what < 15) {
+      const noise = Uint8Array.from({ length: random.below(300) }, () => random.below(256));
+      return { bytes: noise, room: random.below(300) };
+    }
+    const ioctl = randomIoctl(random, {
+      types: this.kind.types,
+      data: (length) => ({
+        address: random.once(60)
+          ? LOW
+          : RAM + DATA + 64 * random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64)),
+        length,
+      }),
+    });
+    const header = command(random, [VIRTIO_MEDIA_CMD_IOCTL, random.below(2), session, ioctl.nr], 0).bytes;
+    const bytes = new Uint8Array(header.length + ioctl.bytes.length);
+    bytes.set(header);
+    bytes.set(ioctl.bytes, header.length);
+    return { bytes, room: 8 + ioctl.room };
+  }
+
+  /** Overwrites words of the rings and of the tables in the command slots. */
+  #spoil(): void {
+    const random = this.#random;
+    const view = new DataView(this.#ram.buffer);
+    for (let i = 1 + random.below(4); i > 0; i--) {
+      const where = random.below(3) === 0 ? COMMANDS + random.below(DATA - COMMANDS - 4) : random.below(0x4000);
+      if (random.once(2)) view.setUint32(where & ~3, random.once(2) ? random.below(2 ** 32) : random.below(70), true);
+      else view.setUint16(where & ~1, random.once(2) ? random.below(65536) : random.below(70), true);
+    }
+  }
+
+  #collect(): void {
+    let count = 0;
+    for (let done = this.#driver.poll(); done !== undefined; done = this.#driver.poll()) {
+      count++;
+      this.#check(done.token, done.written);
+      this.#freeSlots.push(done.token.slot);
+    }
+    if (this.#driver.inFlight !== 0) throw new FuzzError(`${this.#driver.inFlight} chains did not come back, ${count} did`);
+  }
+
+  #check(sent: Sent, written: number): void {
+    const at = sent.answer ?? COMMANDS + sent.slot * COMMAND_SLOT;
+    const answer = this.#ram.subarray(at, at + written);
+    for (const foreign of this.#foreign) {
+      if (includes(answer, foreign)) throw new FuzzError(`an answer holds bytes that are not this guest's: ${hex(answer)}`);
+    }
+    if (sent.answer !== undefined) {
+      const rest = this.#ram.subarray(at + written, at + COMMAND_SLOT / 4);
+      if (!rest.every((byte) => byte === UNTOUCHED))
+        throw new FuzzError(`the device wrote beyond the ${written} bytes that it told of`);
+    }
+    if (written === 0) return;
+    if (written < 8) throw new FuzzError(`an answer of ${written} bytes has no header`);
+    const status = readU32(answer, 0);
+    if (status > 133) throw new FuzzError(`status ${status} is no errno`);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    if (status !== 0) return;
+    if (sent.command === VIRTIO_MEDIA_CMD_OPEN && written === 16) this.#sessions.push(readU32(answer, 8));
+    if (sent.command === VIRTIO_MEDIA_CMD_MMAP && written === 24) {
+      this.#mappings.push(readU32(answer, 8));
+      if (this.#mappings.length > 20) this.#mappings.shift();
+    }
+    // QUERYBUF and QBUF tell m.offset, and planes theirs.
+    if (sent.command === VIRTIO_MEDIA_CMD_IOCTL && written >= 96) {
+      this.#offsets.push(readU32(answer, written >= 160 ? 104 : 72));
+      if (this.#offsets.length > 20) this.#offsets.shift();
+    }
+  }
+
+  #collectEvents(): void {
+    for (let done = this.#events.poll(); done !== undefined; done = this.#events.poll()) {
+      const slot = done.token;
+      const at = 0x4000 + 0x400 * slot;
+      const event = this.#ram.subarray(at, at + done.written);
+      for (const foreign of this.#foreign) {
+        if (includes(event, foreign)) throw new FuzzError(`an event holds bytes that are not this guest's: ${hex(event)}`);
+      }
+      if (done.written > 0 && ![16, 144, 608].includes(done.written)) throw new FuzzError(`an event has ${done.written} bytes`);
+      if (done.written > 0) this.eventsSeen++;
+      if (!this.#random.once(10)) this.#postEvent(this.#events, slot);
+    }
+    // Slots that were left out come back when there are none.
+    if (this.#events.inFlight === 0) for (let i = 0; i < 8; i++) this.#postEvent(this.#events, i);
+    this.#events.flush();
+  }
+}
+
+function layoutAt(base: number): RingLayout {
+  return { size: QUEUE, descriptors: base, available: base + 0x1000, used: base + 0x1800 };
+}
+
+function command(random: Random, words: readonly number[], room: number): { bytes: Uint8Array; room: number } {
+  const bytes = new Uint8Array(4 * words.length);
+  const view = new DataView(bytes.buffer);
+  words.forEach((word, i) => {
+    view.setUint32(4 * i, word, true);
+  });
+  if (random.once(60)) return { bytes: bytes.subarray(0, random.below(bytes.length + 1)), room: random.below(40) };
+  return { bytes, room: random.once(30) ? random.below(64) : room };
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return at + 4 <= bytes.length ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true) : 0;
+}
+
+function addressBytes(address: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(address), true);
+  return bytes.subarray(0, 6);
+}
+
+function includes(bytes: Uint8Array, wanted: Uint8Array): boolean {
+  const first = wanted[0] as number;
+  for (let at = bytes.indexOf(first); at >= 0 && at + wanted.length <= bytes.length; at = bytes.indexOf(first, at + 1)) {
+    if (wanted.every((byte, i) => bytes[at + i] === byte)) return true;
+  }
+  return false;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes.subarray(0, 96), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
