@@ -228,6 +228,8 @@ export class StatefulDecoderClient {
 
   /** Sends all chunks, drains, and gives the pictures meanwhile. What goes wrong on either side rejects the iteration. */
   async *decode(chunks: Iterable<CodedChunk> | AsyncIterable<CodedChunk>): AsyncGenerator<ClientPicture, void, undefined> {
+    // Whoever asks for pictures now means those of these chunks, not the end of the drain before.
+    if (this.#phase === 'ended') await this.#restart();
     const feeding = { stopped: false };
     const feed = (async (): Promise<void> => {
       for await (const chunk of chunks) {

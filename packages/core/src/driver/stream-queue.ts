@@ -17,6 +17,7 @@ export class StreamQueue {
   #state: 'empty' | 'allocated' | 'streaming' | 'ended' = 'empty';
   #count = 0;
   #queued = 0;
+  #surplus = 0;
   /** called after each EVT_DQBUF of this queue */
   onFinished: (() => void) | undefined;
 
@@ -60,9 +61,17 @@ export class StreamQueue {
     this.#queued += queued;
   }
 
+  /** events for buffers that the device did not have: they break VM-DX10 and are dropped */
+  get surplus(): number {
+    return this.#surplus;
+  }
+
   /** EVT_DQBUF. False if the device has no buffer of this queue. */
   finished(buffer: BufferState): boolean {
-    if (this.#queued === 0 || buffer.index >= this.#count) return false;
+    if (this.#queued === 0 || buffer.index >= this.#count) {
+      this.#surplus += 1;
+      return false;
+    }
     this.#queued -= 1;
     const taken = this.#done.waiting > 0;
     this.#done.put(buffer);

@@ -27,7 +27,8 @@ export interface InProcessGuest {
 /** What the transport needs of a device that speaks virtio-media; `VirtioMediaDevice` is one, a test's broken one another. */
 export interface QueueDevice {
   config(): Uint8Array;
-  kick(queue: number): void;
+  /** True if there is more to do: call again soon. */
+  kick(queue: number): boolean | undefined;
   close(): Promise<void>;
 }
 
@@ -172,7 +173,7 @@ export class InProcessTransport implements DriverTransport {
     this.#rung[queue] = true;
     void Promise.resolve().then(() => {
       this.#rung[queue] = false;
-      if (this.#state === 'open' && this.#queues[queue].running) this.#device.kick(queue);
+      if (this.#state === 'open' && this.#queues[queue].running && this.#device.kick(queue)) this.#ring(queue);
     });
   }
 

@@ -28,16 +28,17 @@ export class ScriptedDevice implements QueueDevice {
     return this.#config;
   }
 
-  kick(queue: number): void {
+  kick(queue: number): undefined {
     if (queue === 1) {
       this.#sendEvents();
-      return;
+      return undefined;
     }
     const ring = this.#parts.queues.command;
     do {
       for (let chain = ring.pop(); chain !== undefined; chain = ring.pop()) this.#command(chain);
     } while (ring.running && ring.error === undefined && ring.enableNotifications());
     this.#flush(0);
+    return undefined;
   }
 
   /** Answers the oldest held command. False if there is none. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MediaSession } from '../device/media-device.ts';
+import type { ArenaBlock } from '../ports/host-buffers.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import { MAX_SESSIONS } from './limits.ts';
 
@@ -19,6 +20,8 @@ export interface SessionEntry {
   state: 'open' | 'broken';
   busy: boolean;
   readonly waiting: Chain[];
+  /** blocks of living buffers that the guest mapped, by `mem_offset`: the window is told when a buffer of them is freed */
+  readonly mapped: Map<number, ArenaBlock>;
 }
 
 /** Session ids: unique among the open and the broken ones (VM-D1, VM-D9). */
@@ -46,7 +49,7 @@ export class SessionTable {
 
   /** Registers a session under an id from `freshId`. */
   add(id: number, session: MediaSession): SessionEntry {
-    const entry: SessionEntry = { id, session, state: 'open', busy: false, waiting: [] };
+    const entry: SessionEntry = { id, session, state: 'open', busy: false, waiting: [], mapped: new Map() };
     this.#entries.set(id, entry);
     return entry;
   }

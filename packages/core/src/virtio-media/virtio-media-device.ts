@@ -14,7 +14,7 @@ import type { SharedWindow } from '../ports/host-buffers.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
+import { VIDIOC_REMOVE_BUFS, VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
 import { encodeUtf8 } from '../wire/text.ts';
 import { v4l2_requestbuffers } from '../wire/videodev2.ts';
 import {
@@ -248,9 +248,14 @@ export class VirtioMediaDevice {
     this.#events.forgetSession(entry.id);
     // A session that broke was closed when it did.
     const closed = entry.state === 'broken' ? undefined : entry.session.close();
-    if (closed === undefined) this.#done(chain, 0);
-    else {
-      const finish = (): void => this.#later(() => this.#done(chain, 0));
+    if (closed === undefined) {
+      this.#tellFreed(entry, 'all');
+      this.#done(chain, 0);
+    } else {
+      const finish = (): void => {
+        this.#tellFreed(entry, 'all');
+        this.#later(() => this.#done(chain, 0));
+      };
       const epoch = this.#epoch;
       closed.then(
         () => epoch === this.#epoch && finish(),
@@ -267,6 +272,16 @@ export class VirtioMediaDevice {
       await entry.session.close();
     } catch (error) {
       this.#onBug(error);
+    }
+    this.#tellFreed(entry, 'all');
+  }
+
+  /** Tells the window which mapped buffers are gone, so that their mappings go with the last MUNMAP (VM-D6, P14). */
+  #tellFreed(entry: SessionEntry, which: 'freed' | 'all'): void {
+    for (const [offset, block] of entry.mapped) {
+      if (which === 'freed' && entry.session.plane(offset)?.block === block) continue;
+      entry.mapped.delete(offset);
+      this.#window?.freed(block);
     }
   }
 
@@ -294,6 +309,7 @@ export class VirtioMediaDevice {
   }
 
   #finishIoctl(chain: Chain, call: IoctlPayload, entry: SessionEntry, status: number): void {
+    if (call.nr === VIDIOC_REQBUFS || call.nr === VIDIOC_REMOVE_BUFS) this.#tellFreed(entry, 'freed');
     if (status === 0) {
       if (call.nr === VIDIOC_STREAMOFF) this.#events.forgetDequeues(entry.id, call.payload.getUint32(0, true));
       else if (call.nr === VIDIOC_REQBUFS) {
@@ -319,11 +335,13 @@ export class VirtioMediaDevice {
     const window = this.#window;
     if (window === undefined || window.length === 0) return this.#fail(chain, Errno.ENOTTY);
     const f = virtio_media_cmd_mmap.fields;
-    const plane = entry.session.plane(f.offset.get(view, 0));
+    const offset = f.offset.get(view, 0);
+    const plane = entry.session.plane(offset);
     if (plane === undefined) return this.#fail(chain, Errno.EINVAL);
     const writable = (f.flags.get(view, 0) & VIRTIO_MEDIA_MMAP_FLAG_RW) !== 0;
     const finish = (address: number | undefined): void => {
       if (address === undefined) return this.#fail(chain, Errno.ENOMEM);
+      entry.mapped.set(offset, plane.block);
       this.#response.fill(0, 0, virtio_media_resp_mmap.size);
       virtio_media_resp_mmap.fields.driver_addr.set(this.#responseView, 0, address);
       virtio_media_resp_mmap.fields.len.set(this.#responseView, 0, plane.length);

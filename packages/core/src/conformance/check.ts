@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a check of a back-end is. */
+import type { CheckContext } from './check-context.ts';
+
+/** Kinds of device that a check is for. */
+export type Applicability = 'any' | 'capture' | 'decoder';
+
+/** One check, against any virtio-media back-end. */
+export interface Check {
+  /** the MUST ids that it tests, the main one first (VM-D…, VM-DX…, P…); of the kernel's decoder document: DEC */
+  readonly ids: readonly string[];
+  readonly title: string;
+  /** where the rule stands: VIRTIO 1.4, or the document that names it */
+  readonly section: string;
+  readonly applies: Applicability;
+  /** Resolves if the device is right; rejects with `CheckFailure` or `CheckSkip`. */
+  run(ctx: CheckContext): Promise<void>;
+}
+
+/** The device is wrong; the message says what was seen and what should have been. */
+export class CheckFailure extends Error {
+  override readonly name = 'CheckFailure';
+}
+
+/** The check cannot be made on this device, or from here; the message is the reason. */
+export class CheckSkip extends Error {
+  override readonly name = 'CheckSkip';
+}
+
+/** Throws `CheckFailure` unless `condition` holds. */
+export function must(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new CheckFailure(message);
+}
+
+/** Throws `CheckFailure` unless both are the same value. */
+export function mustEqual<T>(actual: T, expected: T, what: string): void {
+  if (!Object.is(actual, expected)) throw new CheckFailure(`${what} is ${String(actual)}, not ${String(expected)}`);
+}
+
+/** Ends the check: it cannot be made. */
+export function skip(reason: string): never {
+  throw new CheckSkip(reason);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The conformance suite: all checks, run one after the other against one back-end. */
+import type { DriverTransport } from '../driver/transport.ts';
+import { type Check, CheckFailure, CheckSkip } from './check.ts';
+import { CheckContext, type ConformanceOptions } from './check-context.ts';
+import {
+  bufferChecks,
+  chainChecks,
+  controlChecks,
+  decoderChecks,
+  mappingChecks,
+  payloadChecks,
+  sessionChecks,
+} from './checks/index.ts';
+import type { CheckResult, ConformanceReport } from './report.ts';
+
+/** Avoiding EVT_ERROR is a matter of the whole run, so this check comes last. */
+const noErrors: Check = {
+  ids: ['P11'],
+  title: 'no EVT_ERROR came during the whole run',
+  section: 'digest C.8',
+  applies: 'any',
+  async run(ctx) {
+    if (ctx.errorEvents > 0) throw new CheckFailure(`${ctx.errorEvents} EVT_ERRORs came: today's Linux driver crashes on the first`);
+  },
+};
+
+/** Every check, in the order in which they run. */
+export const CHECKS: readonly Check[] = [
+  ...sessionChecks,
+  ...payloadChecks,
+  ...chainChecks,
+  ...controlChecks,
+  ...mappingChecks,
+  ...bufferChecks,
+  ...decoderChecks,
+  noErrors,
+];
+
+/** Longest time for one check, in microseconds. */
+const CHECK_TIMEOUT = 60_000_000;
+
+/**
+ * Runs the suite against the device behind `transport`, which nobody else uses meanwhile. Never rejects for what the
+ * device does; the transport stays open. `checks` is for tests of single checks.
+ */
+export async function runConformance(
+  transport: DriverTransport,
+  options: ConformanceOptions,
+  checks: readonly Check[] = CHECKS,
+): Promise<ConformanceReport> {
+  const ctx = await CheckContext.create(transport, options);
+  const { card, deviceCaps } = ctx.driver.config;
+  const results: CheckResult[] = [];
+  const kind = ctx.kind;
+  let gone: string | undefined;
+  void transport.closed.then((reason) => {
+    gone = reason;
+  });
+  for (const check of checks) {
+    const result = await runOne(ctx, check, kind, gone);
+    results.push(result);
+    options.onResult?.(result);
+  }
+  await ctx.driver.detach().catch(() => {});
+  return { card, deviceCaps, kind, results };
+}
+
+async function runOne(ctx: CheckContext, check: Check, kind: string, gone: string | undefined): Promise<CheckResult> {
+  const about = { ids: check.ids, title: check.title, section: check.section };
+  if (check.applies !== 'any' && check.applies !== kind) {
+    return { ...about, outcome: 'skip', detail: `for a ${check.applies}; this device is of kind "${kind}"`, micros: 0 };
+  }
+  if (gone !== undefined) return { ...about, outcome: 'fail', detail: `the device is gone: ${gone}`, micros: 0 };
+  const start = ctx.options.clock.now();
+  const micros = (): number => ctx.options.clock.now() - start;
+  try {
+    await ctx.waitFor(check.run(ctx), `the end of the check`, CHECK_TIMEOUT);
+    return { ...about, outcome: 'pass', detail: '', micros: micros() };
+  } catch (error) {
+    const detail = error instanceof Error ? `${error.name === 'CheckFailure' ? '' : `${error.name}: `}${error.message}` : String(error);
+    if (error instanceof CheckSkip) return { ...about, outcome: 'skip', detail: error.message, micros: micros() };
+    return { ...about, outcome: 'fail', detail, micros: micros() };
+  } finally {
+    await ctx.clean();
+  }
+}
