@@ -273,10 +273,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   async #negotiateProtocol(): Promise<void> {
     const channel = this.#channel;
     const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, SHMEM, SHMEM_OLD } = ProtocolFeature;
-    const known = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS];
+    const known: number[] = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS];
     known.push(this.#o.oldShmemBit === true ? SHMEM_OLD : SHMEM);
-    const declined = (this.#o.without ?? []).map((name) => ProtocolFeature[name]);
-    const wanted = known.filter((n) => !declined.includes(n as never)).reduce((sum, n) => sum | bit(n), 0n);
+    const declined: number[] = (this.#o.without ?? []).map((name) => ProtocolFeature[name]);
+    const wanted = known.filter((n) => !declined.includes(n)).reduce((sum, n) => sum | bit(n), 0n);
     this.#protocol = value(await channel.request('GET_PROTOCOL_FEATURES')) & wanted;
     await channel.request('SET_PROTOCOL_FEATURES', number64(this.#protocol));
     channel.acknowledges = this.has('REPLY_ACK');

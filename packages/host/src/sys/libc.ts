@@ -45,6 +45,10 @@ export const libc = {
   ),
   recvmsg: bind<(fd: number, header: number, flags: number) => number>('int64 recvmsg(int fd, int64 header, int flags)'),
   sendmsg: bind<(fd: number, header: number, flags: number) => number>('int64 sendmsg(int fd, int64 header, int flags)'),
+  epoll_create1: bind<(flags: number) => number>('int epoll_create1(int flags)'),
+  epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: number) => number>(
+    'int epoll_ctl(int epoll, int operation, int fd, int64 event)',
+  ),
   prctl: bind<(option: number, a: number, b: number, c: number, d: number) => number>(
     'int prctl(int option, int64 a, int64 b, int64 c, int64 d)',
   ),

@@ -176,6 +176,11 @@ describe('watches', () => {
     }
   });
 
+  it('refuse what cannot be polled', () => {
+    using memory = memfd('file', 4096);
+    expect(() => watch(memory, () => {})).toThrow(/EPERM: the descriptor cannot be watched/);
+  });
+
   it('can be opened and closed ten thousand times', async () => {
     const open = openDescriptors();
     using bell = eventfd();
