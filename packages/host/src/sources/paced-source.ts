@@ -39,7 +39,7 @@ export interface Rendition {
 
 /** Makes the pictures of a source. */
 export interface FrameRenderer {
-  /** A layout came into use, with the pool whose slots its pictures will go to. */
+  /** A layout came into use, with the pool whose slots its pictures will go to. Throws if it cannot make such pictures. */
   open(pool: FramePool, interval: Fraction): Rendition;
   /** The end of the source. All renditions are closed. */
   close(): void | Promise<void>;
@@ -229,13 +229,12 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     let group = this.#cadences.get(byInterval)?.groups.get(byLayout);
     if (group === undefined) {
       try {
-        const pool = FramePool.create(`${this.#name}-frames`, layout, this.#slots);
-        group = new Group(pool, this.#renderer.open(pool, interval));
+        group = this.#open(layout, interval);
       } catch (error) {
-        // No memory for the frames: the one stream is lost, later, as a device would be, and the rest goes on.
+        // No memory, or nothing the renderer can make: this stream is lost, in a later turn, as a device would be; the rest goes on.
         run.ended = true;
         const reason = error instanceof Error ? error.message : String(error);
-        queueMicrotask(() => run.consumer.lost(`no memory for frames: ${reason}`));
+        queueMicrotask(() => run.consumer.lost(`no frames of this layout can be made: ${reason}`));
         return;
       }
     }
@@ -247,6 +246,16 @@ export class PacedSource implements FrameSource, AsyncDisposable {
       this.#cadences.set(byInterval, cadence);
     }
     cadence.groups.set(byLayout, group);
+  }
+
+  #open(layout: PictureLayout, interval: Fraction): Group {
+    const pool = FramePool.create(`${this.#name}-frames`, layout, this.#slots);
+    try {
+      return new Group(pool, this.#renderer.open(pool, interval));
+    } catch (error) {
+      pool.close();
+      throw error;
+    }
   }
 
   #leave(run: Run, byInterval: string, byLayout: string): void {

@@ -137,6 +137,14 @@ function grey(part: Part): Painter {
   return painter(1, [part], ({ y }, a, _b, x0, x1, band) => paintLuma(part, y, a, x0, x1, band));
 }
 
+/** Throws SourceError if `painterFor` has no painter for the layout. */
+export function checkLayout(layout: PictureLayout): void {
+  painterFor(
+    layout,
+    layout.planes.map(() => new Uint8Array()),
+  );
+}
+
 /**
  * A painter for a layout over the memory of one picture, one view per memory plane. Width and height must be even. Throws
  * SourceError for a format that it does not know or a size that is not even.

@@ -4,6 +4,7 @@ import { WorkerThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
 import type { Matrix } from './colour.ts';
+import { checkLayout } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 
@@ -24,6 +25,7 @@ export class PatternThread implements FrameRenderer {
   readonly #clock: Clock;
   readonly #timeOfDay: () => number;
   readonly #settings: () => PatternSettings;
+  readonly #worker: string;
   readonly #lost: (reason: string) => void;
   readonly #renditions = new Map<number, OpenRendition>();
   #thread: WorkerThread<PatternRequest, PatternAnswer>;
@@ -34,6 +36,7 @@ export class PatternThread implements FrameRenderer {
   /**
    * @param o.timeOfDay milliseconds since midnight, now
    * @param o.lost called when no thread can be had
+   * @param o.worker the thread's module, beside this one and without its extension
    */
   constructor(o: {
     matrix: Matrix;
@@ -41,16 +44,19 @@ export class PatternThread implements FrameRenderer {
     timeOfDay: () => number;
     settings: () => PatternSettings;
     lost: (reason: string) => void;
+    worker?: string;
   }) {
     this.#matrix = o.matrix;
     this.#clock = o.clock;
     this.#timeOfDay = o.timeOfDay;
     this.#settings = o.settings;
     this.#lost = o.lost;
+    this.#worker = o.worker ?? './pattern-worker';
     this.#thread = this.#start();
   }
 
   open(pool: FramePool): Rendition {
+    checkLayout(pool.layout);
     const id = this.#nextId++;
     const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: undefined, closing: undefined };
     this.#renditions.set(id, rendition);
@@ -66,7 +72,7 @@ export class PatternThread implements FrameRenderer {
   }
 
   #start(): WorkerThread<PatternRequest, PatternAnswer> {
-    return new WorkerThread('./pattern-worker', import.meta.url, 'pattern', {
+    return new WorkerThread(this.#worker, import.meta.url, 'pattern', {
       message: (answer) => this.#answered(answer),
       died: (reason) => this.#died(reason),
     });

@@ -26,5 +26,5 @@ export type PatternRequest =
     }
   | { readonly kind: 'close'; readonly id: number };
 
-/** What the pattern thread answers: to `render`, and to `close`: then it does not touch that pool any more. */
+/** What the pattern thread answers: to `render`: the picture is made; to `close`: it does not touch that pool any more. */
 export type PatternAnswer = { readonly kind: 'rendered'; readonly id: number } | { readonly kind: 'closed'; readonly id: number };
