@@ -132,7 +132,12 @@ export class Rig implements AsyncDisposable {
   #camera(guest: GuestContext): GuestDevice {
     const { arena, memory } = guest;
     const heap = { bytes: arena.mapping.bytes() } as unknown as HeapArena;
-    return new CaptureDevice({ source: this.source, buffers: arena, access: new HeapAccess(heap, memory), clock: new LinuxClock() });
+    return new CaptureDevice({
+      source: this.source,
+      buffers: arena,
+      access: new HeapAccess(heap, memory),
+      clock: new LinuxClock(),
+    });
   }
 
   #line(level: string, fields: object, message: string): void {

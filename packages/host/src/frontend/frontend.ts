@@ -25,10 +25,10 @@ import {
   memory_table,
   ProtocolFeature,
   type RequestName,
+  SHMEM_MAP_RW,
   shmem_config,
   shmem_map,
   single_region,
-  SHMEM_MAP_RW,
   u64_payload,
   VHOST_USER_F_PROTOCOL_FEATURES,
   vring_addr,
@@ -246,7 +246,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   async #negotiate(): Promise<void> {
     const channel = this.#channel;
     const offered = value(await channel.request('GET_FEATURES'));
-    if ((offered & bit(VIRTIO_F_VERSION_1)) === 0n) throw new FrontendError('the back-end does not offer VERSION_1: it is no virtio 1 device');
+    if ((offered & bit(VIRTIO_F_VERSION_1)) === 0n)
+      throw new FrontendError('the back-end does not offer VERSION_1: it is no virtio 1 device');
     if ((offered & bit(VHOST_USER_F_PROTOCOL_FEATURES)) !== 0n) await this.#negotiateProtocol();
     await channel.request('SET_OWNER');
     const wanted = this.#o.features ?? {};
@@ -272,7 +273,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
 
   async #negotiateProtocol(): Promise<void> {
     const channel = this.#channel;
-    const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, SHMEM, SHMEM_OLD } = ProtocolFeature;
+    const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, SHMEM, SHMEM_OLD } =
+      ProtocolFeature;
     const known: number[] = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS];
     known.push(this.#o.oldShmemBit === true ? SHMEM_OLD : SHMEM);
     const declined: number[] = (this.#o.without ?? []).map((name) => ProtocolFeature[name]);
@@ -308,7 +310,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   async #grant(message: Message): Promise<boolean> {
     const { request, payload, fds } = message;
     if (request === BackendRequest.CONFIG_CHANGE_MSG) return true;
-    if ((request !== BackendRequest.SHMEM_MAP && request !== BackendRequest.SHMEM_UNMAP) || payload.byteLength !== shmem_map.size) return false;
+    if ((request !== BackendRequest.SHMEM_MAP && request !== BackendRequest.SHMEM_UNMAP) || payload.byteLength !== shmem_map.size)
+      return false;
     const f = shmem_map.fields;
     const offset = f.shm_offset.get(payload, 0);
     const length = f.length.get(payload, 0);
@@ -384,7 +387,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
 
   #queue(index: number): Queue {
     const queue = this.#queues[index];
-    if (queue === undefined || !this.#open) throw new FrontendError(this.#open ? `there is no queue ${index}` : 'the back-end is gone');
+    if (queue === undefined || !this.#open)
+      throw new FrontendError(this.#open ? `there is no queue ${index}` : 'the back-end is gone');
     return queue;
   }
 
@@ -402,7 +406,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
 }
 
 function value(payload: DataView): bigint {
-  if (payload.byteLength !== u64_payload.size) throw new FrontendError(`the back-end answered ${payload.byteLength} bytes where a number was due`);
+  if (payload.byteLength !== u64_payload.size)
+    throw new FrontendError(`the back-end answered ${payload.byteLength} bytes where a number was due`);
   return u64_payload.fields.value.get(payload, 0);
 }
 

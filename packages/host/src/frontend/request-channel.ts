@@ -55,7 +55,8 @@ export class RequestChannel implements Disposable {
   async request(name: RequestName, payload: Uint8Array = new Uint8Array(0), fds: readonly Fd[] = []): Promise<DataView> {
     const answer = await this.raw(Request[name], payload, fds);
     if (requestRules.get(Request[name])?.replies === true || !this.acknowledges) return answer;
-    if (answer.byteLength !== u64_payload.size) throw new FrontendError(`${name}: an acknowledgement of ${answer.byteLength} bytes`);
+    if (answer.byteLength !== u64_payload.size)
+      throw new FrontendError(`${name}: an acknowledgement of ${answer.byteLength} bytes`);
     const value = u64_payload.fields.value.get(answer, 0);
     if (value !== 0n) throw new FrontendError(`the back-end refused ${name} (${value})`);
     return answer;

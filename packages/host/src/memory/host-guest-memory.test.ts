@@ -49,7 +49,13 @@ describe('guest memory in this process', () => {
       [0.5, 1],
       [2 ** 53 - 1, 2],
     ] as const) {
-      expect(memory.resolve([{ address: 4096, length: 4 }, { address, length }]), `${address}+${length}`).toBeUndefined();
+      expect(
+        memory.resolve([
+          { address: 4096, length: 4 },
+          { address, length },
+        ]),
+        `${address}+${length}`,
+      ).toBeUndefined();
     }
     memory.clear();
     expect(mappingsOf('/memfd:missing')).toBe(0);

@@ -2,7 +2,7 @@
 /** Doorbells. */
 import { constants } from 'node:os';
 import { Fd } from './fd.ts';
-import { pinnedAddress, check, lastErrno, libc, retry } from './libc.ts';
+import { check, lastErrno, libc, pinnedAddress, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const EFD_CLOEXEC = 0o2000000;

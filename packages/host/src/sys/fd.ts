@@ -21,7 +21,8 @@ export class Fd implements Disposable {
 
   /** Takes ownership of an open descriptor. */
   static adopt(number: number): Fd {
-    if (!Number.isInteger(number) || number < 0) throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
+    if (!Number.isInteger(number) || number < 0)
+      throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
     return new Fd(number);
   }
 

@@ -28,7 +28,9 @@ export const libc = {
     'int64 mmap(int64 address, size_t length, int protection, int flags, int fd, int64 offset)',
   ),
   munmap: bind<(address: number, length: number) => number>('int munmap(int64 address, size_t length)'),
-  madvise: bind<(address: number, length: number, advice: number) => number>('int madvise(int64 address, size_t length, int advice)'),
+  madvise: bind<(address: number, length: number, advice: number) => number>(
+    'int madvise(int64 address, size_t length, int advice)',
+  ),
   memcpy: bind<(to: number, from: number, length: number) => number>('int64 memcpy(int64 to, int64 from, size_t length)'),
   eventfd: bind<(value: number, flags: number) => number>('int eventfd(uint32 value, int flags)'),
   read: bind<(fd: number, address: number, length: number) => number>('int64 read(int fd, int64 address, size_t length)'),
@@ -55,7 +57,9 @@ export const libc = {
   prlimit: bind<(pid: number, resource: number, fresh: number, old: number) => number>(
     'int prlimit(int pid, int resource, int64 fresh, int64 old)',
   ),
-  syscall: bind<(number: number, a: number, b: number, c: number) => number>('int64 syscall(int64 number, int64 a, int64 b, int64 c)'),
+  syscall: bind<(number: number, a: number, b: number, c: number) => number>(
+    'int64 syscall(int64 number, int64 a, int64 b, int64 c)',
+  ),
   sysconf: bind<(name: number) => number>('int64 sysconf(int name)'),
 };
 

@@ -57,7 +57,12 @@ describe('memfds', () => {
     punchHole(fd, 65536, 65536);
     expect(residentSize(fd)).toBe((1 << 20) - 65536);
     expect(mapping.bytes()[65535]).toBe(7);
-    expect(mapping.bytes().subarray(65536, 131072).every((byte) => byte === 0)).toBe(true);
+    expect(
+      mapping
+        .bytes()
+        .subarray(65536, 131072)
+        .every((byte) => byte === 0),
+    ).toBe(true);
     expect(mapping.bytes()[131072]).toBe(7);
   });
 

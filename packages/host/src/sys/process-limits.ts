@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a process can give up for good before it touches foreign data. */
-import { pinnedAddress, check, libc } from './libc.ts';
+import { check, libc, pinnedAddress } from './libc.ts';
 
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
@@ -42,6 +42,7 @@ export function limitResource(resource: Resource, limit: number): void {
 /** The soft and the hard limit; Infinity is no limit. */
 export function resourceLimit(resource: Resource): { soft: number; hard: number } {
   check(libc.prlimit(0, RESOURCES[resource], 0, limitsAddress + 16), `prlimit(${resource})`);
-  const number = (value: bigint | undefined) => (value === undefined || value === 0xffff_ffff_ffff_ffffn ? Infinity : Number(value));
+  const number = (value: bigint | undefined) =>
+    value === undefined || value === 0xffff_ffff_ffff_ffffn ? Infinity : Number(value);
   return { soft: number(limits[2]), hard: number(limits[3]) };
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { resourceLimit, SYSCALLS, seccompProgram, type SyscallName } from './index.ts';
+import { resourceLimit, SYSCALLS, type SyscallName, seccompProgram } from './index.ts';
 
 const sys = fileURLToPath(new URL('index.ts', import.meta.url));
 
@@ -31,18 +31,21 @@ function verdict(program: ReturnType<typeof seccompProgram>, data: { nr: number;
 }
 
 describe('the system call filter', () => {
-  it.each(['x64', 'arm64'] as const)('on %s denies what it was told, allows the rest and kills foreign architectures', (machine) => {
-    const arch = machine === 'x64' ? 0xc000003e : 0xc00000b7;
-    const column = machine === 'x64' ? 0 : 1;
-    const program = seccompProgram(machine, ['openat', 'socket', 'open', 'openat'], 1);
-    const denied = new Set([SYSCALLS.openat[column], SYSCALLS.socket[column], SYSCALLS.open[column]]);
-    for (let nr = 0; nr < 600; nr++) {
-      expect(verdict(program, { nr, arch }), `call ${nr}`).toBe(denied.has(nr as never) ? 0x00050001 : 0x7fff0000);
-    }
-    expect(verdict(program, { nr: 0, arch: 0x40000003 })).toBe(0x80000000);
-    if (machine === 'x64') expect(verdict(program, { nr: 0x40000000, arch })).toBe(0x00050001);
-    expect(seccompProgram(machine, [], 1).some(([code]) => code === 0x15)).toBe(true);
-  });
+  it.each(['x64', 'arm64'] as const)(
+    'on %s denies what it was told, allows the rest and kills foreign architectures',
+    (machine) => {
+      const arch = machine === 'x64' ? 0xc000003e : 0xc00000b7;
+      const column = machine === 'x64' ? 0 : 1;
+      const program = seccompProgram(machine, ['openat', 'socket', 'open', 'openat'], 1);
+      const denied = new Set([SYSCALLS.openat[column], SYSCALLS.socket[column], SYSCALLS.open[column]]);
+      for (let nr = 0; nr < 600; nr++) {
+        expect(verdict(program, { nr, arch }), `call ${nr}`).toBe(denied.has(nr as never) ? 0x00050001 : 0x7fff0000);
+      }
+      expect(verdict(program, { nr: 0, arch: 0x40000003 })).toBe(0x80000000);
+      if (machine === 'x64') expect(verdict(program, { nr: 0x40000000, arch })).toBe(0x00050001);
+      expect(seccompProgram(machine, [], 1).some(([code]) => code === 0x15)).toBe(true);
+    },
+  );
 
   it('knows the numbers of the kernel headers, where there are any', () => {
     const headers = [

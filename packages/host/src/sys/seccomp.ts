@@ -3,10 +3,10 @@
  * A system call filter for this process (seccomp(2), classic BPF). It cannot be taken back; a second one adds to it.
  */
 import { constants } from 'node:os';
-import { pinnedAddress, check, libc } from './libc.ts';
+import { check, libc, pinnedAddress } from './libc.ts';
 import { setNoNewPrivileges } from './process-limits.ts';
-import { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
 import { SysError } from './sys-error.ts';
+import { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
 
 const SECCOMP_SET_MODE_FILTER = 1;
 const SECCOMP_FILTER_FLAG_TSYNC = 1;
@@ -78,7 +78,10 @@ export function installSeccomp(deny: readonly SyscallName[], errno: number = con
     view.setUint32(20 + 8 * i, k >>> 0, true);
   }
   setNoNewPrivileges();
-  const result = check(libc.syscall(MACHINES[machine].seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, at), 'seccomp');
+  const result = check(
+    libc.syscall(MACHINES[machine].seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, at),
+    'seccomp',
+  );
   // With TSYNC a positive answer is the id of a thread that could not be brought in line.
   if (result > 0) throw new SysError('seccomp', constants.errno.EBUSY, `thread ${result} has a filter of its own`);
 }

@@ -2,7 +2,7 @@
 /** Unix stream sockets that carry descriptors. Everything is close-on-exec, and nothing blocks, not even on a socket from elsewhere. */
 import { constants } from 'node:os';
 import { Fd } from './fd.ts';
-import { pinnedAddress, check, lastErrno, libc, retry } from './libc.ts';
+import { check, lastErrno, libc, pinnedAddress, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const AF_UNIX = 1;
@@ -131,7 +131,8 @@ function socket(): Fd {
 /** Writes a `sockaddr_un` to the scratch; its length. */
 function address(path: string): number {
   const name = Buffer.from(path);
-  if (name.length > 107) throw new SysError('bind', ENAMETOOLONG, `a socket's path has at most 107 bytes, "${path}" has ${name.length}`);
+  if (name.length > 107)
+    throw new SysError('bind', ENAMETOOLONG, `a socket's path has at most 107 bytes, "${path}" has ${name.length}`);
   if (name.length === 0 || name.includes(0)) throw new SysError('bind', EINVAL, 'a socket needs a path without NUL');
   words.setUint16(BYTES, AF_UNIX, true);
   bytes.set(name, 2);

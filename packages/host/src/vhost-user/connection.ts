@@ -161,8 +161,10 @@ export class Connection implements Disposable {
     const flags = message_header.fields.flags.get(view, 0);
     if (this.#payload === undefined) {
       const size = message_header.fields.size.get(view, 0);
-      if ((flags & FLAG_VERSION_MASK) !== FLAG_VERSION) throw new ProtocolError('VU-V1', `message version ${flags & FLAG_VERSION_MASK}, not 1`);
-      if (size > this.#maxBytes) throw new ProtocolError('VU-V1', `a payload of ${size} bytes; at most ${this.#maxBytes} are taken`);
+      if ((flags & FLAG_VERSION_MASK) !== FLAG_VERSION)
+        throw new ProtocolError('VU-V1', `message version ${flags & FLAG_VERSION_MASK}, not 1`);
+      if (size > this.#maxBytes)
+        throw new ProtocolError('VU-V1', `a payload of ${size} bytes; at most ${this.#maxBytes} are taken`);
       this.#payload = new Uint8Array(size);
       this.#payloadBytes = 0;
     }

@@ -3,7 +3,14 @@
  * The device of one front-end: its arena, its view of the guest's memory, its window, two rings and the virtio-media device
  * between them. It knows what a front-end may ask for, not how that travels.
  */
-import { DeviceQueue, type MediaDevice, type RingFeatures, type SharedWindow, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
+import {
+  DeviceQueue,
+  type MediaDevice,
+  type RingFeatures,
+  type SharedWindow,
+  VIRTIO_MEDIA_COMMANDQ,
+  VirtioMediaDevice,
+} from '@paravideo/core';
 import { Arena, HostGuestMemory } from '../memory/index.ts';
 import type { Log } from './log.ts';
 import { MemoryTable } from './memory-table.ts';
@@ -113,7 +120,11 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     if (ring.index === VIRTIO_MEDIA_COMMANDQ && ring.state === 'draining') {
       this.window.giveUp();
       const idle = await this.#within(this.#media.idle());
-      if (!idle) this.log.warn({ ring: ring.index }, `commands were still unanswered after ${DRAIN_LIMIT} ms: the ring stops without them`);
+      if (!idle)
+        this.log.warn(
+          { ring: ring.index },
+          `commands were still unanswered after ${DRAIN_LIMIT} ms: the ring stops without them`,
+        );
     }
     const next = ring.stop();
     if (this.rings.every((other) => !other.queue.running)) this.window.suspend();

@@ -4,7 +4,12 @@
  * is acknowledged with a failure where the front-end asked for an answer, and logged otherwise; a message that makes no
  * sense ends the connection, and only that.
  */
-import { VIRTIO_F_VERSION_1, VIRTIO_MEDIA_NUM_QUEUES, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
+import {
+  VIRTIO_F_VERSION_1,
+  VIRTIO_MEDIA_NUM_QUEUES,
+  VIRTIO_RING_F_EVENT_IDX,
+  VIRTIO_RING_F_INDIRECT_DESC,
+} from '@paravideo/core';
 import type { Fd } from '../sys/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
@@ -72,7 +77,10 @@ export class Handler {
     this.#log = log;
     this.#shmemBit = o.oldShmemBit === true ? ProtocolFeature.SHMEM_OLD : ProtocolFeature.SHMEM;
     this.#virtioOffer =
-      bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX) | bit(VHOST_USER_F_PROTOCOL_FEATURES) | bit(VIRTIO_F_VERSION_1);
+      bit(VIRTIO_RING_F_INDIRECT_DESC) |
+      bit(VIRTIO_RING_F_EVENT_IDX) |
+      bit(VHOST_USER_F_PROTOCOL_FEATURES) |
+      bit(VIRTIO_F_VERSION_1);
     const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, STATUS } = ProtocolFeature;
     const offered = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, this.#shmemBit];
     if (o.status === true) offered.push(STATUS);
@@ -82,7 +90,8 @@ export class Handler {
   /** Handles one message and answers it on `connection`. Throws `ProtocolError` if the connection must end. */
   handle(connection: Connection, message: Message): void | Promise<void> {
     if ((message.flags & ~(FLAG_VERSION_MASK | FLAG_NEED_REPLY)) !== 0) {
-      const what = (message.flags & FLAG_REPLY) !== 0 ? 'a reply on the request channel' : `flags 0x${message.flags.toString(16)}`;
+      const what =
+        (message.flags & FLAG_REPLY) !== 0 ? 'a reply on the request channel' : `flags 0x${message.flags.toString(16)}`;
       throw new ProtocolError('VU-V1', `${what}, request ${message.request}`);
     }
     const rule = requestRules.get(message.request);
@@ -191,21 +200,24 @@ export class Handler {
     let expected = typeof rule.size === 'number' ? rule.size : size;
     if (rule.size === 'table') {
       const regions = size >= memory_table.size ? memory_table.fields.regions.get(message.payload, 0) : 0;
-      if (regions > MAX_TABLE_REGIONS) throw new ProtocolError('VU-V2', `a memory table of ${regions} regions; at most ${MAX_TABLE_REGIONS} fit`);
+      if (regions > MAX_TABLE_REGIONS)
+        throw new ProtocolError('VU-V2', `a memory table of ${regions} regions; at most ${MAX_TABLE_REGIONS} fit`);
       // QEMU's own table is sent with the size that its count needs, other front-ends send all eight entries.
       const full = memory_table.size + MAX_TABLE_REGIONS * memory_region.size;
       expected = size === full ? full : memory_table.size + regions * memory_region.size;
     } else if (rule.size === 'config') {
       expected = config_header.size + (size >= config_header.size ? config_header.fields.size.get(message.payload, 0) : 0);
     }
-    if (size !== expected) throw new ProtocolError('VU-V2', `${rule.name} with a payload of ${size} bytes instead of ${expected}`);
+    if (size !== expected)
+      throw new ProtocolError('VU-V2', `${rule.name} with a payload of ${size} bytes instead of ${expected}`);
     if (rule.feature !== undefined && !this.#has(rule.feature)) {
       throw new RefusedError('VU-V4', `${rule.name} without the protocol feature ${rule.feature}`);
     }
     let fds = typeof rule.fds === 'number' ? rule.fds : 1;
     if (rule.fds === 'regions') fds = memory_table.fields.regions.get(message.payload, 0);
     else if (rule.fds === 'unless-flagged' && (Number(value64(message) & 0xffffffffn) & VRING_NO_FD) !== 0) fds = 0;
-    if (message.fds.length < fds) throw new RefusedError('VU-V3', `${rule.name} with ${message.fds.length} descriptors instead of ${fds}`);
+    if (message.fds.length < fds)
+      throw new RefusedError('VU-V3', `${rule.name} with ${message.fds.length} descriptors instead of ${fds}`);
     const surplus = message.surplusFds + message.fds.length - fds;
     if (surplus === 0) return;
     for (const fd of message.fds.splice(fds)) fd.close();
@@ -333,7 +345,8 @@ export class Handler {
   /** VU-V6. */
   #ring(index: number): Vring {
     const ring = this.#guest.rings[index];
-    if (ring === undefined) throw new RefusedError('VU-V6', `there is no ring ${index}: a media device has ${VIRTIO_MEDIA_NUM_QUEUES}`);
+    if (ring === undefined)
+      throw new RefusedError('VU-V6', `there is no ring ${index}: a media device has ${VIRTIO_MEDIA_NUM_QUEUES}`);
     return ring;
   }
 }

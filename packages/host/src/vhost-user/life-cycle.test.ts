@@ -223,7 +223,10 @@ describe('shared memory region 0', () => {
     const writable = await session.mmap(offset, 'read-write');
     const readable = await session.mmap(offset, 'read');
     expect(readable.driverAddr).not.toBe(writable.driverAddr);
-    expect([frontend.sharedAccess(writable.driverAddr), frontend.sharedAccess(readable.driverAddr)]).toEqual(['read-write', 'read']);
+    expect([frontend.sharedAccess(writable.driverAddr), frontend.sharedAccess(readable.driverAddr)]).toEqual([
+      'read-write',
+      'read',
+    ]);
     writable.bytes[99_999] = 7;
     expect(readable.bytes[99_999]).toBe(7);
     expect(rig.server.guest?.arena.mapping.bytes()[offset + 99_999]).toBe(7);

@@ -106,7 +106,10 @@ function map(region: RegionDescription, fd: Fd): Mapping {
   try {
     const there = fileSize(fd);
     if (mmapOffset + size > there) {
-      throw new RefusedError('VU-V5', `memory region ${describe(region)} ends at ${mmapOffset + size} of a file of ${there} bytes`);
+      throw new RefusedError(
+        'VU-V5',
+        `memory region ${describe(region)} ends at ${mmapOffset + size} of a file of ${there} bytes`,
+      );
     }
     return Mapping.map(fd, mmapOffset, size, { writable: true });
   } catch (error) {

@@ -99,7 +99,12 @@ export const vring_addr = struct('vring_addr', 40, {
   log: addr64,
 });
 /** one region of guest memory */
-export const memory_region = struct('memory_region', 32, { guest_addr: addr64, size: addr64, user_addr: u64, mmap_offset: addr64 });
+export const memory_region = struct('memory_region', 32, {
+  guest_addr: addr64,
+  size: addr64,
+  user_addr: u64,
+  mmap_offset: addr64,
+});
 /** payload of ADD_MEM_REG and REM_MEM_REG */
 export const single_region = struct('single_region', 40, { _padding: bytes(8, 8), region: memory_region });
 /** start of SET_MEM_TABLE's payload; the regions follow */

@@ -178,7 +178,8 @@ export class VhostUserServer implements AsyncDisposable {
 
   #report(error: Error | undefined): void {
     if (error === undefined) this.#log.info({ path: this.path }, 'front-end disconnected');
-    else if (error instanceof ProtocolError) this.#log.warn({ path: this.path, check: error.check }, `connection ended: ${error.message}`);
+    else if (error instanceof ProtocolError)
+      this.#log.warn({ path: this.path, check: error.check }, `connection ended: ${error.message}`);
     else if (error instanceof SysError) this.#log.warn({ path: this.path, err: error }, 'connection lost');
     else this.#log.error({ path: this.path, err: error }, 'connection ended by an error of our own');
   }

@@ -155,7 +155,9 @@ export class ShmemWindow implements SharedWindow {
   }
 
   async #map(entry: Entry): Promise<void> {
-    const overlapping = this.#stale.filter((old) => old.address < entry.address + entry.span && entry.address < old.address + old.span);
+    const overlapping = this.#stale.filter(
+      (old) => old.address < entry.address + entry.span && entry.address < old.address + old.span,
+    );
     this.#stale = this.#stale.filter((old) => !overlapping.includes(old));
     // Whether these are there is not known, so the answers are of no interest; they come before that of the mapping.
     for (const old of overlapping) void this.#request(BackendRequest.SHMEM_UNMAP, old.address, old.span, false);

@@ -4,7 +4,19 @@ import { MediaDriver, VIDIOC_S_INPUT, VIRTIO_MEDIA_CMD_OPEN } from '@paravideo/c
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { input, Rig, until } from '../../test/vhost-user-rig.ts';
-import { connectUnix, drain, eventfd, type Fd, mappingsOf, memfd, openDescriptors, receive, send, signal, socketpair } from '../sys/index.ts';
+import {
+  connectUnix,
+  drain,
+  eventfd,
+  type Fd,
+  mappingsOf,
+  memfd,
+  openDescriptors,
+  receive,
+  send,
+  signal,
+  socketpair,
+} from '../sys/index.ts';
 import { message_header, ProtocolFeature, Request } from './index.ts';
 
 /** A socket and nothing else. */
@@ -77,7 +89,8 @@ function u32(...values: number[]): Uint8Array {
 }
 
 /** One region as ADD_MEM_REG has it. */
-const region = (guest: bigint | number, size: bigint | number, user: bigint | number, offset: bigint | number) => u64(0, guest, size, user, offset);
+const region = (guest: bigint | number, size: bigint | number, user: bigint | number, offset: bigint | number) =>
+  u64(0, guest, size, user, offset);
 
 /** The server is as it was: a new front-end gets a working device. */
 async function stillServes(rig: Rig): Promise<void> {
@@ -162,7 +175,13 @@ describe('framing', () => {
     expect(await bare.ack(Request.SET_BACKEND_REQ_FD, NONE, [memory])).toBe(1);
     const before = openDescriptors();
     expect(await bare.ack(Request.SET_OWNER, NONE, [bell, memory])).toBe(0);
-    expect(await bare.ack(Request.SET_OWNER, NONE, Array.from({ length: 40 }, () => memory))).toBe(0);
+    expect(
+      await bare.ack(
+        Request.SET_OWNER,
+        NONE,
+        Array.from({ length: 40 }, () => memory),
+      ),
+    ).toBe(0);
     expect(await bare.ack(Request.REM_MEM_REG, region(0, 1, 0, 0), [memory])).toBe(1);
     expect(await bare.ack(99, NONE, [memory, memory])).toBe(1);
     expect(openDescriptors()).toBe(before);
@@ -230,7 +249,8 @@ describe('memory and rings', () => {
     expect(await bare.ack(Request.ADD_MEM_REG, region(4096, 8192, 0, 4096), [memory])).toBe(0);
     expect(await bare.ack(Request.ADD_MEM_REG, region(8192, 4096, 2 ** 40, 0), [memory])).toBe(1);
     expect(await bare.ack(Request.REM_MEM_REG, region(4096, 4096, 0, 0))).toBe(1);
-    const table = (...regions: Uint8Array[]) => new Uint8Array([...u32(regions.length, 0), ...regions.flatMap((r) => [...r.subarray(8)])]);
+    const table = (...regions: Uint8Array[]) =>
+      new Uint8Array([...u32(regions.length, 0), ...regions.flatMap((r) => [...r.subarray(8)])]);
     const overlapping = table(region(0, 8192, 0, 0), region(4096, 8192, 2 ** 40, 0));
     expect(await bare.ack(Request.SET_MEM_TABLE, overlapping, [memory, memory])).toBe(1);
     const oneBad = table(region(0, 8192, 0, 0), region(8192, 1 << 24, 2 ** 40, 0));
@@ -239,17 +259,28 @@ describe('memory and rings', () => {
     expect(rig.server.guest?.memory.covers(4096, 8192)).toBe(true);
     expect(await bare.ack(Request.REM_MEM_REG, region(4096, 8192, 0, 0))).toBe(0);
     expect(mappingsOf('/memfd:regions')).toBe(0);
-    expect(await bare.ack(Request.SET_MEM_TABLE, table(region(0, 8192, 0, 0), region(8192, 4096, 2 ** 40, 0)), [memory, memory])).toBe(0);
+    expect(
+      await bare.ack(Request.SET_MEM_TABLE, table(region(0, 8192, 0, 0), region(8192, 4096, 2 ** 40, 0)), [memory, memory]),
+    ).toBe(0);
     expect(await bare.ack(Request.SET_MEM_TABLE, table())).toBe(0);
     expect(mappingsOf('/memfd:regions')).toBe(0);
-    expect(new Set(rig.lines.filter((line) => line.level === 'warn').map((line) => line.fields.check))).toEqual(new Set(['VU-V5']));
+    expect(new Set(rig.lines.filter((line) => line.level === 'warn').map((line) => line.fields.check))).toEqual(
+      new Set(['VU-V5']),
+    );
   });
 
   it('VU-V6: rings that do not exist and sizes that are none are refused', async () => {
     await using rig = new Rig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
-    for (const [index, size] of [[0, 0], [0, 3], [0, 2048], [0, 0xffffffff], [2, 64], [0xffffffff, 64]] as const) {
+    for (const [index, size] of [
+      [0, 0],
+      [0, 3],
+      [0, 2048],
+      [0, 0xffffffff],
+      [2, 64],
+      [0xffffffff, 64],
+    ] as const) {
       expect(await bare.ack(Request.SET_VRING_NUM, u32(index, size)), `ring ${index} of ${size}`).toBe(1);
     }
     expect(await bare.ack(Request.SET_VRING_ENABLE, u32(0, 2))).toBe(1);
@@ -283,7 +314,12 @@ describe('memory and rings', () => {
     await bare.ack(Request.SET_VRING_NUM, u32(0, 64));
     await bare.ack(Request.SET_VRING_KICK, u64(0), [bell]);
     await bare.ack(Request.SET_VRING_ENABLE, u32(0, 1));
-    for (const [d, u, a] of [[65536 - 16, 4096, 8192], [0, 65536 - 64, 8192], [0, 4096, 65536 - 64], [2 ** 40, 4096, 8192]] as const) {
+    for (const [d, u, a] of [
+      [65536 - 16, 4096, 8192],
+      [0, 65536 - 64, 8192],
+      [0, 4096, 65536 - 64],
+      [2 ** 40, 4096, 8192],
+    ] as const) {
       expect(await bare.ack(Request.SET_VRING_ADDR, address(d, u, a))).toBe(0);
       expect(rig.server.guest?.rings[0]?.state).toBe('waiting');
     }
@@ -298,7 +334,12 @@ describe('memory and rings', () => {
     const layout = { size: 16, descriptors: 0, available: 0, used: 0 };
     const block = frontend.allocate(8192);
     await frontend.stopQueue(0);
-    await frontend.startQueue(0, { ...layout, descriptors: block.address, available: block.address + 4096, used: block.address + 6144 });
+    await frontend.startQueue(0, {
+      ...layout,
+      descriptors: block.address,
+      available: block.address + 4096,
+      used: block.address + 6144,
+    });
     // VU-V8: the available index jumps by more than the ring has entries
     new DataView(block.bytes.buffer, block.bytes.byteOffset).setUint16(4096 + 2, 17, true);
     frontend.notify(0);
@@ -316,11 +357,16 @@ describe('memory and rings', () => {
     await using rig = new Rig();
     const { driver } = await rig.attach();
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.nat(5), fc.integer({ min: 0, max: 300 }), async (bytes, cmd, writable) => {
-        const readable = new Uint8Array([cmd, 0, 0, 0, ...bytes]);
-        const reply = await driver.raw({ readable, writable });
-        expect(reply.used).toBeLessThanOrEqual(writable);
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.nat(5),
+        fc.integer({ min: 0, max: 300 }),
+        async (bytes, cmd, writable) => {
+          const readable = new Uint8Array([cmd, 0, 0, 0, ...bytes]);
+          const reply = await driver.raw({ readable, writable });
+          expect(reply.used).toBeLessThanOrEqual(writable);
+        },
+      ),
       { numRuns: 300 },
     );
     const reply = await driver.raw({ readable: Uint8Array.of(VIRTIO_MEDIA_CMD_OPEN, 0, 0, 0, 0, 0, 0, 0), writable: 16 });
@@ -331,7 +377,13 @@ describe('memory and rings', () => {
   it('VU-V15: configuration reads outside the 40 bytes are answered with an empty payload, writes are refused', async () => {
     await using rig = new Rig();
     const frontend = await rig.connect();
-    for (const [offset, length] of [[0, 41], [40, 1], [39, 2], [0, 256], [0, 0]] as const) {
+    for (const [offset, length] of [
+      [0, 41],
+      [40, 1],
+      [39, 2],
+      [0, 256],
+      [0, 0],
+    ] as const) {
       expect((await frontend.readConfig(offset, length)).length, `${offset}+${length}`).toBe(0);
     }
     expect((await frontend.readConfig(36, 4)).length).toBe(4);
@@ -392,7 +444,8 @@ describe('memory and rings', () => {
     using bare = new Bare(rig.path);
     await bare.negotiate();
     using memory = memfd('many', 4096);
-    for (let i = 0; i < 509; i++) expect(await bare.ack(Request.ADD_MEM_REG, region(4096 * i, 4096, 4096 * i, 0), [memory])).toBe(0);
+    for (let i = 0; i < 509; i++)
+      expect(await bare.ack(Request.ADD_MEM_REG, region(4096 * i, 4096, 4096 * i, 0), [memory])).toBe(0);
     expect(await bare.ack(Request.ADD_MEM_REG, region(4096 * 509, 4096, 4096 * 509, 0), [memory])).toBe(1);
     expect(mappingsOf('/memfd:many')).toBe(509);
   });
@@ -412,9 +465,15 @@ describe('anything at all on the socket', () => {
       fc.tuple(fc.nat(3), fc.constantFrom(0, 1, 2, 16, 64, 4096)).map(([a, b]) => u32(a, b)),
       fc.tuple(fc.nat(0x102), fc.nat(1)).map(([a]) => u64(a)),
       fc
-        .tuple(fc.constantFrom(0n, 4096n, 2n ** 63n), fc.constantFrom(0n, 4096n, 65536n, 2n ** 52n), fc.constantFrom(0n, 2n ** 40n))
+        .tuple(
+          fc.constantFrom(0n, 4096n, 2n ** 63n),
+          fc.constantFrom(0n, 4096n, 65536n, 2n ** 52n),
+          fc.constantFrom(0n, 2n ** 40n),
+        )
         .map(([guest, size, user]) => region(guest, size, user, 0)),
-      fc.tuple(fc.nat(2), fc.nat(8), fc.nat(2)).map(([index, slot, part]) => new Uint8Array([...u32(index, 0), ...u64(4096 * slot, 8192, 4096 * part, 0)])),
+      fc
+        .tuple(fc.nat(2), fc.nat(8), fc.nat(2))
+        .map(([index, slot, part]) => new Uint8Array([...u32(index, 0), ...u64(4096 * slot, 8192, 4096 * part, 0)])),
     );
     const step = fc.record({
       request: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...requests) }, { weight: 1, arbitrary: fc.nat(300) }),

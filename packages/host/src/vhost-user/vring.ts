@@ -6,8 +6,8 @@
  *        ^--------------- GET_VRING_BASE, disabled -----------/----------------------/
  *                       (by way of draining: commands taken are answered, none are taken)
  */
-import { type DeviceQueue, QueueError, ringBytes, type RingLayout } from '@paravideo/core';
-import { drain, type Fd, setNonBlocking, signal, SysError, watch } from '../sys/index.ts';
+import { type DeviceQueue, QueueError, type RingLayout, ringBytes } from '@paravideo/core';
+import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
 import type { Log } from './log.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { RefusedError } from './vhost-user-error.ts';
@@ -82,7 +82,11 @@ export class Vring implements Disposable {
   /** SET_VRING_ADDR. Throws `RefusedError` (VU-V7); whether the addresses are in memory is seen when the ring starts. */
   setAddresses(addresses: RingAddresses): void {
     this.#mustBeStopped('its addresses');
-    for (const [part, align] of [['descriptors', 16n], ['available', 2n], ['used', 4n]] as const) {
+    for (const [part, align] of [
+      ['descriptors', 16n],
+      ['available', 2n],
+      ['used', 4n],
+    ] as const) {
       if (addresses[part] % align !== 0n) {
         throw new RefusedError('VU-V7', `ring ${this.index}: ${part} at ${addresses[part]} is no multiple of ${align}`);
       }
@@ -217,7 +221,10 @@ export class Vring implements Disposable {
       signal(this.#call);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      this.#owner.log.warn({ ring: this.index, err: error }, 'the call descriptor does not work: interrupts of this ring are lost');
+      this.#owner.log.warn(
+        { ring: this.index, err: error },
+        'the call descriptor does not work: interrupts of this ring are lost',
+      );
       this.#call.close();
       this.#call = undefined;
     }
@@ -275,7 +282,10 @@ export class Vring implements Disposable {
     }
     this.#emptyWakes = rung ? 0 : this.#emptyWakes + 1;
     if (this.#emptyWakes > MAX_EMPTY_WAKES) {
-      this.#owner.log.warn({ ring: this.index }, 'VU-V16: the kick descriptor is readable but holds no kick: it is watched no more');
+      this.#owner.log.warn(
+        { ring: this.index },
+        'VU-V16: the kick descriptor is readable but holds no kick: it is watched no more',
+      );
       this.#kicks?.[Symbol.dispose]();
       this.#kicks = undefined;
     }
@@ -284,7 +294,10 @@ export class Vring implements Disposable {
 
   #break(error: QueueError): void {
     this.#state = 'broken';
-    this.#owner.log.warn({ ring: this.index, code: error.code, err: error.message }, 'the ring is broken until it is set up anew');
+    this.#owner.log.warn(
+      { ring: this.index, code: error.code, err: error.message },
+      'the ring is broken until it is set up anew',
+    );
     if (this.#err === undefined) return;
     try {
       signal(this.#err);
