@@ -4,4 +4,5 @@ export * from './control.ts';
 export * from './control-events.ts';
 export * from './control-query.ts';
 export * from './control-set.ts';
+export * from './control-validate.ts';
 export * from './control-values.ts';
