@@ -4,15 +4,18 @@
  * nothing crashes, nothing hangs, every chain comes back once, no answer holds an address of the host or a byte of
  * another guest, no used length is beyond the writable part.
  *
- *   node scripts/fuzz.ts [--seed N] [--count N] [--only rings|capture|capture-multi|decoder] [--world N]
+ *   node scripts/fuzz.ts [--seed N] [--count N] [--only rings|capture|capture-multi|decoder] [--world N] [--table]
  *
+ * `--table` shows what each ioctl was answered: whether the random commands get anywhere.
  * The same seed and count make the same run. On a failure it prints what to run again, and exits with 1.
  */
 import { parseArgs } from 'node:util';
 import {
   CaptureDevice,
   DecoderDevice,
+  Errno,
   HostileRing,
+  IOCTLS,
   Random,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
@@ -49,6 +52,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1000000' },
     only: { type: 'string' },
     world: { type: 'string' },
+    table: { type: 'boolean', default: false },
   },
 });
 const seed = number('seed', values.seed);
@@ -63,10 +67,12 @@ interface Totals {
   /** answers with status 0 */
   good: number;
   milliseconds: number;
+  /** times of each status, by ioctl */
+  readonly ioctls: Map<number, Map<number, number>>;
 }
 
 const totals = new Map<string, Totals>(
-  WORLDS.map((name) => [name, { chains: 0, broken: 0, events: 0, answers: 0, good: 0, milliseconds: 0 }]),
+  WORLDS.map((name) => [name, { chains: 0, broken: 0, events: 0, answers: 0, good: 0, milliseconds: 0, ioctls: new Map() }]),
 );
 
 /** Runs one world to its end; adds to the totals. Throws for what went wrong, with the round in `at`. */
@@ -96,6 +102,11 @@ async function world(name: string, index: number, at: { round: number }): Promis
       sum.chains += guest.commands;
       sum.broken += guest.broken;
       sum.events += guest.eventsSeen;
+      for (const [code, row] of guest.ioctls) {
+        const whole = sum.ioctls.get(code) ?? new Map<number, number>();
+        sum.ioctls.set(code, whole);
+        for (const [status, times] of row) whole.set(status, (whole.get(status) ?? 0) + times);
+      }
       for (const [status, times] of guest.statuses) {
         sum.answers += times;
         if (status === 0) sum.good += times;
@@ -158,9 +169,19 @@ function report(milliseconds: number): void {
     const answers = name === 'rings' ? '' : `, ${sum.answers} answers (${sum.good} of status 0), ${sum.events} events`;
     console.log(`${name.padEnd(14)} ${sum.chains} chains, ${sum.broken} broken rings${answers}, ${rate}/s`);
   }
+  if (values.table) for (const [name, sum] of totals) table(name, sum);
   console.log(
     `${chains()} chains in ${(milliseconds / 1000).toFixed(1)} s: no crash, no hang, every chain back once, nothing leaked. Seed ${seed}.`,
   );
+}
+
+function table(name: string, sum: Totals): void {
+  const errno = new Map<number, string>(Object.entries(Errno).map(([text, value]) => [value, text]));
+  for (const { nr, name: ioctl } of IOCTLS) {
+    const row = [...(sum.ioctls.get(nr) ?? [])].sort(([a], [b]) => a - b);
+    if (row.length === 0) continue;
+    console.log(`${name} ${ioctl}: ${row.map(([status, times]) => `${errno.get(status) ?? 'ok'} ${times}`).join(', ')}`);
+  }
 }
 
 function number(name: string, text: string): number {

@@ -30,7 +30,7 @@ import {
   VirtioMediaDevice,
 } from '@paravideo/core';
 import { FuzzError } from './fuzz-error.ts';
-import { randomIoctl } from './payload.ts';
+import { type IoctlPayloadBytes, type PayloadContext, randomIoctl, streaming } from './payload.ts';
 import { WatchedQueue } from './watched-queue.ts';
 
 /** What makes the device of a guest. */
@@ -69,6 +69,8 @@ const TURNS = 2000;
 interface Sent {
   readonly slot: number;
   readonly command: number;
+  /** number of the ioctl, if it is one */
+  readonly code: number;
   /** where the answer goes, in guest memory; undefined where it shares memory with the command */
   readonly answer: number | undefined;
   readonly room: number;
@@ -130,6 +132,9 @@ export class Guest {
   readonly #device: VirtioMediaDevice;
   readonly #marker: Uint8Array;
   readonly #foreign: readonly Uint8Array[];
+  /** commands that are to come next, in this order */
+  #script: { readonly session: number; readonly ioctl: IoctlPayloadBytes }[] = [];
+  #memoryType = 1;
   readonly #bugs: unknown[] = [];
   #driver: DriverQueue<Sent>;
   #events: DriverQueue<number>;
@@ -142,6 +147,8 @@ export class Guest {
   /** answers by status */
   readonly statuses = new Map<number, number>();
   broken = 0;
+  /** answers of each ioctl, by status */
+  readonly ioctls = new Map<number, Map<number, number>>();
   eventsSeen = 0;
 
   /** `marker` fills this guest's memory; `foreign` are the markers of the others. */
@@ -188,7 +195,7 @@ export class Guest {
     const batch = 1 + random.below(6);
     for (let i = 0; i < batch; i++) this.#send();
     this.#driver.flush();
-    const spoilt = random.once(12);
+    const spoilt = random.once(60);
     if (spoilt) this.#spoil();
     while (this.#device.kick(0)) this.#late(began);
     this.#device.kick(1);
@@ -256,6 +263,7 @@ export class Guest {
     this.#event.start(event, start);
     this.#freeSlots = Array.from({ length: QUEUE }, (_, i) => i);
     this.#sessions = [];
+    this.#script = [];
     for (let i = 0; i < 8; i++) this.#postEvent(events, i);
     events.flush();
     this.#toyData();
@@ -312,7 +320,13 @@ export class Guest {
     const writable = this.#split(RAM + answer, space);
     if (readable.length + writable.length === 0) readable.push({ address: RAM + base, length: 0 });
     const table = random.once(2) ? { address: RAM + base + 2 * size, length: size } : undefined;
-    const sent: Sent = { slot, command: readU32(input, 0), answer: shares ? undefined : answer, room: space };
+    const sent: Sent = {
+      slot,
+      command: readU32(input, 0),
+      code: readU32(input, 12),
+      answer: shares ? undefined : answer,
+      room: space,
+    };
     if (this.#driver.add(readable, writable, sent, table)) this.commands++;
     else this.#freeSlots.push(slot);
   }
@@ -329,10 +343,16 @@ export class Guest {
 
   #commandBytes(): { bytes: Uint8Array; room: number } {
     const random = this.#random;
-    const session = random.once(30) ? random.below(2 ** 32) : random.pick(this.#sessions.length === 0 ? [0] : this.#sessions);
+    const session = random.once(30)
+      ? random.below(2 ** 32)
+      : random.once(3)
+        ? random.pick(this.#sessions.length === 0 ? [0] : this.#sessions)
+        : (this.#sessions[0] ?? 0);
+    const scripted = this.#script.shift();
+    if (scripted !== undefined) return ioctlCommand(random, scripted.session, scripted.ioctl);
     const what = this.#sessions.length === 0 && !random.once(6) ? 0 : random.below(100);
-    if (what < 2) return command(random, [VIRTIO_MEDIA_CMD_OPEN, 0], 16);
-    if (what < 4) {
+    if (what < 1) return command(random, [VIRTIO_MEDIA_CMD_OPEN, 0], 16);
+    if (what < 2) {
       if (!random.once(3)) this.#sessions = this.#sessions.filter((id) => id !== session);
       return command(random, [VIRTIO_MEDIA_CMD_CLOSE, 0, session, 0x5c], 0);
     }
@@ -348,20 +368,28 @@ export class Guest {
       const noise = Uint8Array.from({ length: random.below(300) }, () => random.below(256));
       return { bytes: noise, room: random.below(300) };
     }
-    const ioctl = randomIoctl(random, {
+    const context: PayloadContext = {
       types: this.kind.types,
-      data: (length) => ({
-        address: random.once(60)
-          ? LOW
-          : RAM + DATA + 64 * random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64)),
-        length,
-      }),
-    });
-    const header = command(random, [VIRTIO_MEDIA_CMD_IOCTL, random.below(2), session, ioctl.nr], 0).bytes;
-    const bytes = new Uint8Array(header.length + ioctl.bytes.length);
-    bytes.set(header);
-    bytes.set(ioctl.bytes, header.length);
-    return { bytes, room: 8 + ioctl.room };
+      memory: this.#memoryType,
+      data: (length) => ({ address: random.once(60) ? LOW : this.#place(length), length }),
+      coded: (length) => {
+        const address = this.#place(length);
+        for (let at = 0; at < 6; at++) {
+          const unit = at === 0 ? toyHeader({ depth: random.below(3) }) : toyPicture(at, at === 1 ? 'key' : 'p', random.once(9));
+          this.#memory.write(address + TOY_UNIT * at, unit);
+        }
+        return { address, length };
+      },
+    };
+    if (random.once(60)) {
+      this.#memoryType = random.pick([1, 2]);
+      this.#script = streaming(random, context).map((ioctl) => ({ session, ioctl }));
+    }
+    return ioctlCommand(random, session, randomIoctl(random, context));
+  }
+
+  #place(length: number): number {
+    return RAM + DATA + 64 * this.#random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64));
   }
 
   /** Overwrites words of the rings and of the tables in the command slots. */
@@ -369,7 +397,15 @@ export class Guest {
     const random = this.#random;
     const view = new DataView(this.#ram.buffer);
     for (let i = 1 + random.below(4); i > 0; i--) {
-      const where = random.below(3) === 0 ? COMMANDS + random.below(DATA - COMMANDS - 4) : random.below(0x4000);
+      // the ends of the descriptors and of both rings, or the tables of the commands
+      const where = random.pick([
+        random.below(16 * QUEUE),
+        0x1000 + random.below(4 + 2 * QUEUE),
+        0x1002,
+        0x1800 + random.below(8),
+        COMMANDS + COMMAND_SLOT * random.below(QUEUE) + COMMAND_SLOT / 2 + random.below(128),
+        0x2000 + random.below(0x1004),
+      ]);
       if (random.once(2)) view.setUint32(where & ~3, random.once(2) ? random.below(2 ** 32) : random.below(70), true);
       else view.setUint16(where & ~1, random.once(2) ? random.below(65536) : random.below(70), true);
     }
@@ -401,6 +437,7 @@ export class Guest {
     const status = readU32(answer, 0);
     if (status > 133) throw new FuzzError(`status ${status} is no errno`);
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    if (sent.command === VIRTIO_MEDIA_CMD_IOCTL) count(this.ioctls, sent.code, status);
     if (status !== 0) return;
     if (sent.command === VIRTIO_MEDIA_CMD_OPEN && written === 16) this.#sessions.push(readU32(answer, 8));
     if (sent.command === VIRTIO_MEDIA_CMD_MMAP && written === 24) {
@@ -444,6 +481,19 @@ function command(random: Random, words: readonly number[], room: number): { byte
   });
   if (random.once(60)) return { bytes: bytes.subarray(0, random.below(bytes.length + 1)), room: random.below(40) };
   return { bytes, room: random.once(30) ? random.below(64) : room };
+}
+
+function ioctlCommand(random: Random, session: number, ioctl: IoctlPayloadBytes): { bytes: Uint8Array; room: number } {
+  const header = command(random, [VIRTIO_MEDIA_CMD_IOCTL, random.below(2), session, ioctl.nr], 0).bytes;
+  const bytes = new Uint8Array(header.length + ioctl.bytes.length);
+  bytes.set(header);
+  bytes.set(ioctl.bytes, header.length);
+  return { bytes, room: 8 + ioctl.room };
+}
+
+function count(table: Map<number, Map<number, number>>, code: number, status: number): void {
+  const row = table.get(code) ?? new Map<number, number>();
+  table.set(code, row.set(status, (row.get(status) ?? 0) + 1));
 }
 
 function readU32(bytes: Uint8Array, at: number): number {

@@ -8,9 +8,13 @@ import {
   type IoctlInfo,
   type Random,
   TOY_FOURCC,
+  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
   V4L2_CID_TEST_PATTERN,
+  V4L2_EVENT_CTRL,
+  V4L2_EVENT_EOS,
+  V4L2_EVENT_SOURCE_CHANGE,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_YUV420M,
@@ -99,6 +103,10 @@ const byNumber = new Map<number, IoctlInfo>(IOCTLS.map((info) => [info.nr, info]
 export interface PayloadContext {
   /** V4L2_BUF_TYPE_* that the device has */
   readonly types: readonly number[];
+  /** V4L2_MEMORY_* that the guest mostly uses now */
+  readonly memory: number;
+  /** guest memory of `length` bytes with coded data at its beginning */
+  coded(length: number): { address: number; length: number };
   /** a piece of guest memory of `length` bytes that data may be in; its length is at least that, or 0 if there is none */
   data(length: number): { address: number; length: number };
 }
@@ -122,7 +130,7 @@ export function randomIoctl(random: Random, context: PayloadContext): IoctlPaylo
   if (buffers) tail = buffer(random, context, view);
   else if (controls) tail = extControls(random, context, view);
   else fill(random, context, nr, view);
-  mutate(random, head, 6);
+  mutate(random, head, 9);
   for (const part of tail) mutate(random, part, 12);
   let bytes = concat(info?.dir === 'R' ? [] : [head, ...tail]);
   if (random.once(25)) bytes = bytes.subarray(0, random.below(bytes.length + 1));
@@ -132,6 +140,76 @@ export function randomIoctl(random: Random, context: PayloadContext): IoctlPaylo
   const exact = info?.dir === 'W' || info === undefined ? 0 : head.length + arrays;
   const room = random.once(20) ? random.below(exact + 64) : exact + (random.once(6) ? random.below(300) : 0);
   return { nr, bytes, room };
+}
+
+/**
+ * All that it takes to stream on one queue, in order and without a mistake: so that the random rest meets a device at work.
+ * The planes are those of NV12, 64x48; coded data goes to queues whose type is an output's.
+ */
+export function streaming(random: Random, context: PayloadContext): IoctlPayloadBytes[] {
+  return [...context.types].reverse().flatMap((type) => {
+    const coded = type === V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
+    const made: IoctlPayloadBytes[] = [];
+    const ioctl = (
+      nr: number,
+      size: number,
+      answer: number,
+      set: (view: DataView) => void,
+      tail: Uint8Array[] = [],
+      echoed = 0,
+    ): void => {
+      const head = new Uint8Array(size);
+      set(new DataView(head.buffer));
+      made.push({ nr, bytes: concat([head, ...tail]), room: answer + echoed });
+    };
+    const memory = coded ? 2 : context.memory === 4 ? 1 : context.memory;
+    ioctl(VIDIOC_STREAMOFF, 4, 0, (view) => view.setUint32(0, type, true));
+    ioctl(VIDIOC_REQBUFS, v4l2_requestbuffers.size, v4l2_requestbuffers.size, (view) => {
+      v4l2_requestbuffers.fields.type.set(view, 0, type);
+      v4l2_requestbuffers.fields.memory.set(view, 0, memory);
+    });
+    ioctl(VIDIOC_SUBSCRIBE_EVENT, 32, 0, (view) => {
+      view.setUint32(0, coded ? V4L2_EVENT_SOURCE_CHANGE : context.types.length > 1 ? V4L2_EVENT_EOS : V4L2_EVENT_CTRL, true);
+      if (context.types.length === 1) view.setUint32(4, V4L2_CID_BRIGHTNESS, true);
+    });
+    ioctl(VIDIOC_S_FMT, v4l2_format.size, v4l2_format.size, (view) => {
+      v4l2_format.fields.type.set(view, 0, type);
+      const pix = type >= 9 ? v4l2_format.fields.fmt.fields.pix_mp.fields : v4l2_format.fields.fmt.fields.pix.fields;
+      pix.width.set(view, 0, 64);
+      pix.height.set(view, 0, 48);
+      pix.pixelformat.set(view, 0, coded ? TOY_FOURCC : V4L2_PIX_FMT_NV12);
+      if (coded) v4l2_format.fields.fmt.fields.pix_mp.fields.plane_fmt.at(0).fields.sizeimage.set(view, 0, 8192);
+    });
+    ioctl(VIDIOC_REQBUFS, v4l2_requestbuffers.size, v4l2_requestbuffers.size, (view) => {
+      v4l2_requestbuffers.fields.count.set(view, 0, 4);
+      v4l2_requestbuffers.fields.type.set(view, 0, type);
+      v4l2_requestbuffers.fields.memory.set(view, 0, memory);
+    });
+    ioctl(VIDIOC_STREAMON, 4, 0, (view) => view.setUint32(0, type, true));
+    for (let index = 0; index < 4; index++) {
+      const length = coded ? 8192 + 65536 : 4608;
+      const multi = type >= 9;
+      const plane = new Uint8Array(multi ? v4l2_plane.size : 0);
+      if (multi) {
+        v4l2_plane.fields.length.set(new DataView(plane.buffer), 0, length);
+        v4l2_plane.fields.bytesused.set(new DataView(plane.buffer), 0, coded ? 32 * (1 + random.below(6)) : 0);
+      }
+      const entry = new Uint8Array(memory === 2 ? 16 : 0);
+      if (memory === 2) {
+        const at = coded ? context.coded(length) : context.data(length);
+        new DataView(entry.buffer).setBigUint64(0, BigInt(at.address), true);
+        new DataView(entry.buffer).setUint32(8, length, true);
+      }
+      const set = (view: DataView): void => {
+        v4l2_buffer.fields.index.set(view, 0, index);
+        v4l2_buffer.fields.type.set(view, 0, type);
+        v4l2_buffer.fields.memory.set(view, 0, memory);
+        v4l2_buffer.fields.length.set(view, 0, multi ? 1 : length);
+      };
+      ioctl(VIDIOC_QBUF, v4l2_buffer.size, v4l2_buffer.size, set, [plane, entry], plane.length);
+    }
+    return made;
+  });
 }
 
 function fill(random: Random, context: PayloadContext, nr: number, view: DataView): void {
@@ -144,7 +222,7 @@ function fill(random: Random, context: PayloadContext, nr: number, view: DataVie
     const f = v4l2_requestbuffers.fields;
     f.count.set(view, 0, random.once(4) ? 0 : random.below(5));
     f.type.set(view, 0, type);
-    f.memory.set(view, 0, random.pick([1, 1, 2, 4]));
+    f.memory.set(view, 0, random.once(8) ? random.pick([1, 2, 4]) : context.memory);
   } else if (nr === VIDIOC_S_FMT || nr === VIDIOC_TRY_FMT || nr === VIDIOC_G_FMT) {
     v4l2_format.fields.type.set(view, 0, type);
     format(random, view, 0, type);
@@ -152,7 +230,7 @@ function fill(random: Random, context: PayloadContext, nr: number, view: DataVie
     const f = v4l2_create_buffers.fields;
     f.index.set(view, 0, 0);
     f.count.set(view, 0, random.below(4));
-    f.memory.set(view, 0, random.pick([1, 2]));
+    f.memory.set(view, 0, random.once(8) ? random.pick([1, 2]) : context.memory);
     f.format.fields.type.set(view, 0, type);
     format(random, view, f.format.offset, type);
   } else if (nr === VIDIOC_ENUM_FRAMESIZES || nr === VIDIOC_ENUM_FRAMEINTERVALS) {
@@ -173,6 +251,14 @@ function fill(random: Random, context: PayloadContext, nr: number, view: DataVie
     view.setUint32(0, random.below(7), true);
     view.setUint32(4, random.once(2) ? 0 : random.pick(CONTROLS), true);
     view.setUint32(8, random.below(4), true);
+  } else if (nr === VIDIOC_REMOVE_BUFS) {
+    view.setUint32(0, random.below(3), true);
+    view.setUint32(4, random.below(3), true);
+    view.setUint32(8, type, true);
+  } else if (nr === VIDIOC_G_SELECTION || nr === VIDIOC_S_SELECTION) {
+    view.setUint32(0, type, true);
+    view.setUint32(4, random.pick([0, 1, 2, 0x100, 0x101, 0x102, 0x103]), true);
+    for (let at = 12; at < 28; at += 4) view.setUint32(at, random.pick([0, 16, 48, 64, 4096]), true);
   } else if (nr === VIDIOC_DECODER_CMD) {
     view.setUint32(0, random.below(5), true);
     view.setUint32(4, random.once(4) ? random.below(4) : 0, true);
@@ -181,15 +267,15 @@ function fill(random: Random, context: PayloadContext, nr: number, view: DataVie
 
 function format(random: Random, view: DataView, at: number, type: number): void {
   const pix = type >= 9 ? v4l2_format.fields.fmt.fields.pix_mp.fields : v4l2_format.fields.fmt.fields.pix.fields;
-  pix.width.set(view, at, random.pick([64, 64, 128, 0, 1, 4096, 65536]));
-  pix.height.set(view, at, random.pick([48, 48, 96, 0, 1, 4096, 65536]));
+  pix.width.set(view, at, random.once(4) ? random.pick([128, 0, 1, 4096, 65536]) : 64);
+  pix.height.set(view, at, random.once(4) ? random.pick([96, 0, 1, 4096, 65536]) : 48);
   pix.pixelformat.set(view, at, random.pick(FOURCCS));
 }
 
 function buffer(random: Random, context: PayloadContext, view: DataView): Uint8Array[] {
   const f = v4l2_buffer.fields;
   const type = random.pick(context.types);
-  const shared = random.once(2);
+  const shared = random.once(12) ? random.once(2) : context.memory === 2;
   f.index.set(view, 0, random.below(4));
   f.type.set(view, 0, type);
   f.memory.set(view, 0, shared ? 2 : 1);
