@@ -17,7 +17,11 @@ const START_WITHIN = 20_000;
 const MAX_WAITING = 10_000;
 
 /** What a kept child is made of. */
-export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit'> {
+export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit' | 'fds'> {
+  /** Descriptors for a process that is about to start (see ChildOptions.fds). */
+  fds(): readonly number[];
+  /** What every process is told first. */
+  greeting?(): readonly (readonly number[])[];
   /** for the log */
   readonly name: string;
   readonly log: Log;
@@ -93,12 +97,12 @@ export class KeptChild {
     const child = Child.start({
       script: this.#o.script,
       args: this.#o.args ?? [],
-      fds: this.#o.fds,
+      fds: this.#o.fds(),
       onMessage: (message) => this.#hear(message),
       onExit: (reason) => this.#exited(reason),
       onText: (text) => log.warn({ process: name, text }, 'a child process wrote to stderr'),
     });
-    for (const message of queue) child.send(message);
+    for (const message of [...(this.#o.greeting?.() ?? []), ...queue]) child.send(message);
     const alarm = setTimeout(() => child.kill(`it did not start within ${START_WITHIN / 1000} s`), START_WITHIN);
     log.debug({ process: name, pid: child.pid }, 'child process started');
     return { kind: 'running', child, heard: false, alarm };

@@ -51,7 +51,7 @@ export class CodecHost implements AsyncDisposable {
       ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
-      fds: [o.arena.fd.number],
+      fds: () => [o.arena.fd.number],
       onMessage: (message) => this.#hear(reports.decode(message)),
       onExit: (reason) => {
         for (const stream of [...this.#streams.values()]) void stream.end(`the codec process died: ${reason}`);

@@ -75,6 +75,7 @@ export class Player implements AsyncDisposable {
   readonly #rig: Rig;
   readonly #o: { fourcc: number; targets: number; pad: number; guest: boolean; hash: boolean };
   readonly #inputs = new Map<number, ArenaBlock>();
+  readonly #spare: ArenaBlock[] = [];
   readonly #targets = new Map<number, { planes: BufferMemory[]; blocks: ArenaBlock[] }>();
   readonly #waiters: { until: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
   #nextInput = 0;
@@ -86,7 +87,8 @@ export class Player implements AsyncDisposable {
     this.#o = { fourcc: V4L2_PIX_FMT_NV12, targets: 4, pad: 0, guest: false, hash: true, ...o };
     const decoder = rig.host.factory.create(codec, {
       inputDone: (id, ok) => {
-        this.#inputs.get(id)?.release();
+        const block = this.#inputs.get(id);
+        if (block !== undefined) this.#spare.push(block);
         this.#inputs.delete(id);
         this.#tell({ kind: 'inputDone', id, ok });
       },
@@ -148,7 +150,8 @@ export class Player implements AsyncDisposable {
     await this.until(() => this.#inputs.size < (o.depth ?? 8));
     const id = this.#nextInput;
     this.#nextInput += 1;
-    const block = this.#rig.arena.allocate(bytes.length);
+    const fits = this.#spare.findIndex(({ length }) => length >= bytes.length);
+    const block = fits >= 0 ? this.#spare.splice(fits, 1)[0] : this.#rig.arena.allocate(Math.max(bytes.length, 2 ** 18));
     if (block === undefined) throw new TypeError('the arena is full');
     this.#rig.arena.mapping.bytes().set(bytes, block.offset);
     this.#inputs.set(id, block);
@@ -185,6 +188,7 @@ export class Player implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.decoder.close();
     this.forgetInputs();
+    for (const block of this.#spare.splice(0)) block.release();
     for (const { blocks } of this.#targets.values()) for (const block of blocks) block.release();
     this.#targets.clear();
   }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import { basename } from 'node:path';
+import {
+  type Clock,
+  type Colorimetry,
+  type Fraction,
+  type FrameSource,
+  type SizeRange,
+  V4L2_COLORSPACE_REC709,
+  V4L2_COLORSPACE_SMPTE170M,
+  V4L2_QUANTIZATION_DEFAULT,
+  V4L2_XFER_FUNC_709,
+  V4L2_YCBCR_ENC_601,
+  V4L2_YCBCR_ENC_709,
+} from '@paravideo/core';
+import { AV_INSTALL_COMMAND, AvError, avInstalled } from '../../av/index.ts';
+import type { Log } from '../../child/index.ts';
+import { LinuxClock } from '../../clock/index.ts';
+import { ControlSet } from '../control-set.ts';
+import { PacedSource } from '../paced-source.ts';
+import { SourceError } from '../source-error.ts';
+import { MEDIA_FORMATS } from './media-layout.ts';
+import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
+
+/** How a media file is shown. */
+export interface MediaFileOptions {
+  readonly log?: Log;
+  /** name of the camera; the file's name */
+  readonly card?: string;
+  /** paces the frames; CLOCK_MONOTONIC */
+  readonly clock?: Clock;
+  /** frames of one layout that may be filling or lent at one time, 1 or more; 4 */
+  readonly slots?: number;
+}
+
+/** Sizes that a media file is scaled to. */
+const SIZES: SizeRange = { minWidth: 16, maxWidth: 4096, stepWidth: 2, minHeight: 16, maxHeight: 2160, stepHeight: 2 };
+
+const INTERVALS = { min: { numerator: 1, denominator: 120 }, max: { numerator: 1, denominator: 1 } } as const;
+
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/**
+ * A camera that shows a media file, or a picture, over and over: its video stream in a process of its own that sees
+ * nothing but the file, decoded once, scaled and converted once for each layout that somebody streams. Resolves when the
+ * first picture is decoded. Rejects with what the system says of a file that cannot be read, SourceError for one that
+ * cannot be shown, and AvError (missing) where the codec library is not installed.
+ */
+export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<FrameSource & AsyncDisposable> {
+  if (!avInstalled()) throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
+  let source: PacedSource | undefined;
+  let reason = 'its process ended';
+  const renderer = new MediaProcess({
+    path,
+    log: o.log ?? SILENT,
+    lost: (why) => {
+      reason = why;
+      source?.lose(why);
+    },
+  });
+  const info = await renderer.ready;
+  if (info === undefined) {
+    await renderer.close();
+    throw new SourceError(`${path} cannot be shown: ${reason}`);
+  }
+  const clock = o.clock ?? new LinuxClock();
+  source = new PacedSource({
+    capabilities: {
+      card: o.card ?? basename(path),
+      formats: MEDIA_FORMATS,
+      defaultSize: { width: within(info.width, SIZES.minWidth, SIZES.maxWidth), height: within(info.height, SIZES.minHeight, SIZES.maxHeight) },
+      defaultInterval: defaultInterval(info),
+      colorimetry: colorimetry(info),
+      sizes: () => ({ kind: 'stepwise', range: SIZES }),
+      intervals: () => ({ kind: 'continuous', ...INTERVALS }),
+    },
+    controls: new ControlSet([]),
+    clock,
+    renderer,
+    name: 'paravideo-media',
+    ...(o.slots === undefined ? {} : { slots: o.slots }),
+  });
+  return source;
+}
+
+/** An even number in a range. */
+function within(value: number, minimum: number, maximum: number): number {
+  return Math.min(maximum, Math.max(minimum, value - (value % 2)));
+}
+
+/** The film's own interval; 1/30 s for a picture. */
+function defaultInterval(info: MediaFileInfo): Fraction {
+  const { intervalNumerator: numerator, intervalDenominator: denominator } = info;
+  const seconds = numerator / denominator;
+  if (info.still === 1 || seconds < 1 / 120 || seconds > 1) return { numerator: 1, denominator: 30 };
+  return { numerator, denominator };
+}
+
+/** Limited range, and what `filmMatrix` says. */
+function colorimetry(info: MediaFileInfo): Colorimetry {
+  const rec709 = filmMatrix(info) === AVCOL_SPC_BT709;
+  return {
+    colorspace: rec709 ? V4L2_COLORSPACE_REC709 : V4L2_COLORSPACE_SMPTE170M,
+    ycbcrEnc: rec709 ? V4L2_YCBCR_ENC_709 : V4L2_YCBCR_ENC_601,
+    quantization: V4L2_QUANTIZATION_DEFAULT,
+    xferFunc: V4L2_XFER_FUNC_709,
+  };
+}

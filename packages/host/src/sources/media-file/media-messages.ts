@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the daemon and the process of a media file say to each other. Times are microseconds, offsets bytes. */
+import { type MessageOf, MessageSet } from '../../child/message-set.ts';
+
+/** Raw pictures by FFmpeg's names; their index is what travels. */
+export const RAW_PICTURES = [
+  'nv12',
+  'nv21',
+  'yuv420p',
+  'yuyv422',
+  'uyvy422',
+  'rgb24',
+  'bgr24',
+  'bgr0',
+  'rgb0',
+  'gray',
+] as const;
+
+/** Daemon to process. */
+const REQUESTS = {
+  /**
+   * A layout came into use; the descriptor of its pool comes over the second socket, in the order of these messages. The
+   * list: offset in a slot, stride, rows and bytes of a row, for each colour plane in FFmpeg's order. `fullRange`,
+   * `matrix`: what the pictures are to be like.
+   */
+  open: ['id', 'format', 'width', 'height', 'fullRange', 'matrix', '...planes'],
+  /** Writes the picture of a time to the slot at `offset` of the pool. */
+  render: ['id', 'offset', 'time'],
+  close: ['id'],
+} as const;
+
+/** Process to daemon. */
+const REPORTS = {
+  /** the file is open; `still` if it is one picture. Colours are FFmpeg's numbers. */
+  info: ['width', 'height', 'intervalNumerator', 'intervalDenominator', 'primaries', 'transfer', 'matrix', 'still'],
+  /** there is nothing in the file that can be shown */
+  unusable: [],
+  rendered: ['id', 'ok'],
+  closed: ['id'],
+} as const;
+
+/** A message from the daemon to the process. */
+export type MediaRequest = MessageOf<typeof REQUESTS>;
+/** A message from the process to the daemon. */
+export type MediaReport = MessageOf<typeof REPORTS>;
+
+export const mediaRequests = new MessageSet(REQUESTS);
+export const mediaReports = new MessageSet(REPORTS);

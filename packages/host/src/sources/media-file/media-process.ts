@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The daemon's side of a media file: makes the pictures of a `PacedSource` in the file's process.
+ *
+ * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { KeptChild, type Log, ProtocolError } from '../../child/index.ts';
+import { type Fd, send, socketpair } from '../../sys/index.ts';
+import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
+import type { FrameRenderer, Rendition } from '../paced-source.ts';
+import { mediaLayout } from './media-layout.ts';
+import { type MediaReport, mediaReports, type MediaRequest, mediaRequests } from './media-messages.ts';
+
+/** Deaths of the process, with no picture in between, after which the source is given up. */
+const MAX_DEATHS = 4;
+/** Microseconds between pictures that count as watching without a break. */
+const MAX_PAUSE = 1_000_000;
+/** Milliseconds for a picture; then the process hangs. */
+const RENDER_WITHIN = 5000;
+
+/** What the process found in the file. */
+export type MediaFileInfo = Omit<Extract<MediaReport, { kind: 'info' }>, 'kind' | 'rest'>;
+
+/** FFmpeg's numbers of Y'CbCr matrices. */
+export const AVCOL_SPC_BT709 = 1;
+const AVCOL_SPC_SMPTE170M = 6;
+/** 709, unspecified, and the two names of 601 */
+const KEPT_MATRICES: readonly number[] = [AVCOL_SPC_BT709, 2, 5, AVCOL_SPC_SMPTE170M];
+
+/** The matrix of the pictures: the film's own if V4L2's users will know it, else that of Rec. 601. */
+export function filmMatrix(info: Pick<MediaFileInfo, 'matrix'>): number {
+  return KEPT_MATRICES.includes(info.matrix) ? info.matrix : AVCOL_SPC_SMPTE170M;
+}
+
+interface OpenRendition {
+  readonly pool: FramePool;
+  readonly pin: Disposable;
+  rendering: { readonly done: (made: boolean) => void; readonly alarm: NodeJS.Timeout } | undefined;
+  closing: (() => void) | undefined;
+}
+
+export class MediaProcess implements FrameRenderer {
+  /** resolves when the file is open; to nothing if it cannot be shown */
+  readonly ready: Promise<MediaFileInfo | undefined>;
+  readonly #child: KeptChild;
+  readonly #lost: (reason: string) => void;
+  readonly #renditions = new Map<number, OpenRendition>();
+  readonly #file: number;
+  readonly #found: (info: MediaFileInfo | undefined) => void;
+  #pools: { readonly ours: Fd; readonly theirs: Fd } | undefined;
+  #info: MediaFileInfo | undefined;
+  #nextId = 1;
+  #deaths = 0;
+  #clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
+
+  /** Throws what `openSync` throws if the file cannot be read. `lost` is called once if the process cannot be had any more. */
+  constructor(o: { path: string; log: Log; lost: (reason: string) => void }) {
+    this.#lost = o.lost;
+    this.#file = openSync(o.path, 'r');
+    const { promise, resolve } = Promise.withResolvers<MediaFileInfo | undefined>();
+    this.ready = promise;
+    this.#found = resolve;
+    this.#child = new KeptChild({
+      name: 'media file',
+      log: o.log,
+      script: new URL('./process/main.ts', import.meta.url),
+      args: [String(process.pid)],
+      fds: () => this.#descriptors(),
+      greeting: () => [...this.#renditions].map(([id, { pool }]) => mediaRequests.encode(this.#announce(id, pool))),
+      onMessage: (message) => this.#hear(mediaReports.decode(message)),
+      onExit: (reason) => this.#died(reason),
+    });
+  }
+
+  /** Id of the process; undefined while there is none. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  open(pool: FramePool): Rendition {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: undefined, closing: undefined };
+    this.#renditions.set(id, rendition);
+    if (this.#running) this.#say(this.#announce(id, pool));
+    return {
+      render: (slot, moment) => this.#render(id, rendition, slot, moment),
+      close: () => this.#close(id, rendition),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#child.close();
+    this.#found(undefined);
+    for (const [id, rendition] of [...this.#renditions]) this.#forget(id, rendition);
+    closeSync(this.#file);
+    this.#pools?.ours.close();
+    this.#pools?.theirs.close();
+  }
+
+  get #running(): boolean {
+    return this.#child.pid !== undefined;
+  }
+
+  #say(request: MediaRequest): void {
+    this.#child.send(mediaRequests.encode(request));
+  }
+
+  /** A fresh pair of sockets each time: what a dead process has not read is not for the next. */
+  #descriptors(): number[] {
+    this.#pools?.ours.close();
+    this.#pools?.theirs.close();
+    const [ours, theirs] = socketpair();
+    this.#pools = { ours, theirs };
+    return [this.#file, theirs.number];
+  }
+
+  /** Sends the pool's descriptor, and answers the message that belongs to it. */
+  #announce(id: number, pool: FramePool): MediaRequest {
+    const { layout } = pool;
+    const media = mediaLayout(layout, pool.planes);
+    if (media === undefined) throw new ProtocolError(`format ${layout.fourcc} is not one of a media file's`);
+    if (this.#pools !== undefined) send(this.#pools.ours, new Uint8Array(1), [pool.fd]);
+    const { width, height } = layout;
+    const fullRange = media.fullRange ? 1 : 0;
+    const matrix = this.#info === undefined ? AVCOL_SPC_SMPTE170M : filmMatrix(this.#info);
+    return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, rest: media.planes };
+  }
+
+  #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp }: FrameMoment): Promise<boolean> {
+    if (!this.#running) return Promise.resolve(false);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const alarm = setTimeout(() => this.#child.kill(`a picture took longer than ${RENDER_WITHIN / 1000} s`), RENDER_WITHIN);
+    rendition.rendering = { done: resolve, alarm };
+    this.#say({ kind: 'render', id, offset: slot.offset, time: this.#film(timestamp) });
+    return promise;
+  }
+
+  /** The time in the film at `timestamp`. */
+  #film(timestamp: number): number {
+    const pause = timestamp - this.#clock.at;
+    const film = this.#clock.film + (pause > MAX_PAUSE ? 0 : Math.max(0, pause));
+    this.#clock = { at: Math.max(timestamp, this.#clock.at), film };
+    return Math.round(film);
+  }
+
+  #close(id: number, rendition: OpenRendition): Promise<void> {
+    if (!this.#running) {
+      this.#forget(id, rendition);
+      return Promise.resolve();
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    rendition.closing = resolve;
+    this.#say({ kind: 'close', id });
+    return promise;
+  }
+
+  #hear(report: MediaReport): void {
+    switch (report.kind) {
+      case 'info':
+        this.#hearInfo(report);
+        break;
+      case 'unusable':
+        this.#found(undefined);
+        this.#lost('there is no video in the file that can be decoded');
+        break;
+      case 'rendered': {
+        const rendition = this.#renditions.get(report.id);
+        if (rendition?.rendering === undefined) throw new ProtocolError(`nobody asked for a picture of layout ${report.id}`);
+        this.#deaths = 0;
+        this.#rendered(rendition, report.ok === 1);
+        break;
+      }
+      case 'closed': {
+        const rendition = this.#renditions.get(report.id);
+        if (rendition?.closing === undefined) throw new ProtocolError(`nobody closed layout ${report.id}`);
+        this.#forget(report.id, rendition);
+        break;
+      }
+    }
+  }
+
+  #hearInfo(info: MediaFileInfo): void {
+    const { width, height, intervalNumerator, intervalDenominator } = info;
+    if (width < 1 || height < 1 || width > 16384 || height > 16384 || intervalNumerator < 1 || intervalDenominator < 1) {
+      throw new ProtocolError(`a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`);
+    }
+    this.#info ??= info;
+    this.#found(info);
+  }
+
+  #rendered(rendition: OpenRendition, made: boolean): void {
+    clearTimeout(rendition.rendering?.alarm);
+    const done = rendition.rendering?.done;
+    rendition.rendering = undefined;
+    done?.(made);
+  }
+
+  #forget(id: number, rendition: OpenRendition): void {
+    this.#renditions.delete(id);
+    rendition.pin[Symbol.dispose]();
+    this.#rendered(rendition, false);
+    rendition.closing?.();
+  }
+
+  #died(reason: string): void {
+    this.#deaths += 1;
+    // The next process begins at the beginning.
+    this.#clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
+    for (const [id, rendition] of [...this.#renditions]) {
+      if (rendition.closing === undefined) this.#rendered(rendition, false);
+      else this.#forget(id, rendition);
+    }
+    if (this.#deaths < MAX_DEATHS) return;
+    this.#found(undefined);
+    this.#lost(`the process of the media file keeps dying: ${reason}`);
+  }
+}

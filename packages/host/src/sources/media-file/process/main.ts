@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The process of one media file. It has the file, memory for pictures that any guest may see, and two sockets to the
+ * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
+ */
+import { AvError } from '../../../av/av-error.ts';
+import { loadAv } from '../../../av/node-av.ts';
+import { FIRST_GIVEN_FD } from '../../../child/child-process.ts';
+import { ParentLink } from '../../../child/parent-link.ts';
+import { ProtocolError } from '../../../child/protocol-error.ts';
+import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
+import { Fd, fileSize, Mapping, receive } from '../../../sys/index.ts';
+import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';
+import { fileAsStandardInput, MediaReader } from './media-reader.ts';
+import { PictureWriter, type WrittenPlane } from './picture-writer.ts';
+
+const DATA_BYTES = 3 * 2 ** 30;
+const THREADS = 2;
+
+interface OpenRendition {
+  readonly pool: Mapping;
+  readonly writer: PictureWriter;
+}
+
+bindToParent(Number(process.argv[2]));
+const av = await loadAv();
+fileAsStandardInput(FIRST_GIVEN_FD);
+const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
+const renditions = new Map<number, OpenRendition>();
+const link = new ParentLink((message) => handle(mediaRequests.decode(message)));
+await enterSandbox({ dataBytes: DATA_BYTES });
+
+function report(message: MediaReport): void {
+  link.send(mediaReports.encode(message));
+}
+
+/** The descriptor that belongs to the `open` message at hand: it was sent before it. */
+function poolMapping(): Mapping {
+  const got = receive(pools, new Uint8Array(1), 1);
+  const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
+  if (fd === undefined) throw new ProtocolError('a layout was opened without the memory for it');
+  try {
+    return Mapping.map(fd, 0, fileSize(fd), { writable: true });
+  } finally {
+    fd.close();
+  }
+}
+
+function open(request: MediaRequest & { kind: 'open' }): void {
+  const pool = poolMapping();
+  const planes: WrittenPlane[] = [];
+  const list = request.rest ?? [];
+  for (let i = 0; i + 3 < list.length; i += 4) {
+    const [offset = 0, stride = 0, rows = 0, lineBytes = 0] = list.slice(i, i + 4);
+    planes.push({ offset, stride, rows, lineBytes });
+  }
+  const { width, height, matrix } = request;
+  const format = RAW_PICTURES[request.format] ?? 'nv12';
+  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, planes });
+  renditions.set(request.id, { pool, writer });
+}
+
+function handle(request: MediaRequest): void {
+  if (reader === undefined) return;
+  switch (request.kind) {
+    case 'open':
+      open(request);
+      break;
+    case 'render': {
+      const rendition = renditions.get(request.id);
+      const ok = rendition?.writer.write(reader.frameAt(request.time), rendition.pool.bytes().subarray(request.offset)) ?? false;
+      report({ kind: 'rendered', id: request.id, ok: ok ? 1 : 0 });
+      break;
+    }
+    case 'close': {
+      const rendition = renditions.get(request.id);
+      renditions.delete(request.id);
+      rendition?.writer[Symbol.dispose]();
+      rendition?.pool[Symbol.dispose]();
+      report({ kind: 'closed', id: request.id });
+      break;
+    }
+  }
+}
+
+function openFile(): MediaReader | undefined {
+  try {
+    return new MediaReader(av, THREADS);
+  } catch (error) {
+    if (error instanceof AvError) return undefined;
+    throw error;
+  }
+}
+
+const reader = openFile();
+if (reader === undefined) {
+  // The daemon ends this process when it has heard of it.
+  report({ kind: 'unusable' });
+} else {
+  const { width, height, interval, primaries, transfer, matrix } = reader.info;
+  report({
+    kind: 'info',
+    width,
+    height,
+    intervalNumerator: interval.numerator,
+    intervalDenominator: interval.denominator,
+    primaries,
+    transfer,
+    matrix,
+    still: reader.still ? 1 : 0,
+  });
+}
+
+/** Hears a request, and gives the event loop a turn for the library's finalizers. */
+function turn(): void {
+  link.exchange(true);
+  setImmediate(turn);
+}
+turn();

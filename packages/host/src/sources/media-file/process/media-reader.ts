@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A media file as an endless film: its video stream, decoded and looped. Times are microseconds from the first start.
+ *
+ * It keeps two frames: the one that is shown, and the next, whose time says how long the first one lasts.
+ */
+import { closeSync, openSync } from 'node:fs';
+import type { Av } from '../../../av/node-av.ts';
+import { AvError } from '../../../av/av-error.ts';
+
+type Frame = InstanceType<Av['Frame']>;
+
+/** Most frames decoded for one picture: a request far ahead of what the machine can do must not take for ever. */
+const MAX_DECODED = 64;
+/** Microseconds between frames of a file that does not say. */
+const DEFAULT_INTERVAL = 40_000;
+
+interface Shown {
+  readonly frame: Frame;
+  readonly time: number;
+}
+
+/** What is known once the first frame is there. */
+export interface MediaInfo {
+  readonly width: number;
+  readonly height: number;
+  readonly interval: { readonly numerator: number; readonly denominator: number };
+  readonly primaries: number;
+  readonly transfer: number;
+  readonly matrix: number;
+}
+
+export class MediaReader {
+  readonly info: MediaInfo;
+  readonly #av: Av;
+  readonly #input: InstanceType<Av['FormatContext']>;
+  readonly #stream: number;
+  readonly #decoder: InstanceType<Av['CodecContext']>;
+  readonly #packet: InstanceType<Av['Packet']>;
+  /** microseconds of one unit of the stream's timestamps */
+  readonly #unit: number;
+  readonly #startTime: bigint;
+  readonly #interval: number;
+  #spare: Frame[] = [];
+  #current: Shown;
+  #next: Shown | undefined;
+  /** start of this round of the loop, and the end of what it has shown so far */
+  #base = 0;
+  #end = 0;
+  #firstStamp: number | undefined;
+  #roundFrames = 0;
+  #still = false;
+  #draining = false;
+
+  /**
+   * Opens the file behind descriptor 0. Throws AvError if there is no video in it that can be decoded. Everything is read
+   * through that one descriptor: playlists and the like find no other file.
+   */
+  constructor(av: Av, threads: number) {
+    this.#av = av;
+    const c = av.constants;
+    this.#input = new av.FormatContext();
+    this.#input.allocContext();
+    this.#input.setOption('protocol_whitelist', 'fd');
+    const opened = this.#input.openInputSync('fd:', null, null);
+    if (opened < 0) throw new AvError('call', `the file cannot be opened (${opened})`);
+    this.#input.findStreamInfoSync(null);
+    this.#stream = this.#input.findBestStream(c.AVMEDIA_TYPE_VIDEO);
+    const stream = this.#input.streams[this.#stream];
+    const codec = stream === undefined ? null : av.Codec.findDecoder(stream.codecpar.codecId);
+    if (stream === undefined || codec === null) throw new AvError('call', 'the file has no video that can be decoded');
+    this.#decoder = new av.CodecContext();
+    this.#decoder.allocContext3(codec);
+    this.#decoder.parametersToContext(stream.codecpar);
+    this.#decoder.setOption('threads', String(threads));
+    this.#decoder.setOption('flags', '+unaligned');
+    this.#decoder.setOption('max_pixels', String(8192 * 8192));
+    const result = this.#decoder.open2Sync(codec, null);
+    if (result < 0) throw new AvError('call', `the decoder ${codec.name} does not open (${result})`);
+    this.#packet = new av.Packet();
+    this.#packet.alloc();
+    this.#unit = (1e6 * stream.timeBase.num) / stream.timeBase.den;
+    this.#startTime = stream.startTime === c.AV_NOPTS_VALUE ? 0n : stream.startTime;
+    const rate = [stream.avgFrameRate, stream.rFrameRate].find(({ num, den }) => num > 0 && den > 0 && num / den <= 1000);
+    this.#interval = rate === undefined ? DEFAULT_INTERVAL : (1e6 * rate.den) / rate.num;
+    const first = this.#decode();
+    if (first === undefined) throw new AvError('call', 'no picture of the file can be decoded');
+    this.#current = first;
+    this.#next = this.#decode();
+    const { frame } = first;
+    this.info = {
+      width: frame.width,
+      height: frame.height,
+      interval: rate === undefined ? { numerator: 1, denominator: 25 } : { numerator: rate.den, denominator: rate.num },
+      primaries: frame.colorPrimaries,
+      transfer: frame.colorTrc,
+      matrix: frame.colorSpace,
+    };
+  }
+
+  /** The file is one picture. Known after a second one was looked for. */
+  get still(): boolean {
+    return this.#still;
+  }
+
+  /** The frame of a time. An earlier time than that of the call before gives the same frame again. */
+  frameAt(time: number): Frame {
+    for (let decoded = 0; this.#next !== undefined && this.#next.time <= time && decoded < MAX_DECODED; decoded += 1) {
+      this.#current.frame.unref();
+      this.#spare.push(this.#current.frame);
+      this.#current = this.#next;
+      this.#next = this.#decode();
+    }
+    return this.#current.frame;
+  }
+
+  /** The next frame, over the end of the file to its beginning; undefined if there is no other. */
+  #decode(): Shown | undefined {
+    const { AVERROR_EAGAIN, AVERROR_EOF } = this.#av.constants;
+    const frame = this.#spare.pop() ?? this.#newFrame();
+    let rounds = 0;
+    for (let faults = 0; faults < 1000 && !this.#still; ) {
+      const result = this.#decoder.receiveFrameSync(frame);
+      if (result === 0) return { frame, time: this.#timeOf(frame) };
+      if (result === AVERROR_EAGAIN && !this.#draining) {
+        this.#feed();
+      } else if (result === AVERROR_EOF || this.#draining) {
+        // A round with one picture, or none twice, will not become better.
+        if (this.#roundFrames === 1) this.#still = true;
+        if (this.#roundFrames === 0) rounds += 1;
+        if (rounds > 1 || !this.#rewind()) break;
+      } else {
+        faults += 1;
+      }
+    }
+    this.#spare.push(frame);
+    return undefined;
+  }
+
+  #feed(): void {
+    for (;;) {
+      const read = this.#input.readFrameSync(this.#packet);
+      if (read < 0) {
+        this.#decoder.sendPacketSync(null);
+        this.#draining = true;
+        return;
+      }
+      const wanted = this.#packet.streamIndex === this.#stream;
+      if (wanted) this.#decoder.sendPacketSync(this.#packet);
+      this.#packet.unref();
+      if (wanted) return;
+    }
+  }
+
+  #rewind(): boolean {
+    const c = this.#av.constants;
+    this.#decoder.flushBuffers();
+    this.#draining = false;
+    this.#base = this.#end;
+    this.#firstStamp = undefined;
+    this.#roundFrames = 0;
+    const sought = this.#input.seekFrameSync(this.#stream, this.#startTime, c.AVSEEK_FLAG_BACKWARD);
+    // Elementary streams have no index.
+    return sought >= 0 || this.#input.seekFrameSync(-1, 0n, c.AVSEEK_FLAG_BYTE) >= 0;
+  }
+
+  /** Times rise, whatever the file says. */
+  #timeOf(frame: Frame): number {
+    const stamp = frame.bestEffortTimestamp;
+    let time = this.#end;
+    if (stamp !== this.#av.constants.AV_NOPTS_VALUE) {
+      const at = Number(stamp) * this.#unit;
+      this.#firstStamp ??= at;
+      const named = this.#base + at - this.#firstStamp;
+      // A gap of minutes is a fault of the file, not a pause.
+      if (named >= this.#end - this.#interval && named < this.#end + 60e6) time = named;
+    }
+    this.#roundFrames += 1;
+    this.#end = time + this.#interval;
+    return time;
+  }
+
+  #newFrame(): Frame {
+    const frame = new this.#av.Frame();
+    frame.alloc();
+    return frame;
+  }
+}
+
+/** Makes a file that was given by another descriptor the one behind descriptor 0, read from its beginning. */
+export function fileAsStandardInput(given: number): void {
+  closeSync(0);
+  const opened = openSync(`/proc/self/fd/${given}`, 'r');
+  if (opened !== 0) throw new AvError('call', `the file became descriptor ${opened}, not 0`);
+  closeSync(given);
+}

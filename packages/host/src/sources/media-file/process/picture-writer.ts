@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AvError } from '../../../av/av-error.ts';
+import type { Av } from '../../../av/node-av.ts';
+
+type Frame = InstanceType<Av['Frame']>;
+
+/** A colour plane of a slot. */
+export interface WrittenPlane {
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly lineBytes: number;
+}
+
+/** What a rendition's pictures are like. `format` is FFmpeg's name, `matrix` its AVCOL_SPC_* number. */
+export interface PictureSpec {
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly fullRange: boolean;
+  readonly matrix: number;
+  readonly planes: readonly WrittenPlane[];
+}
+
+/**
+ * Scales and converts frames to one layout. swscale may write behind the end of a line, so it gets a frame of its own, and
+ * its rows are copied from there.
+ */
+export class PictureWriter implements Disposable {
+  readonly #spec: PictureSpec;
+  readonly #scaler: InstanceType<Av['SoftwareScaleContext']>;
+  readonly #frame: Frame;
+
+  /** Throws AvError if there is no such format or no memory for it. */
+  constructor(av: Av, spec: PictureSpec) {
+    this.#spec = spec;
+    const frame = new av.Frame();
+    frame.alloc();
+    frame.width = spec.width;
+    frame.height = spec.height;
+    frame.format = av.avGetPixFmtFromName(spec.format);
+    const c = av.constants;
+    frame.colorRange = spec.fullRange ? c.AVCOL_RANGE_JPEG : c.AVCOL_RANGE_MPEG;
+    if (spec.fullRange && !spec.format.startsWith('gray')) frame.colorSpace = c.AVCOL_SPC_RGB;
+    else frame.colorSpace = spec.matrix as typeof frame.colorSpace;
+    const allocated = frame.getBuffer();
+    if (allocated < 0) throw new AvError('call', `no memory for ${spec.format} ${spec.width}x${spec.height} (${allocated})`);
+    this.#frame = frame;
+    this.#scaler = new av.SoftwareScaleContext();
+    this.#scaler.allocContext();
+  }
+
+  /** Writes the picture to `slot`; false if the frame cannot be converted. */
+  write(frame: Frame, slot: Uint8Array): boolean {
+    if (this.#scaler.scaleFrameSync(this.#frame, frame) < 0) return false;
+    const data = this.#frame.data;
+    const strides = this.#frame.linesize;
+    for (const [i, { offset, stride, rows, lineBytes }] of this.#spec.planes.entries()) {
+      const from = data?.[i];
+      const pitch = strides[i] ?? 0;
+      if (from === undefined || pitch < lineBytes) return false;
+      for (let y = 0; y < rows; y += 1) slot.set(from.subarray(y * pitch, y * pitch + lineBytes), offset + y * stride);
+    }
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#scaler.freeContext();
+    this.#frame.free();
+  }
+}
