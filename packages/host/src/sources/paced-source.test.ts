@@ -187,6 +187,38 @@ describe('a paced source', () => {
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
+  it('lets as many pictures be in the making as it was told, delivers them in order, and closes after the last', async () => {
+    await using patient = new PacedSource({
+      capabilities: {} as SourceCapabilities,
+      controls: new ControlSet([]),
+      clock,
+      renderer,
+      name: 'paced-test',
+      inFlight: 2,
+    });
+    renderer.prompt = false;
+    const consumer = new Consumer();
+    const stream = patient.open(consumer);
+    stream.configure(NV12, AT_100);
+    stream.start();
+    await run(3);
+    expect(renderer.renders).toHaveLength(2);
+    renderer.renders[0]?.done(true);
+    renderer.renders[1]?.done(true);
+    await settle();
+    expect(consumer.sequences).toEqual([0, 1]);
+    await run(2);
+    stream.stop();
+    renderer.renders[2]?.done(true);
+    await settle();
+    expect(renderer.closed).toBe(0);
+    renderer.renders[3]?.done(true);
+    await settle();
+    expect(renderer.closed).toBe(1);
+    expect(consumer.sequences).toEqual([0, 1]);
+    expect(patient.stats.late).toBe(1);
+  });
+
   it('calls no stream after stop, not even with a picture in the making, and keeps retained frames', async () => {
     const consumer = new Consumer();
     const stream = source.open(consumer);

@@ -26,7 +26,7 @@ import { SourceError } from './source-error.ts';
 /** Frames of a rendition that may be filling or lent at one time. */
 const DEFAULT_SLOTS = 4;
 
-/** Makes the pictures of one layout. At most one `render` runs at a time. */
+/** Makes the pictures of one layout. At most `PacedSource`'s `inFlight` renders are under way at a time; they resolve in order. */
 export interface Rendition {
   /**
    * Writes the picture of a moment into the slot, somewhere else than on the event loop. Resolves to false if no picture
@@ -49,7 +49,7 @@ export interface FrameRenderer {
 export interface PacedSourceStats {
   /** frames handed to at least one stream */
   readonly delivered: number;
-  /** frames not made because the one before was still being made */
+  /** frames not made because those before were still being made */
   readonly late: number;
   /** frames not made because every slot of the pool was out */
   readonly noSlot: number;
@@ -63,7 +63,10 @@ class Group {
   readonly runs = new Set<Run>();
   readonly pool: FramePool;
   readonly rendition: Rendition;
-  state: 'idle' | 'rendering' | 'closing' | 'closed' = 'idle';
+  /** open --close--> closing (pictures in the making) --last of them--> closed */
+  state: 'open' | 'closing' | 'closed' = 'open';
+  /** pictures in the making */
+  rendering = 0;
   #closed = Promise.withResolvers<void>();
 
   constructor(pool: FramePool, rendition: Rendition) {
@@ -73,15 +76,17 @@ class Group {
 
   /** Nobody uses this layout any more. Resolves when nothing is written to its pool any more. */
   close(): Promise<void> {
-    if (this.state === 'idle') this.#finish();
-    else if (this.state === 'rendering') this.state = 'closing';
+    if (this.state === 'open') {
+      this.state = 'closing';
+      if (this.rendering === 0) this.#finish();
+    }
     return this.#closed.promise;
   }
 
-  /** The picture is made, or given up. */
+  /** A picture is made, or given up. */
   rendered(): void {
-    if (this.state === 'closing') this.#finish();
-    else this.state = 'idle';
+    this.rendering--;
+    if (this.state === 'closing' && this.rendering === 0) this.#finish();
   }
 
   #finish(): void {
@@ -121,6 +126,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
   readonly #renderer: FrameRenderer;
   readonly #name: string;
   readonly #slots: number;
+  readonly #inFlight: number;
   readonly #cadences = new Map<string, Cadence>();
   readonly #streams = new Map<SourceStream, FrameConsumer>();
   readonly #closing = new Set<Promise<void>>();
@@ -128,7 +134,11 @@ export class PacedSource implements FrameSource, AsyncDisposable {
   #state: { readonly kind: 'open' } | { readonly kind: 'lost'; readonly reason: string } = { kind: 'open' };
   #ended: Promise<void> | undefined;
 
-  /** @param o.name names the frame memory, for whoever looks at the process from outside */
+  /**
+   * @param o.name names the frame memory, for whoever looks at the process from outside
+   * @param o.inFlight pictures of a layout that may be in the making at one time, 1 unless told; a frame whose time comes
+   * while so many are is lost
+   */
   constructor(o: {
     capabilities: Omit<SourceCapabilities, 'controls'>;
     controls: ControlSet;
@@ -136,6 +146,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     renderer: FrameRenderer;
     name: string;
     slots?: number;
+    inFlight?: number;
   }) {
     this.capabilities = { ...o.capabilities, controls: o.controls.declared };
     this.#controls = o.controls;
@@ -143,6 +154,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     this.#renderer = o.renderer;
     this.#name = o.name;
     this.#slots = o.slots ?? DEFAULT_SLOTS;
+    this.#inFlight = o.inFlight ?? 1;
   }
 
   get stats(): PacedSourceStats {
@@ -286,8 +298,8 @@ export class PacedSource implements FrameSource, AsyncDisposable {
 
   #capture(group: Group, moment: FrameMoment): void {
     const runs = [...group.runs].filter((run) => run.consumer.wantsFrame());
-    if (runs.length === 0 || group.state === 'closing' || group.state === 'closed') return;
-    if (group.state === 'rendering') {
+    if (runs.length === 0 || group.state !== 'open') return;
+    if (group.rendering >= this.#inFlight) {
       this.#stats.late++;
       return;
     }
@@ -296,7 +308,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
       this.#stats.noSlot++;
       return;
     }
-    group.state = 'rendering';
+    group.rendering++;
     void group.rendition.render(slot, moment).then((made) => {
       if (made && runs.some((run) => !run.ended)) {
         const frame = slot.publish(moment, V4L2_FIELD_NONE);

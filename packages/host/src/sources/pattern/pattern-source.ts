@@ -48,6 +48,8 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     clock,
     renderer,
     name: 'paravideo-pattern',
+    // A busy machine may keep the thread waiting for longer than an interval: one frame may wait in front of it, no more.
+    inFlight: 2,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
   return source;

@@ -15,7 +15,8 @@ interface OpenRendition {
   readonly pool: FramePool;
   /** holds the pool's memory for the thread */
   pin: Disposable;
-  rendering: ((made: boolean) => void) | undefined;
+  /** pictures in the making, in order */
+  readonly rendering: ((made: boolean) => void)[];
   closing: (() => void) | undefined;
 }
 
@@ -58,7 +59,7 @@ export class PatternThread implements FrameRenderer {
   open(pool: FramePool): Rendition {
     checkLayout(pool.layout);
     const id = this.#nextId++;
-    const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: undefined, closing: undefined };
+    const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: [], closing: undefined };
     this.#renditions.set(id, rendition);
     this.#announce(id, rendition);
     return {
@@ -86,7 +87,7 @@ export class PatternThread implements FrameRenderer {
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { sequence, timestamp }: FrameMoment): Promise<boolean> {
     if (this.#thread.state !== 'running') return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    rendition.rendering = resolve;
+    rendition.rendering.push(resolve);
     this.#work(1);
     // The clock shows the time of day of the frame's timestamp, not of this call.
     const age = Math.max(0, this.#clock.now() - timestamp) / 1000;
@@ -119,8 +120,7 @@ export class PatternThread implements FrameRenderer {
     this.#work(-1);
     if (kind === 'rendered') {
       this.#deaths = 0;
-      rendition.rendering?.(true);
-      rendition.rendering = undefined;
+      rendition.rendering.shift()?.(true);
     } else {
       this.#forget(id, rendition);
       rendition.closing?.();
@@ -133,8 +133,7 @@ export class PatternThread implements FrameRenderer {
     const replaced = this.#deaths < MAX_DEATHS;
     if (replaced) this.#thread = this.#start();
     for (const [id, rendition] of [...this.#renditions]) {
-      rendition.rendering?.(false);
-      rendition.rendering = undefined;
+      for (const lost of rendition.rendering.splice(0)) lost(false);
       if (rendition.closing !== undefined) {
         this.#forget(id, rendition);
         rendition.closing();
