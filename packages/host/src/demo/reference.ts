@@ -30,6 +30,9 @@ export async function decodeReference(path: string): Promise<Reference> {
     'error',
     '-autorotate',
     '0',
+    // crop to the pixel, not to what the machine's vectors like
+    '-flags',
+    'unaligned',
     '-i',
     path,
     '-map',
