@@ -131,7 +131,7 @@ async function main(): Promise<void> {
         ? (names[0] as string)
         : rings
           ? 'rings'
-          : (devices[index % devices.length] as string);
+          : (devices.sort(fewest)[0] as string);
     const at = { round: 0 };
     try {
       await world(name, index, at);
@@ -147,6 +147,10 @@ async function main(): Promise<void> {
     }
   }
   report(performance.now() - began);
+}
+
+function fewest(a: string, b: string): number {
+  return (totals.get(a)?.chains ?? 0) - (totals.get(b)?.chains ?? 0);
 }
 
 function chains(): number {

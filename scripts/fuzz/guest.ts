@@ -61,6 +61,8 @@ const COMMANDS = 0x2_0000;
 const COMMAND_SLOT = 0x4000;
 const DATA = COMMANDS + QUEUE * COMMAND_SLOT;
 const DATA_BYTES = 0x4_0000;
+/** where the first region of the memory ends, and the second begins */
+const SEAM = DATA + 0x1_2345;
 const UNTOUCHED = 0xee;
 /** A batch takes microseconds; one that takes this long hangs. */
 const STEP_LIMIT_MS = 5000;
@@ -159,9 +161,8 @@ export class Guest {
     this.#foreign = [...foreign, addressBytes(HOST_ADDRESS)];
     this.features = { indirect: random.once(2), eventIdx: random.once(2) };
     // Two regions that touch, above 4 GiB; a hole between them and low memory.
-    const seam = DATA + 0x1_2345;
-    this.#memory.addRegion({ address: RAM, bytes: this.#ram.subarray(0, seam) });
-    this.#memory.addRegion({ address: RAM + seam, bytes: this.#ram.subarray(seam) });
+    this.#memory.addRegion({ address: RAM, bytes: this.#ram.subarray(0, SEAM) });
+    this.#memory.addRegion({ address: RAM + SEAM, bytes: this.#ram.subarray(SEAM) });
     this.#memory.addRegion({ address: LOW, bytes: new Uint8Array(4096).fill(0x11) });
     const heapAccess = new HeapAccess(this.#arena, this.#memory);
     this.#source = new AddressSource({ clock: this.#clock });
@@ -200,7 +201,9 @@ export class Guest {
     while (this.#device.kick(0)) this.#late(began);
     this.#device.kick(1);
     this.#world();
+    const unplugged = random.once(50) && this.#memory.removeRegion(RAM + SEAM);
     await this.#settle(began);
+    if (unplugged) this.#memory.addRegion({ address: RAM + SEAM, bytes: this.#ram.subarray(SEAM) });
     if (this.#bugs.length > 0) throw new FuzzError(`an error of our own: ${describe(this.#bugs[0])}`);
     if (this.#command.error !== undefined || this.#event.error !== undefined) this.broken++;
     if (spoilt || this.#command.error !== undefined || this.#event.error !== undefined) await this.#reset();
@@ -214,8 +217,10 @@ export class Guest {
   /** Ends the guest: nothing may be left of it. */
   async close(): Promise<void> {
     await this.#device.close();
-    if (this.#window.mappings === 0 && this.#arena.blocks !== 0)
-      throw new FuzzError(`${this.#arena.blocks} blocks of the arena were never freed`);
+    // What the guest has mapped stays, by right, until it unmaps it.
+    if (this.#arena.blocks > this.#window.mappings) {
+      throw new FuzzError(`${this.#arena.blocks} blocks of the arena are left, and ${this.#window.mappings} mappings`);
+    }
     if (this.#source.running !== 0) throw new FuzzError(`${this.#source.running} streams of the source still run`);
     if (this.#factory.live !== 0) throw new FuzzError(`${this.#factory.live} decoders still live`);
   }

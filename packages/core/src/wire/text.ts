@@ -23,6 +23,9 @@ export function encodeUtf8(text: string, limit: number): Uint8Array {
   return Uint8Array.from(out);
 }
 
+/** The least character that takes 1, 2, 3, 4 bytes; a smaller one in as many is no UTF-8. */
+const SHORTEST = [0, 0x80, 0x800, 0x1_0000];
+
 /** The text of a fixed array up to its first NUL; bytes that are not UTF-8 become U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
@@ -43,7 +46,8 @@ export function decodeUtf8(bytes: Uint8Array): string {
       code = (code << 6) | (next & 0x3f);
       used++;
     }
-    text += String.fromCodePoint(code <= 0x10_ffff ? code : 0xfffd);
+    const surrogate = code >= 0xd800 && code <= 0xdfff;
+    text += String.fromCodePoint(code > 0x10_ffff || surrogate || code < (SHORTEST[used - 1] ?? 0) ? 0xfffd : code);
     i += used;
   }
   return text;
