@@ -61,7 +61,10 @@ function rig(o: RigOptions = {}) {
   const calls: string[] = [];
   const client: QueueClient = {
     planeSizes: () => sizes,
-    start: () => (calls.push('start'), 0),
+    start: () => {
+      calls.push('start');
+      return 0;
+    },
     queued: () => calls.push('queued'),
     stop: () => void calls.push('stop'),
     ...o.client,

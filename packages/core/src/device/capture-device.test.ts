@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The camera through the whole protocol: the TypeScript driver on one side, a `SolidSource` on the other. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { CaptureClient, IoctlError, MediaDriver } from '../driver/index.ts';
+import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
+import { InProcessTransport, ManualClock, SolidSource, solidPlanes } from '../testing/index.ts';
+import { fourcc } from '../v4l2/index.ts';
+import {
+  V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,
+  V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE as CAPTURE_MPLANE,
+  Errno,
+  V4L2_BUF_FLAG_ERROR,
+  V4L2_BUF_FLAG_QUEUED,
+  V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
+  V4L2_CAP_STREAMING,
+  V4L2_CAP_TIMEPERFRAME,
+  V4L2_CAP_VIDEO_CAPTURE,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_CID_HFLIP,
+  V4L2_CID_TEST_PATTERN,
+  V4L2_COLORSPACE_SRGB,
+  V4L2_CTRL_FLAG_NEXT_CTRL,
+  V4L2_EVENT_CTRL,
+  V4L2_EVENT_EOS,
+  V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK,
+  V4L2_EVENT_SUB_FL_SEND_INITIAL,
+  V4L2_FIELD_ANY,
+  V4L2_FIELD_NONE,
+  V4L2_INPUT_TYPE_CAMERA,
+  V4L2_MEMORY_USERPTR,
+  VIDIOC_DQBUF,
+  VIDIOC_EXPBUF,
+  VIDIOC_G_OUTPUT,
+  VIDIOC_G_PRIORITY,
+  VIDIOC_G_STD,
+  VIDIOC_QUERYCAP,
+  v4l2_streamparm,
+} from '../wire/index.ts';
+import { CaptureDevice, type CaptureDeviceOptions } from './capture-device.ts';
+import { DeviceError } from './device-error.ts';
+
+const open: { transport: InProcessTransport; device: CaptureDevice }[] = [];
+
+/** One guest with a camera over `source`. `store` stands in for the copy into guest memory. */
+async function guest(
+  source: FrameSource,
+  o: Partial<CaptureDeviceOptions> = {},
+  store?: (copy: () => Promise<boolean>, from: readonly PlaneStorage[], to: readonly BufferMemory[]) => Promise<boolean>,
+) {
+  let device: CaptureDevice | undefined;
+  const transport = new InProcessTransport({
+    device: ({ arena, access }) => {
+      const wrapped = {
+        store: (from: readonly PlaneStorage[], to: readonly BufferMemory[]) =>
+          store === undefined ? access.store(from, to) : store(() => access.store(from, to), from, to),
+        load: access.load.bind(access),
+      };
+      device = new CaptureDevice({ source, buffers: arena, access: wrapped, clock: new ManualClock(), ...o });
+      return device;
+    },
+  });
+  if (device === undefined) expect.unreachable('the transport makes its device at once');
+  open.push({ transport, device });
+  return { transport, device, driver: await MediaDriver.attach(transport) };
+}
+
+async function errnoOf(promise: Promise<unknown>): Promise<number> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof IoctlError) return error.errno;
+    throw error;
+  }
+  return 0;
+}
+
+afterEach(async () => {
+  for (const { transport, device } of open.splice(0)) {
+    await transport.close();
+    await device[Symbol.asyncDispose]();
+    expect(transport.bugs).toEqual([]);
+  }
+});
+
+describe('a camera', () => {
+  it('P15: says what it is in the configuration space', async () => {
+    const { driver } = await guest(new SolidSource({ card: 'Solid' }));
+    expect(driver.config).toMatchObject({
+      deviceCaps: V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING,
+      deviceType: 0,
+      card: 'Solid',
+    });
+  });
+
+  it.each([VIDIOC_QUERYCAP, VIDIOC_DQBUF, VIDIOC_EXPBUF, VIDIOC_G_STD, VIDIOC_G_OUTPUT, VIDIOC_G_PRIORITY, 255])(
+    'VM-D4, VM-DX3: answers ENOTTY to ioctl %i',
+    async (nr) => {
+      const { driver } = await guest(new SolidSource());
+      const session = await driver.open();
+      expect((await session.ioctl(nr, new Uint8Array(128))).errno).toBe(Errno.ENOTTY);
+    },
+  );
+
+  it('refuses to be made of a source without a format that its API can carry', async () => {
+    const source = new SolidSource({ formats: [fourcc('NM12')] });
+    const o = { source, buffers: { allocate: () => undefined, allocated: 0 }, clock: new ManualClock() };
+    const access = { store: async () => true, load: async () => true };
+    expect(() => new CaptureDevice({ ...o, access })).toThrow(DeviceError);
+    expect(new CaptureDevice({ ...o, access, planar: 'multi' }).formats).toEqual([fourcc('NM12')]);
+  });
+
+  it('has one input, a camera', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    expect(await session.enumInput(0)).toMatchObject({ name: 'Solid', type: V4L2_INPUT_TYPE_CAMERA, status: 0 });
+    expect(await session.enumInput(1)).toBeUndefined();
+    expect(await session.gInput()).toBe(0);
+    await session.sInput(0);
+    expect(await errnoOf(session.sInput(1))).toBe(Errno.EINVAL);
+  });
+
+  it('limits its sessions with EMFILE (P19)', async () => {
+    const { driver } = await guest(new SolidSource(), { limits: { sessions: 2 } });
+    const first = await driver.open();
+    await driver.open();
+    expect(await errnoOf(driver.open())).toBe(Errno.EMFILE);
+    await first.close();
+    await driver.open();
+  });
+});
+
+describe('formats of a camera', () => {
+  it('enumerates the formats that its API can carry, and nothing for other types', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const found: number[] = [];
+    for (let i = 0; ; i++) {
+      const format = await session.enumFmt(CAPTURE, i);
+      if (format === undefined) break;
+      found.push(format.pixelformat);
+    }
+    expect(found).toEqual([fourcc('NV12'), fourcc('YUYV'), fourcc('GREY')]);
+    for (const type of [0, 2, CAPTURE_MPLANE, 0xffff_ffff]) expect(await session.enumFmt(type, 0)).toBeUndefined();
+  });
+
+  it('enumerates sizes and intervals, and refuses sizes that it does not have', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    expect(await session.enumFramesizes(fourcc('NV12'), 1)).toEqual({ kind: 'discrete', width: 128, height: 96 });
+    expect(await session.enumFramesizes(fourcc('NV12'), 2)).toBeUndefined();
+    expect(await session.enumFramesizes(fourcc('NM12'), 0)).toBeUndefined();
+    expect(await session.enumFrameintervals(fourcc('NV12'), 64, 48, 1)).toMatchObject({ kind: 'discrete' });
+    expect(await session.enumFrameintervals(fourcc('NV12'), 65, 48, 0)).toBeUndefined();
+    expect(await session.enumFrameintervals(fourcc('RGB3'), 64, 48, 0)).toBeUndefined();
+  });
+
+  it('negotiates to the nearest, answers TRY_FMT the same twice, and changes nothing by it', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const asked = {
+      type: CAPTURE,
+      width: 10_000,
+      height: 10_000,
+      pixelformat: 0x12345678,
+      field: V4L2_FIELD_ANY,
+      colorspace: 99,
+    };
+    const tried = await session.tryFmt(asked);
+    expect(tried).toMatchObject({ width: 128, height: 96, pixelformat: fourcc('NV12'), field: V4L2_FIELD_NONE });
+    expect(tried.colorspace).toBe(V4L2_COLORSPACE_SRGB);
+    expect(await session.tryFmt(tried)).toEqual(tried);
+    expect(await session.gFmt(CAPTURE)).toMatchObject({ width: 64, height: 48 });
+    expect(await session.sFmt(asked)).toEqual(tried);
+    expect(await session.gFmt(CAPTURE)).toEqual(tried);
+  });
+
+  it('honours a longer line', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const planes = [{ bytesPerLine: 256, sizeImage: 0 }];
+    const format = await session.sFmt({ type: CAPTURE, width: 64, height: 48, pixelformat: fourcc('YUYV'), planes });
+    expect(format.planes).toEqual([{ bytesPerLine: 256, sizeImage: 256 * 48 }]);
+  });
+
+  it.each([CAPTURE_MPLANE, 2, 0, 0x80])('refuses formats of type %i with EINVAL', async (type) => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    expect(await errnoOf(session.gFmt(type))).toBe(Errno.EINVAL);
+    expect(await errnoOf(session.tryFmt({ type }))).toBe(Errno.EINVAL);
+    expect(await errnoOf(session.sFmt({ type }))).toBe(Errno.EINVAL);
+  });
+
+  it('sets the interval to the nearest; 0 in it means the default', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    expect(await session.gParm(CAPTURE)).toEqual({
+      capability: V4L2_CAP_TIMEPERFRAME,
+      timeperframe: { numerator: 1, denominator: 30 },
+      buffers: 0,
+    });
+    expect((await session.sParm(CAPTURE, { numerator: 1, denominator: 500 })).timeperframe.denominator).toBe(60);
+    expect((await session.sParm(CAPTURE, { numerator: 0, denominator: 0 })).timeperframe.denominator).toBe(30);
+    expect((await session.sParm(CAPTURE, { numerator: 1, denominator: 0 })).timeperframe.denominator).toBe(30);
+    expect(await errnoOf(session.gParm(2))).toBe(Errno.EINVAL);
+    const dirty = new Uint8Array(v4l2_streamparm.size).fill(0xff);
+    new DataView(dirty.buffer).setUint32(0, CAPTURE, true);
+    expect((await session.ioctl(21, dirty)).errno).toBe(0);
+  });
+});
+
+describe('streaming from a camera', () => {
+  it('delivers frames into mapped buffers, with sequence, timestamp and flags', async () => {
+    const source = new SolidSource();
+    const { driver, transport } = await guest(source);
+    const client = await CaptureClient.open(driver);
+    const { layout } = await client.configure({ pixelformat: fourcc('YUYV'), width: 128, height: 96 });
+    source.tick();
+    await client.start();
+    for (let i = 0; i < 10; i++) {
+      const sequence = source.tick();
+      const frame = await client.next();
+      expect(frame.planes.map((plane) => plane.slice())).toEqual(solidPlanes(layout, sequence));
+      expect(frame).toMatchObject({
+        sequence: i,
+        timestamp: sequence * 1000,
+        flags: V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
+        error: false,
+      });
+    }
+    await client.stop();
+    expect([source.running, transport.arena.blocks]).toEqual([0, 0]);
+    await client.close();
+  });
+
+  it('delivers into SHARED_PAGES buffers too', async () => {
+    const source = new SolidSource();
+    const { driver } = await guest(source);
+    const client = await CaptureClient.open(driver, { memory: 'shared-pages' });
+    const { layout } = await client.configure();
+    await client.start();
+    const sequence = source.tick();
+    expect((await client.next()).planes.map((plane) => plane.slice())).toEqual(solidPlanes(layout, sequence));
+    await client.close();
+  });
+
+  it('speaks the multi-planar API where it is asked to, with one buffer plane per colour plane', async () => {
+    const source = new SolidSource();
+    const { driver } = await guest(source, { planar: 'multi' });
+    const client = await CaptureClient.open(driver);
+    expect(client.type).toBe(CAPTURE_MPLANE);
+    const { layout } = await client.configure({ pixelformat: fourcc('NM12') });
+    expect(layout.planes.map((plane) => plane.sizeImage)).toEqual([64 * 48, 64 * 24]);
+    await client.start();
+    const sequence = source.tick();
+    expect((await client.next()).planes.map((plane) => plane.slice())).toEqual(solidPlanes(layout, sequence));
+    await client.close();
+  });
+
+  it('drops frames that have no buffer, which shows as a gap, and starts over at 0 with STREAMON', async () => {
+    const source = new SolidSource();
+    const { driver } = await guest(source);
+    const client = await CaptureClient.open(driver, { buffers: 1 });
+    await client.configure();
+    await client.start();
+    source.tick();
+    expect((await client.next()).sequence).toBe(0);
+    for (let i = 0; i < 5; i++) source.tick();
+    // Asking for the next frame gives the buffer back first; the device has it when QUERYBUF is answered.
+    const next = client.next();
+    await client.session.querybuf(CAPTURE, 0);
+    source.tick();
+    expect((await next).sequence).toBe(6);
+    await client.stop();
+    await client.start();
+    source.tick();
+    expect((await client.next()).sequence).toBe(0);
+    await client.close();
+  });
+
+  it('keeps the order of frames when copies end out of order', async () => {
+    const source = new SolidSource();
+    const ends: (() => void)[] = [];
+    const { driver } = await guest(source, {}, async (copy) => {
+      const stored = await copy();
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return stored;
+    });
+    const client = await CaptureClient.open(driver);
+    await client.configure();
+    await client.start();
+    source.tick();
+    source.tick();
+    while (ends.length < 2) await client.session.gInput();
+    ends[1]?.();
+    await client.session.gInput();
+    expect(client.session.tryDqbuf(CAPTURE)).toBeUndefined();
+    ends[0]?.();
+    expect([(await client.next()).sequence, (await client.session.dqbuf(CAPTURE)).sequence]).toEqual([0, 1]);
+    await client.close();
+  });
+
+  it('P8: answers STREAMOFF only after the last copy has ended', async () => {
+    const source = new SolidSource();
+    let end = () => {};
+    const { driver } = await guest(source, {}, async (copy) => {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return copy();
+    });
+    const client = await CaptureClient.open(driver);
+    await client.configure();
+    await client.start();
+    source.tick();
+    const other = await driver.open();
+    let stopped = false;
+    const off = client.session.streamoff(CAPTURE).then(() => {
+      stopped = true;
+    });
+    await other.gInput();
+    expect(stopped).toBe(false);
+    end();
+    await off;
+    await client.close();
+  });
+
+  it('marks a frame whose guest memory is not there, and goes on', async () => {
+    const source = new SolidSource();
+    let fail = true;
+    const { driver } = await guest(source, {}, (copy) => (fail ? Promise.resolve(false) : copy()));
+    const client = await CaptureClient.open(driver);
+    await client.configure();
+    await client.start();
+    source.tick();
+    const bad = await client.next();
+    expect([bad.error, bad.planes[0]?.length]).toEqual([true, 0]);
+    fail = false;
+    source.tick();
+    expect((await client.next()).error).toBe(false);
+    await client.close();
+  });
+
+  it('returns every buffer with ERROR when the camera is lost, answers EIO, and works again after STREAMOFF', async () => {
+    const source = new SolidSource();
+    const { driver } = await guest(source);
+    const client = await CaptureClient.open(driver, { buffers: 3 });
+    await client.configure();
+    await client.start();
+    source.unplug();
+    for (let i = 0; i < 3; i++) expect((await client.session.dqbuf(CAPTURE)).flags & V4L2_BUF_FLAG_ERROR).not.toBe(0);
+    expect(await errnoOf(client.session.qbuf({ index: 0, type: CAPTURE }))).toBe(Errno.EIO);
+    expect(await errnoOf(client.session.streamon(CAPTURE))).toBe(Errno.EIO);
+    await client.stop();
+    await client.start();
+    source.tick();
+    expect((await client.next()).error).toBe(false);
+    await client.close();
+  });
+
+  it('does not start a camera that is gone at STREAMON', async () => {
+    const source = new SolidSource();
+    const gone: FrameSource = {
+      capabilities: source.capabilities,
+      open: (consumer) => ({ configure: () => {}, start: () => consumer.lost('unplugged'), stop: () => {}, close: () => {} }),
+      control: (id) => source.control(id),
+      setControl: (id, value) => source.setControl(id, value),
+      onControlChange: (listener) => source.onControlChange(listener),
+    };
+    const { driver } = await guest(gone);
+    const session = await driver.open();
+    await session.reqbufs(CAPTURE, 1);
+    await session.qbuf({ index: 0, type: CAPTURE });
+    expect(await errnoOf(session.streamon(CAPTURE))).toBe(Errno.EIO);
+    expect((await session.querybuf(CAPTURE, 0)).flags & V4L2_BUF_FLAG_QUEUED).not.toBe(0);
+  });
+});
+
+describe('several sessions', () => {
+  it('may look, but only the one that has buffers may stream; everybody gets EBUSY from S_FMT', async () => {
+    const { driver } = await guest(new SolidSource());
+    const [one, two] = [await driver.open(), await driver.open()];
+    await one.reqbufs(CAPTURE, 2);
+    const buffer = { index: 0, type: CAPTURE };
+    expect(await errnoOf(two.reqbufs(CAPTURE, 1))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.reqbufs(CAPTURE, 0))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.createBufs(await two.gFmt(CAPTURE), 1))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.createBufs(await two.gFmt(CAPTURE), 0))).toBe(0);
+    expect(await errnoOf(two.qbuf(buffer))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.streamon(CAPTURE))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.streamoff(CAPTURE))).toBe(Errno.EBUSY);
+    expect(await errnoOf(two.querybuf(CAPTURE, 0))).toBe(Errno.EINVAL);
+    const format = await two.gFmt(CAPTURE);
+    expect(await errnoOf(two.sFmt(format))).toBe(Errno.EBUSY);
+    expect(await errnoOf(one.sFmt(format))).toBe(Errno.EBUSY);
+    expect(await two.tryFmt(format)).toEqual(format);
+    await one.reqbufs(CAPTURE, 0);
+    await two.reqbufs(CAPTURE, 1);
+    expect(await errnoOf(one.reqbufs(CAPTURE, 1))).toBe(Errno.EBUSY);
+    await two.close();
+    await one.reqbufs(CAPTURE, 1);
+  });
+
+  it('sets the interval unless somebody streams', async () => {
+    const { driver } = await guest(new SolidSource());
+    const [one, two] = [await driver.open(), await driver.open()];
+    await one.reqbufs(CAPTURE, 1);
+    await two.sParm(CAPTURE, { numerator: 1, denominator: 60 });
+    await one.streamon(CAPTURE);
+    expect(await errnoOf(two.sParm(CAPTURE, { numerator: 1, denominator: 30 }))).toBe(Errno.EBUSY);
+  });
+
+  it('closing while streaming stops the camera and frees everything', async () => {
+    const source = new SolidSource();
+    const { driver, transport } = await guest(source);
+    const session = await driver.open();
+    await session.reqbufs(CAPTURE, 4, V4L2_MEMORY_USERPTR);
+    await session.reqbufs(CAPTURE, 4);
+    await session.qbuf({ index: 0, type: CAPTURE });
+    await session.streamon(CAPTURE);
+    expect(source.running).toBe(1);
+    await session.close();
+    await (await driver.open()).gInput();
+    expect([source.running, transport.arena.blocks]).toEqual([0, 0]);
+  });
+});
+
+describe('controls of a camera', () => {
+  it('are those of the source, with ids in order', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const ids: number[] = [];
+    for (let id = 0; ; ) {
+      const control = await session.queryctrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0);
+      if (control === undefined) break;
+      id = control.id;
+      ids.push(id);
+    }
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    for (const id of [V4L2_CID_BRIGHTNESS, V4L2_CID_HFLIP, V4L2_CID_TEST_PATTERN]) expect(ids).toContain(id);
+    expect((await session.querymenu(V4L2_CID_TEST_PATTERN, 2))?.name).toBe('Counting');
+    expect(await session.querymenu(V4L2_CID_TEST_PATTERN, 1)).toBeUndefined();
+  });
+
+  it('act on the source, and are heard by other sessions and other guests, not by the one that set them', async () => {
+    const source = new SolidSource();
+    const here = await guest(source);
+    const there = await guest(source);
+    const [one, two, three] = [await here.driver.open(), await here.driver.open(), await there.driver.open()];
+    for (const session of [one, two, three]) await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS);
+    expect(await one.sCtrl(V4L2_CID_BRIGHTNESS, 1000)).toBe(255);
+    expect(source.control(V4L2_CID_BRIGHTNESS)).toBe(255);
+    for (const session of [two, three]) {
+      expect(await session.nextEvent()).toMatchObject({
+        type: V4L2_EVENT_CTRL,
+        id: V4L2_CID_BRIGHTNESS,
+        control: { changes: 1, value: 255 },
+      });
+      expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(255);
+    }
+    await one.gCtrl(V4L2_CID_BRIGHTNESS);
+    expect(one.tryNextEvent()).toBeUndefined();
+  });
+
+  it('P10: tell their state with SEND_INITIAL, and come back with ALLOW_FEEDBACK', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const flags = V4L2_EVENT_SUB_FL_SEND_INITIAL | V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK;
+    await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS, flags);
+    expect(session.tryNextEvent()).toMatchObject({
+      control: { changes: 3, value: 128, minimum: 0, maximum: 255, step: 1, defaultValue: 128 },
+    });
+    await session.sCtrl(V4L2_CID_BRIGHTNESS, 7);
+    expect(await session.nextEvent()).toMatchObject({ control: { changes: 1, value: 7 } });
+    expect(await errnoOf(session.subscribeEvent(V4L2_EVENT_CTRL, 0x1234))).toBe(Errno.EINVAL);
+    expect(await errnoOf(session.subscribeEvent(V4L2_EVENT_EOS))).toBe(Errno.EINVAL);
+  });
+
+  it('P6: errors of the ext-controls ioctls carry error_idx to the guest', async () => {
+    const { driver } = await guest(new SolidSource());
+    const session = await driver.open();
+    const controls = [
+      { id: V4L2_CID_BRIGHTNESS, value: 5 },
+      { id: V4L2_CID_TEST_PATTERN, value: 77 },
+    ];
+    expect(await session.tryExtCtrls(controls)).toMatchObject({ errno: Errno.ERANGE, errorIdx: 1 });
+    expect(await session.sExtCtrls(controls)).toMatchObject({ errno: Errno.ERANGE, errorIdx: 2 });
+    expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(128);
+  });
+});
