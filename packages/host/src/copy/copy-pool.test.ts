@@ -209,6 +209,10 @@ describe('a copy pool', () => {
     expect(openDescriptors()).toBe(descriptors);
   });
 
+  it('can be closed while its threads are still loading their native module', async () => {
+    for (let i = 0; i < 10; i++) await CopyPool.start(2).close();
+  });
+
   it('does not start without threads', () => {
     expect(() => CopyPool.start(0)).toThrow(CopyError);
     expect(() => CopyPool.start(1.5)).toThrow(CopyError);

@@ -46,7 +46,7 @@ describe('a worker thread', () => {
     expect(heard).toEqual([]);
   });
 
-  it('can be closed while its native modules are still being loaded', async () => {
+  it('can be closed while it is still starting', async () => {
     for (let i = 0; i < 10; i++) await start().thread.close();
   });
 

@@ -28,7 +28,7 @@ export interface Sprite {
   paint(y: number, row: Uint8Array): void;
 }
 
-/** Where the text stands: cells of (GLYPH_WIDTH + 1) x (GLYPH_HEIGHT + 1) dots, `scale` pixels a dot. */
+/** Where the text stands: cells of (GLYPH_WIDTH + 1) x LINE_PITCH dots, `scale` pixels a dot. */
 export interface TextGeometry {
   readonly scale: number;
   /** the box, in pixels */
@@ -40,6 +40,9 @@ export interface TextGeometry {
   readonly textLeft: number;
   readonly textTop: number;
 }
+
+/** dots from the top of one line of text to the top of the next */
+export const LINE_PITCH = GLYPH_HEIGHT + 2;
 
 const COLUMNS = 12;
 const LINES = 2;
@@ -54,7 +57,7 @@ export function textGeometry(width: number, height: number): TextGeometry {
     left: margin,
     top: margin,
     width: COLUMNS * (GLYPH_WIDTH + 1) * scale - scale + 2 * padding,
-    height: LINES * (GLYPH_HEIGHT + 1) * scale - scale + 2 * padding,
+    height: ((LINES - 1) * LINE_PITCH + GLYPH_HEIGHT) * scale + 2 * padding,
     textLeft: margin + padding,
     textTop: margin + padding,
   };
@@ -79,9 +82,9 @@ function text(width: number, height: number, moment: PatternMoment): Sprite {
     paint(y, row) {
       row.fill(PAPER, box.left, box.left + box.width);
       const dotRow = Math.floor((y - box.textTop) / scale);
-      const line = lines[Math.floor(dotRow / (GLYPH_HEIGHT + 1))];
+      const line = lines[Math.floor(dotRow / LINE_PITCH)];
       if (dotRow < 0 || line === undefined) return;
-      const glyphY = dotRow % (GLYPH_HEIGHT + 1);
+      const glyphY = dotRow % LINE_PITCH;
       for (let i = 0; i < line.length; i++) {
         const bits = glyphRow(line[i] ?? '', glyphY);
         const cell = box.textLeft + i * (GLYPH_WIDTH + 1) * scale;

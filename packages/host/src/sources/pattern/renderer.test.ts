@@ -14,7 +14,7 @@ import { naivePicture } from '../../../test/naive-picture.ts';
 import { SourceError } from '../source-error.ts';
 import type { Matrix } from './colour.ts';
 import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRow } from './font.ts';
-import { textGeometry, textLines } from './overlay.ts';
+import { LINE_PITCH, textGeometry, textLines } from './overlay.ts';
 import { PATTERN_FORMATS } from './pattern-capabilities.ts';
 import { PatternRenderer, type PatternSettings } from './renderer.ts';
 import { type PatternMoment, SCENES } from './scene.ts';
@@ -108,13 +108,13 @@ describe('the pattern renderer', () => {
     });
     expect(hashes).toMatchInlineSnapshot(`
       [
-        "SMPTE Colour Bars: b96b854d6da24bab",
-        "Moving Grey Ramp: 4c1540a8f0281324",
-        "Moving Rainbow: d535f2e2813baea0",
-        "Moving Checkerboard: 7cf2b37ec34df656",
-        "Crosshatch: 7538b623c7d087c2",
-        "Colour Cycle: 04aea3555d59cb30",
-        "Noise: 48a4bd6f98f0d6f3",
+        "SMPTE Colour Bars: e539fb1c7c867868",
+        "Moving Grey Ramp: d9782abcf03bd2b9",
+        "Moving Rainbow: 5d11346ce176dd93",
+        "Moving Checkerboard: a268d0a4652b59ed",
+        "Crosshatch: ca1a2d5c7378e748",
+        "Colour Cycle: 73558acacaa1f879",
+        "Noise: c106b5fa95cba1b9",
       ]
     `);
   });
@@ -169,7 +169,7 @@ describe('the pattern renderer', () => {
             let bits = 0;
             for (let dot = 0; dot < GLYPH_WIDTH; dot++) {
               const x = box.textLeft + (cell * (GLYPH_WIDTH + 1) + dot) * box.scale + Math.floor(box.scale / 2);
-              const y = box.textTop + (line * (GLYPH_HEIGHT + 1) + row) * box.scale + Math.floor(box.scale / 2);
+              const y = box.textTop + (line * LINE_PITCH + row) * box.scale + Math.floor(box.scale / 2);
               bits = bits * 2 + ((grey?.[y * width + x] ?? 0) > 128 ? 1 : 0);
             }
             return bits;

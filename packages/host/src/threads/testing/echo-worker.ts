@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A thread for tests: answers every message, dies on demand, and loads the native module that real ones load. */
-import '../../sys/index.ts';
+/** A thread for tests: answers every message, and dies on demand. */
 import { ThreadError } from '../thread-error.ts';
 import { serveThread } from '../thread-main.ts';
 
