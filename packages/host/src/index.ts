@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-export {};
+/** @module Paravideo on Linux: devices at vhost-user sockets, and the front-end that drives them without a machine. */
+export * from './frontend/index.ts';
+export * from './memory/index.ts';
+export * from './sys/index.ts';
+export * from './vhost-user/index.ts';

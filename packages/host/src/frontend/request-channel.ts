@@ -81,10 +81,11 @@ export class RequestChannel implements Disposable {
   }
 
   #reply(message: Message): void {
-    const waiting = this.#waiting.shift();
+    const waiting = this.#waiting[0];
     if (waiting === undefined || waiting.request !== message.request || (message.flags & FLAG_REPLY) === 0) {
       throw new ProtocolError('VU-V1', `message ${message.request} of the back-end answers nothing that was asked`);
     }
+    this.#waiting.shift();
     waiting.resolve(message.payload);
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Fd } from './fd.ts';
 import { lastErrno, libc, PAGE_SIZE } from './libc.ts';
@@ -47,10 +48,19 @@ export class Mapping implements Disposable {
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length <= 0) {
       throw new SysError('mmap', constants.errno.EINVAL, `${length} bytes at offset ${offset}`);
     }
-    const lead = offset % PAGE_SIZE;
-    const size = Math.ceil((lead + length) / PAGE_SIZE) * PAGE_SIZE;
     const protection = o.writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    const base = libc.mmap(0, size, protection, MAP_SHARED | MAP_NORESERVE, fd.number, offset - lead);
+    const flags = MAP_SHARED | MAP_NORESERVE;
+    let page = PAGE_SIZE;
+    let lead = offset % page;
+    let size = Math.ceil((lead + length) / page) * page;
+    let base = libc.mmap(0, size, protection, flags, fd.number, offset - lead);
+    if (base === -1 && lastErrno() === constants.errno.EINVAL) {
+      // Files of huge pages can only be mapped in those; their size is the file's block size.
+      page = fstatSync(fd.number).blksize;
+      lead = offset % page;
+      size = Math.ceil((lead + length) / page) * page;
+      base = libc.mmap(0, size, protection, flags, fd.number, offset - lead);
+    }
     if (base === -1) throw new SysError('mmap', lastErrno(), `${length} bytes at offset ${offset}`);
     return new Mapping(base, size, lead, length, o.writable);
   }

@@ -327,31 +327,71 @@ describe('memory and rings', () => {
     expect(rig.server.guest?.rings[0]?.state).toBe('running');
   });
 
-  it('VU-V8 to VU-V11: a malformed ring is broken, told on the error descriptor, and works again when it is set up anew', async () => {
-    await using rig = new Rig();
-    const { frontend, driver } = await rig.attach();
-    await driver.open();
-    const layout = { size: 16, descriptors: 0, available: 0, used: 0 };
-    const block = frontend.allocate(8192);
-    await frontend.stopQueue(0);
-    await frontend.startQueue(0, {
-      ...layout,
-      descriptors: block.address,
-      available: block.address + 4096,
-      used: block.address + 6144,
-    });
-    // VU-V8: the available index jumps by more than the ring has entries
-    new DataView(block.bytes.buffer, block.bytes.byteOffset).setUint16(4096 + 2, 17, true);
-    frontend.notify(0);
-    await until(() => frontend.ringError(0), 'the error descriptor');
-    expect(rig.server.guest?.rings[0]?.state).toBe('broken');
-    expect(rig.logged('warn').length).toBe(1);
-    frontend.notify(0);
-    expect((await frontend.readConfig(0, 40)).length).toBe(40);
-    await driver.detach();
-    const again = await MediaDriver.attach(frontend);
-    expect((await again.open()).state).toBe('open');
-  });
+  it.each<
+    readonly [
+      what: string,
+      index: number,
+      head: number,
+      chain: readonly (readonly [offset: number, length: number, flags: number, next: number])[],
+    ]
+  >([
+    ['VU-V8: an available index that jumps', 17, 0, []],
+    ['VU-V8: a head outside the ring', 1, 16, []],
+    [
+      'VU-V9: a chain that never ends',
+      1,
+      0,
+      [
+        [0, 8, 1, 1],
+        [0, 8, 1, 0],
+      ],
+    ],
+    ['VU-V10: an address outside memory', 1, 0, [[2 ** 45, 8, 0, 0]]],
+    ['VU-V10: an address that overflows', 1, 0, [[2 ** 53 - 8, 0xffffffff, 0, 0]]],
+    [
+      'VU-V11: a readable descriptor after a writable one',
+      1,
+      0,
+      [
+        [0, 8, 3, 1],
+        [0, 8, 0, 0],
+      ],
+    ],
+    ['VU-V11: an indirect table of 15 bytes', 1, 0, [[0, 15, 4, 0]]],
+  ])(
+    '%s breaks the ring, is told on the error descriptor, and the ring works when it is set up anew',
+    async (_what, index, head, chain) => {
+      await using rig = new Rig();
+      const { frontend, driver } = await rig.attach();
+      await driver.open();
+      const block = frontend.allocate(8192);
+      const view = new DataView(block.bytes.buffer, block.bytes.byteOffset);
+      for (const [i, [offset, length, flags, next]] of chain.entries()) {
+        view.setBigUint64(16 * i, BigInt(offset >= 2 ** 40 ? offset : block.address + 7168 + offset), true);
+        view.setUint32(16 * i + 8, length, true);
+        view.setUint16(16 * i + 12, flags, true);
+        view.setUint16(16 * i + 14, next, true);
+      }
+      await driver.detach();
+      await frontend.startQueue(0, {
+        size: 16,
+        descriptors: block.address,
+        available: block.address + 4096,
+        used: block.address + 6144,
+      });
+      view.setUint16(4096 + 4, head, true);
+      view.setUint16(4096 + 2, index, true);
+      frontend.notify(0);
+      await until(() => frontend.ringError(0), 'the error descriptor');
+      expect(rig.server.guest?.rings[0]?.state).toBe('broken');
+      expect(rig.logged('warn').length).toBe(1);
+      frontend.notify(0);
+      expect((await frontend.readConfig(0, 40)).length).toBe(40);
+      await frontend.stopQueue(0);
+      const again = await MediaDriver.attach(frontend);
+      expect((await again.open()).state).toBe('open');
+    },
+  );
 
   it('VU-V12, VU-V13: commands of any bytes get an answer no longer than their writable part', async () => {
     await using rig = new Rig();
