@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BufferSet, type DriverSession, IoctlError } from '../driver/index.ts';
-import { ManualClock, type ToyClient, ToyGuest, type ToyGuestOptions, TOY_FOURCC, toyHeader } from '../testing/index.ts';
+import { ManualClock, TOY_FOURCC, type ToyClient, ToyGuest, type ToyGuestOptions, toyHeader } from '../testing/index.ts';
 import {
   Errno,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,

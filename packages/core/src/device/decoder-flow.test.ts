@@ -542,4 +542,17 @@ describe('a program that follows the document', () => {
     expect(program.stats.resolutionChanges).toBe(2);
     await program.close();
   });
+
+  test('ends a stream of one chunk, and one without any header', async () => {
+    for (const [bytes, expected] of [
+      [toyChunk(toyHeader({ depth: 2 }), toyPicture(3, 'key')), 1],
+      [toyFiller(), 0],
+    ] as const) {
+      const program = await StatefulDecoderClient.open(guest.driver, { coded: TOY_FOURCC, inputSize: 4096 });
+      let seen = 0;
+      for await (const picture of program.decode([{ bytes, timestamp: toyStamp(1) }])) seen += picture.error ? 0 : 1;
+      expect(seen).toBe(expected);
+      await program.close();
+    }
+  });
 });

@@ -3,15 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type DriverSession, IoctlError } from '../driver/index.ts';
-import {
-  type ToyClient,
-  ToyGuest,
-  toyChunk,
-  toyCrash,
-  toyFiller,
-  toyHeader,
-  toyPicture,
-} from '../testing/index.ts';
+import { type ToyClient, ToyGuest, toyChunk, toyCrash, toyFiller, toyHeader, toyPicture } from '../testing/index.ts';
 import {
   Errno,
   V4L2_BUF_FLAG_ERROR,
@@ -27,7 +19,11 @@ const CAPTURE = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
 const BUFFERS = 3;
 
 type Op =
-  | { readonly kind: 'send'; readonly index: number; readonly what: 'header' | 'other-header' | 'key' | 'p' | 'filler' | 'garbage' | 'crash' }
+  | {
+      readonly kind: 'send';
+      readonly index: number;
+      readonly what: 'header' | 'other-header' | 'key' | 'p' | 'filler' | 'garbage' | 'crash';
+    }
   | { readonly kind: 'supply'; readonly index: number }
   | { readonly kind: 'on' | 'off'; readonly type: number }
   | { readonly kind: 'start' | 'stop' | 'rest' | 'breathe' | 'set-up' };
@@ -39,13 +35,27 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('send' as const),
       index,
-      what: fc.constantFrom('header', 'key', 'key', 'p', 'p', 'p', 'filler', 'garbage', 'other-header', 'crash') as fc.Arbitrary<'key'>,
+      what: fc.constantFrom(
+        'header',
+        'key',
+        'key',
+        'p',
+        'p',
+        'p',
+        'filler',
+        'garbage',
+        'other-header',
+        'crash',
+      ) as fc.Arbitrary<'key'>,
     }),
   },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('supply' as const), index }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('on' as const), type: fc.constantFrom(OUTPUT, CAPTURE) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('off' as const), type: fc.constantFrom(OUTPUT, CAPTURE) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('start', 'stop', 'rest', 'breathe', 'set-up' as const) }) as fc.Arbitrary<Op> },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constantFrom('start', 'stop', 'rest', 'breathe', 'set-up' as const) }) as fc.Arbitrary<Op>,
+  },
 );
 
 /** A client with books of its own: which buffers the device has. */
@@ -131,7 +141,11 @@ class Model {
       if (!(error instanceof IoctlError) || error.errno !== Errno.EIO) throw error;
     });
     // STREAMON may have been refused; the buffers are queued all the same.
-    for (let i = 0; i < (this.client.raw?.count ?? 0); i++) this.has(CAPTURE).add(i);
+    for (let i = 0; i < this.#rawCount(); i++) this.has(CAPTURE).add(i);
+  }
+
+  #rawCount(): number {
+    return this.client.raw?.count ?? 0;
   }
 
   #forget(type: number): void {

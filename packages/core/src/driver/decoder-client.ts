@@ -165,16 +165,14 @@ export class StatefulDecoderClient {
     this.#check();
     if (this.#phase === 'ended') return;
     this.#drain = 'asked';
-    // Before the first header a drain is not defined; a decoder that used up all data without one gets it all the same.
-    while (this.#phase === 'header' && !this.#sourceChanged && this.session.queue(this.#input).queued > 0) {
-      this.#check();
-      await this.#signal.wait();
-    }
-    this.#check();
-    if (this.#drain !== 'asked') return;
-    await this.session.decoderCmd(V4L2_DEC_CMD_STOP);
-    this.#drain = 'sent';
+    // A drain needs both queues (dev-decoder, "Drain"): until CAPTURE streams, whoever sets it up sends it afterwards.
+    if (this.#phase === 'streaming') await this.#sendDrain();
     this.#signal.raise();
+  }
+
+  async #sendDrain(): Promise<void> {
+    this.#drain = 'sent';
+    await this.session.decoderCmd(V4L2_DEC_CMD_STOP);
   }
 
   /**
@@ -270,7 +268,8 @@ export class StatefulDecoderClient {
       pixelformat: this.#o.coded,
       planes: [{ bytesPerLine: 0, sizeImage: this.#o.inputSize ?? 1 << 20 }],
     });
-    if (format.pixelformat !== this.#o.coded) throw new IoctlError('VIDIOC_S_FMT', Errno.EINVAL, 'the device does not decode this format');
+    if (format.pixelformat !== this.#o.coded)
+      throw new IoctlError('VIDIOC_S_FMT', Errno.EINVAL, 'the device does not decode this format');
     this.#coded = await BufferSet.create(session, format, this.#o.inputBuffers ?? 8, this.#o.inputMemory ?? 'mmap', 'read-write');
     this.#freeInputs = Array.from({ length: this.#coded.count }, (_, i) => i);
     session.queue(this.#input).onFinished = () => this.#signal.raise();
@@ -283,7 +282,8 @@ export class StatefulDecoderClient {
     try {
       for (;;) {
         const event = await this.session.nextEvent();
-        if (event.type === V4L2_EVENT_SOURCE_CHANGE && (event.changes & V4L2_EVENT_SRC_CH_RESOLUTION) !== 0) this.#sourceChanged = true;
+        if (event.type === V4L2_EVENT_SOURCE_CHANGE && (event.changes & V4L2_EVENT_SRC_CH_RESOLUTION) !== 0)
+          this.#sourceChanged = true;
         if (event.type === V4L2_EVENT_EOS) this.#endOfStream = true;
         this.#signal.raise();
       }
@@ -297,7 +297,9 @@ export class StatefulDecoderClient {
     while (!this.#sourceChanged) {
       if (this.#seeking !== undefined) return true;
       this.#check();
-      if (this.#drain === 'sent' && this.#endOfStream) {
+      // A decoder that used up everything without finding a header has no picture to give.
+      const usedUp = this.#drain === 'asked' && this.session.queue(this.#input).queued === 0;
+      if (usedUp || (this.#drain === 'sent' && this.#endOfStream)) {
         this.#finishDrain();
         return false;
       }
@@ -314,7 +316,8 @@ export class StatefulDecoderClient {
     this.#sourceChanged = false;
     let format = await session.gFmt(this.#output);
     const wanted = this.#o.output;
-    if (wanted !== undefined && format.pixelformat !== wanted) format = await session.sFmt({ ...format, pixelformat: wanted, planes: [] });
+    if (wanted !== undefined && format.pixelformat !== wanted)
+      format = await session.sFmt({ ...format, pixelformat: wanted, planes: [] });
     if (wanted !== undefined && format.pixelformat !== wanted) {
       throw new IoctlError('VIDIOC_S_FMT', Errno.EINVAL, 'the device does not give the pixel format that was asked for');
     }
@@ -326,6 +329,7 @@ export class StatefulDecoderClient {
     for (let index = 0; index < this.#pictures.count; index++) this.#watch(this.#pictures.queue(index));
     await session.streamon(this.#output);
     this.#phase = 'streaming';
+    if (this.#drain === 'asked') await this.#sendDrain();
   }
 
   async #dequeuePicture(): Promise<ClientPicture | undefined> {

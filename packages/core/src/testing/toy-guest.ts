@@ -5,8 +5,18 @@
  */
 import { DecoderDevice } from '../device/decoder-device.ts';
 import type { DeviceLimits } from '../device/limits.ts';
-import { type BufferKind, BufferSet, type DriverSession, type Format, MediaDriver, type MediaEvent } from '../driver/index.ts';
+import {
+  type BufferKind,
+  BufferSet,
+  type BufferState,
+  type DriverSession,
+  type Format,
+  IoctlError,
+  MediaDriver,
+  type MediaEvent,
+} from '../driver/index.ts';
 import type { CodecId } from '../ports/index.ts';
+import { Errno } from '../wire/errno.gen.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
@@ -120,7 +130,9 @@ export class ToyClient {
   }
 
   /** S_FMT, REQBUFS and STREAMON of OUTPUT. */
-  async startOutput(o: { count?: number; width?: number; height?: number; kind?: BufferKind; coded?: number } = {}): Promise<void> {
+  async startOutput(
+    o: { count?: number; width?: number; height?: number; kind?: BufferKind; coded?: number } = {},
+  ): Promise<void> {
     const planes = [{ bytesPerLine: 0, sizeImage: 4096 }];
     const { width = 0, height = 0 } = o;
     const format = await this.session.sFmt({ type: OUTPUT, pixelformat: o.coded ?? TOY_FOURCC, width, height, planes });
@@ -155,11 +167,11 @@ export class ToyClient {
     this.raw = undefined;
   }
 
-  /** Dequeues every picture buffer that is there; each is checked against its number. */
+  /** Dequeues every picture buffer that is there, up to LAST; each is checked against its number. */
   shown(): ToyShown[] {
     const all: ToyShown[] = [];
     for (;;) {
-      const buffer = this.session.queue(CAPTURE).done > 0 ? this.session.tryDqbuf(CAPTURE) : undefined;
+      const buffer = this.#dequeue(CAPTURE);
       if (buffer === undefined) return all;
       const { index, flags, field, sequence } = buffer;
       const used = buffer.planes.map((plane, i) => this.raw?.plane(index, i)?.slice(0, plane.bytesused) ?? new Uint8Array(0));
@@ -171,7 +183,7 @@ export class ToyClient {
   returned(): { readonly index: number; readonly flags: number }[] {
     const all: { index: number; flags: number }[] = [];
     for (;;) {
-      const buffer = this.session.queue(OUTPUT).done > 0 ? this.session.tryDqbuf(OUTPUT) : undefined;
+      const buffer = this.#dequeue(OUTPUT);
       if (buffer === undefined) return all;
       all.push({ index: buffer.index, flags: buffer.flags });
     }
@@ -182,6 +194,16 @@ export class ToyClient {
     const all: MediaEvent[] = [];
     for (let event = this.session.tryNextEvent(); event !== undefined; event = this.session.tryNextEvent()) all.push(event);
     return all;
+  }
+
+  /** DQBUF that has nothing to say about queues that are off, or at their LAST buffer (EPIPE). */
+  #dequeue(type: number): BufferState | undefined {
+    try {
+      return this.session.queue(type).done > 0 ? this.session.tryDqbuf(type) : undefined;
+    } catch (error) {
+      if (error instanceof IoctlError && error.errno === Errno.EPIPE) return undefined;
+      throw error;
+    }
   }
 
   /** The bytes of a toy picture follow from its number and the sizes of its planes. */
