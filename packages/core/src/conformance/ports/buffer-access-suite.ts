@@ -62,7 +62,13 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
     one('store copies each plane to its own buffer', async (f) => {
       const bytes = [pattern(5000, 3), pattern(2500, 4), pattern(17, 5)];
       const to = [f.arena(5000), scattered(f, [2000, 500]), f.arena(17)];
-      check(await f.access.store(bytes.map((b) => f.storage(b)), to), 'store resolves to true');
+      check(
+        await f.access.store(
+          bytes.map((b) => f.storage(b)),
+          to,
+        ),
+        'store resolves to true',
+      );
       to.forEach((memory, i) => {
         check(equal(f.read(memory), bytes[i] as Uint8Array), `plane ${i} arrived`);
       });
@@ -78,7 +84,13 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
       const whole: BufferMemory = { kind: 'guest', ranges: [range], length: 300 };
       await f.access.store([f.storage(pattern(300, 7))], [narrow]);
       check(equal(f.read(whole).subarray(0, 100), pattern(300, 7).subarray(0, 100)), 'the buffer got what fits');
-      check(f.read(whole).subarray(100).every((b) => b === 0), 'nothing was written past `length`, though the list goes on');
+      check(
+        f
+          .read(whole)
+          .subarray(100)
+          .every((b) => b === 0),
+        'nothing was written past `length`, though the list goes on',
+      );
     }),
     one('store resolves to false if guest memory is not there, and goes on living', async (f) => {
       const to: BufferMemory = { kind: 'guest', ranges: [f.guest(100), f.absent], length: 100 + f.absent.length };

@@ -2,7 +2,7 @@
 import type { PlaneStorage } from '../../ports/buffer-memory.ts';
 import type { Frame, FrameConsumer, FrameSource, SourceStream } from '../../ports/frame-source.ts';
 import type { PictureLayout } from '../../ports/picture-layout.ts';
-import { fourccName, formatInfo, pictureLayout } from '../../v4l2/index.ts';
+import { formatInfo, fourccName, pictureLayout } from '../../v4l2/index.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
 
 /** What the suite needs of a source under test: a fresh one for each case. */
@@ -113,7 +113,10 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       watcher.kept.forEach((frame, i) => {
         frame.planes.forEach((plane, p) => {
           const copy = copies[i]?.[p] as Uint8Array;
-          check(f.read(plane).every((b, at) => b === copy[at]), `plane ${p} of retained frame ${i} did not change`);
+          check(
+            f.read(plane).every((b, at) => b === copy[at]),
+            `plane ${p} of retained frame ${i} did not change`,
+          );
         });
         frame.release();
       });
@@ -163,17 +166,26 @@ function checkCapabilities(source: FrameSource): void {
     const fits =
       sizes.kind === 'discrete'
         ? sizes.sizes.some((s) => s.width === width && s.height === height)
-        : width >= sizes.range.minWidth && width <= sizes.range.maxWidth && height >= sizes.range.minHeight && height <= sizes.range.maxHeight;
+        : width >= sizes.range.minWidth &&
+          width <= sizes.range.maxWidth &&
+          height >= sizes.range.minHeight &&
+          height <= sizes.range.maxHeight;
     check(fits, `the default size is one of ${name}`);
     const intervals = caps.intervals(fourcc, width, height);
     const value = caps.defaultInterval.numerator / caps.defaultInterval.denominator;
     if (intervals.kind === 'discrete') {
       const list = intervals.intervals.map((i) => i.numerator / i.denominator);
       check(list.includes(value), `the default interval is one of ${name}`);
-      check(list.every((v, i) => i === 0 || v > (list[i - 1] ?? 0)), 'intervals are sorted, shortest first');
+      check(
+        list.every((v, i) => i === 0 || v > (list[i - 1] ?? 0)),
+        'intervals are sorted, shortest first',
+      );
     } else {
       const { min, max } = intervals;
-      check(value >= min.numerator / min.denominator && value <= max.numerator / max.denominator, `the default interval is one of ${name}`);
+      check(
+        value >= min.numerator / min.denominator && value <= max.numerator / max.denominator,
+        `the default interval is one of ${name}`,
+      );
     }
   }
   for (const control of caps.controls) {

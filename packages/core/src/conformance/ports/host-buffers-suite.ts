@@ -43,7 +43,10 @@ export function hostBuffersSuite(open: () => HostBuffersFixture | Promise<HostBu
       for (let round = 0; round < 3; round++) {
         const block = must(buffers.allocate(size >> 1));
         const bytes = view(block.offset, block.length);
-        check(bytes.every((b) => b === 0), `a fresh block is zeroed (round ${round})`);
+        check(
+          bytes.every((b) => b === 0),
+          `a fresh block is zeroed (round ${round})`,
+        );
         bytes.fill(0xff);
         block.release();
       }
@@ -70,7 +73,10 @@ export function hostBuffersSuite(open: () => HostBuffersFixture | Promise<HostBu
       view(block.offset, 5000).fill(7);
       block.release();
       block.release();
-      check(view(block.offset, 5000).every((b) => b === 7), 'the bytes stay while a reference is left');
+      check(
+        view(block.offset, 5000).every((b) => b === 7),
+        'the bytes stay while a reference is left',
+      );
       const other = must(buffers.allocate(5000));
       check(other.offset !== block.offset, 'the place is not given to another block while a reference is left');
       block.release();
