@@ -10,10 +10,7 @@ import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_DEC_CMD_START,
-  V4L2_DEC_CMD_START_MUTE_AUDIO,
   V4L2_DEC_CMD_STOP,
-  V4L2_DEC_CMD_STOP_IMMEDIATELY,
-  V4L2_DEC_CMD_STOP_TO_BLACK,
   V4L2_FMT_FLAG_COMPRESSED,
   V4L2_FMT_FLAG_DYN_RESOLUTION,
   V4L2_FRMSIZE_TYPE_STEPWISE,
@@ -150,17 +147,14 @@ function setSelection(session: DecoderSession, { payload }: IoctlCall): number {
   return 0;
 }
 
-/** Flags that V4L2 defines for a command; they are about sound and pictures that a codec does not show, and are dropped. */
-const COMMAND_FLAGS: ReadonlyMap<number, number> = new Map([
-  [V4L2_DEC_CMD_START, V4L2_DEC_CMD_START_MUTE_AUDIO],
-  [V4L2_DEC_CMD_STOP, V4L2_DEC_CMD_STOP_TO_BLACK | V4L2_DEC_CMD_STOP_IMMEDIATELY],
-]);
-
-/** PAUSE and RESUME are no commands of a codec, whatever it is doing. */
+/**
+ * PAUSE and RESUME are no commands of a codec, whatever it is doing. Flags are about sound and about pictures that a codec
+ * does not show: all of them are cleared and none is refused, as the kernel's codecs do.
+ */
 function tryDecoderCommand(_session: DecoderSession, { payload }: IoctlCall): number {
   const f = v4l2_decoder_cmd.fields;
-  const known = COMMAND_FLAGS.get(f.cmd.get(payload, 0));
-  if (known === undefined || (f.flags.get(payload, 0) & ~known) !== 0) return Errno.EINVAL;
+  const cmd = f.cmd.get(payload, 0);
+  if (cmd !== V4L2_DEC_CMD_START && cmd !== V4L2_DEC_CMD_STOP) return Errno.EINVAL;
   f.flags.set(payload, 0, 0);
   // Neither speed nor a time to stop at: all members of the union are 0.
   f.anon.fields.raw.set(payload, 0, NOTHING);

@@ -24,7 +24,7 @@ export interface DeviceLimits {
 
 /** The limits of a device that was given none. */
 export const DEFAULT_LIMITS: DeviceLimits = {
-  sessions: 64,
+  sessions: 256,
   buffersPerQueue: 32,
   bufferBytes: 1024 * 1024 * 1024,
   planeBytes: 256 * 1024 * 1024,
