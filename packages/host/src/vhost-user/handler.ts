@@ -295,7 +295,10 @@ export class Handler {
     this.close();
     try {
       const channel = new BackendChannel(fd, (error) => {
-        this.#log.warn({ err: error }, 'the back-end channel has ended: nothing can be mapped into the guest any more');
+        const what = 'the back-end channel has ended: nothing can be mapped into the guest any more';
+        // A front-end that goes closes both channels, in any order.
+        if (error === undefined) this.#log.debug({}, what);
+        else this.#log.warn({ err: error }, what);
         if (this.#channel === channel) this.#channel = undefined;
         this.#guest.window.connect(undefined);
       });
