@@ -47,7 +47,7 @@ export interface FrameRenderer {
 
 /** How a paced source fared, for logs and tests. */
 export interface PacedSourceStats {
-  /** frames handed to at least one stream */
+  /** frames made while some stream ran that had asked for them */
   readonly delivered: number;
   /** frames not made because those before were still being made */
   readonly late: number;
@@ -313,7 +313,8 @@ export class PacedSource implements FrameSource, AsyncDisposable {
       if (made && runs.some((run) => !run.ended)) {
         const frame = slot.publish(moment, V4L2_FIELD_NONE);
         this.#stats.delivered++;
-        for (const run of runs) if (!run.ended) run.consumer.frame(frame);
+        // Asked again: the last buffer may have gone to the frame before, or been taken back, while this one was made.
+        for (const run of runs) if (!run.ended && run.consumer.wantsFrame()) run.consumer.frame(frame);
         frame.release();
       } else {
         if (!made) this.#stats.failed++;

@@ -17,7 +17,9 @@ describe('the test pattern is a FrameSource', () => {
         detach(view);
         return copy;
       },
-      close: () => source[Symbol.asyncDispose](),
+      close: async () => {
+        await source[Symbol.asyncDispose]();
+      },
     };
   });
   for (const each of suite) it(each.title, each.run);
