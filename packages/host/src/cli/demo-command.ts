@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from 'commander';
-import { type CameraReport, type DemoReport, type FileReport, runDemo } from '../demo/index.ts';
+import { type CameraReport, type DecodedFile, type DemoReport, type FileReport, runDemo } from '../demo/index.ts';
 import { EXIT } from './exit-codes.ts';
 import { createProgress } from './progress.ts';
 import { renderTable } from './table.ts';
@@ -51,7 +51,7 @@ export function positive(text: string): number {
 function renderReport(report: DemoReport): string {
   const head = ['file', 'codec', 'visible size', 'pictures', 'reference', 'equal MD5', 'frames/s', 'verdict'];
   const verdict = report.ok ? 'All pictures are equal; the camera lost no frame.' : 'NOT ALL IS EQUAL: see the verdicts above.';
-  const pngs = [...report.files.flatMap((file) => file.png ?? []), report.camera.png];
+  const pngs = [...report.files.flatMap((file) => (file.kind === 'decoded' ? (file.png ?? []) : [])), report.camera.png];
   return [
     renderTable(head, report.files.map(fileRow)),
     '',
@@ -63,9 +63,10 @@ function renderReport(report: DemoReport): string {
 }
 
 function fileRow(file: FileReport): string[] {
+  if (file.kind === 'failed') return [baseName(file.file), '', '', '', '', '', '', file.reason];
   const sizes = file.sizes.length > 3 ? `${file.sizes[0]} and ${file.sizes.length - 1} more` : file.sizes.join(' ');
   return [
-    file.file.split('/').at(-1) ?? file.file,
+    baseName(file.file),
     file.codec,
     sizes,
     String(file.pictures),
@@ -76,7 +77,9 @@ function fileRow(file: FileReport): string[] {
   ];
 }
 
-function verdictOf(file: FileReport): string {
+const baseName = (path: string): string => path.split('/').at(-1) ?? path;
+
+function verdictOf(file: DecodedFile): string {
   if (file.ok) return 'equal';
   if (file.strayTimestamps > 0) return `${file.strayTimestamps} wrong timestamps`;
   const damaged = file.warnings.length > 0 ? ' (the reference decoder calls the stream damaged)' : '';

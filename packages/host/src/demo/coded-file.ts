@@ -12,6 +12,8 @@ export interface CodedFile extends AsyncDisposable {
   readonly codec: Exclude<CodecId, 'toy'>;
   readonly width: number;
   readonly height: number;
+  /** range of the samples: full for most of MJPEG */
+  readonly range: 'limited' | 'full';
   /** Coded units in decoding order; parameter sets are in the stream. Each array is a copy. */
   units(): AsyncGenerator<Uint8Array, void>;
 }
@@ -55,6 +57,7 @@ class AvCodedFile implements CodedFile {
   readonly codec: CodedFile['codec'];
   readonly width: number;
   readonly height: number;
+  readonly range: CodedFile['range'];
   readonly #av: Av;
   readonly #format: FormatContext;
   readonly #index: number;
@@ -68,6 +71,7 @@ class AvCodedFile implements CodedFile {
     this.codec = codec;
     this.width = stream.codecpar.width;
     this.height = stream.codecpar.height;
+    this.range = stream.codecpar.format === av.constants.AV_PIX_FMT_YUVJ420P ? 'full' : 'limited';
     this.#av = av;
     this.#format = format;
     this.#index = index;

@@ -17,7 +17,6 @@ import {
 } from '@paravideo/core';
 import type { CodedFile } from './coded-file.ts';
 import { ContactSheet } from './contact-sheet.ts';
-import { DemoError } from './demo-error.ts';
 import { pictureMd5, toI420 } from './picture.ts';
 import type { Reference } from './reference.ts';
 import type { RgbaImage } from './rgb.ts';
@@ -54,12 +53,17 @@ export interface DecodeResult {
   readonly sheet: RgbaImage | undefined;
 }
 
+/** No picture came for a long time. */
+export class DecodeStalled extends Error {
+  override readonly name = 'DecodeStalled';
+}
+
 /** The longest time without a picture, in milliseconds, before the demo calls it a stall. */
 const STALL = 30_000;
 /** Microseconds between the timestamps of coded units: one that no rate has, so that the device cannot have made them up. */
 const TICK = 34_567;
 
-/** Decodes a file and compares it. `progress` is told of each picture. Throws `DemoError` on a stall. */
+/** Decodes a file and compares it. `progress` is told of each picture. Throws `DecodeStalled`. */
 export async function runDecode(
   driver: MediaDriver,
   file: CodedFile,
@@ -148,7 +152,7 @@ class Watchdog {
 
   feed(): void {
     clearTimeout(this.#timer);
-    const error = new DemoError(`the decoder stalled: no picture for ${this.#millis / 1000} s`);
+    const error = new DecodeStalled(`the decoder stalled: no picture for ${this.#millis / 1000} s`);
     this.#timer = setTimeout(() => this.#bark.reject(error), this.#millis);
   }
 

@@ -21,9 +21,9 @@ export interface Reference {
 /**
  * Decodes a file with the `ffmpeg` command. Every picture that the decoder puts out is kept (none dropped or repeated for the
  * sake of a rate) at its own size (no scaling after a change of resolution). Throws `DemoError` if ffmpeg cannot be run or
- * refuses the file.
+ * refuses the file. `range` is that of the stream's samples: they are compared as they are, not converted.
  */
-export async function decodeReference(path: string): Promise<Reference> {
+export async function decodeReference(path: string, range: 'limited' | 'full' = 'limited'): Promise<Reference> {
   const args = [
     '-nostdin',
     '-v',
@@ -42,7 +42,9 @@ export async function decodeReference(path: string): Promise<Reference> {
     '-fps_mode',
     'passthrough',
   ];
-  const child = spawn('ffmpeg', [...args, '-pix_fmt', 'yuv420p', '-f', 'framemd5', '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('ffmpeg', [...args, '-pix_fmt', range === 'full' ? 'yuvj420p' : 'yuv420p', '-f', 'framemd5', '-'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exit = new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => reject(new DemoError(`the ffmpeg command cannot be run (${error.message}): install ffmpeg`)));
     child.once('close', resolve);

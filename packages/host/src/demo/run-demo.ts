@@ -6,12 +6,12 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MediaDriver } from '@paravideo/core';
+import { DriverError, IoctlError, MediaDriver } from '@paravideo/core';
 import { DaemonProcess } from '../daemon/index.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import { type CameraResult, runCamera } from './camera-part.ts';
 import { openCodedFile } from './coded-file.ts';
-import { type DecodeResult, runDecode } from './decode-part.ts';
+import { type DecodeResult, DecodeStalled, runDecode } from './decode-part.ts';
 import { decodeReference } from './reference.ts';
 import { encodePng, type RgbaImage, toRgba } from './rgb.ts';
 
@@ -33,8 +33,21 @@ export interface DemoProgress {
 }
 
 /** One file of the demo. */
-export interface FileReport extends Omit<DecodeResult, 'sheet'> {
+export type FileReport = FailedFile | DecodedFile;
+
+/** A file that was given up: the decoder stalled, or the device did not do what it should. */
+export interface FailedFile {
+  readonly kind: 'failed';
   readonly file: string;
+  readonly ok: false;
+  readonly reason: string;
+}
+
+/** A file that was decoded to its end. */
+export interface DecodedFile extends Omit<DecodeResult, 'sheet'> {
+  readonly kind: 'decoded';
+  readonly file: string;
+  /** every picture equals the reference */
   readonly ok: boolean;
   /** complaints of the reference decoder: the stream is damaged */
   readonly warnings: readonly string[];
@@ -98,15 +111,18 @@ export async function withGuest<T>(socket: string, use: (driver: MediaDriver) =>
 }
 
 async function showFile(driver: MediaDriver, input: string, out: string, progress: DemoProgress): Promise<FileReport> {
-  const reference = await decodeReference(input);
   await using file = await openCodedFile(input);
+  const reference = await decodeReference(input, file.range);
   const name = basename(input);
   progress.begin(name, reference.pictures.length);
   try {
     const { sheet, ...result } = await runDecode(driver, file, reference, () => progress.step());
     const ok = result.firstDifference === undefined && result.strayTimestamps === 0 && result.pictures > 0;
     const png = sheet && save(sheet, join(out, `${name}.png`));
-    return { file: input, ok, warnings: reference.warnings, png, ...result };
+    return { kind: 'decoded', file: input, ok, warnings: reference.warnings, png, ...result };
+  } catch (error) {
+    if (!(error instanceof DecodeStalled || error instanceof IoctlError || error instanceof DriverError)) throw error;
+    return { kind: 'failed', file: input, ok: false, reason: error.message };
   } finally {
     progress.end();
   }

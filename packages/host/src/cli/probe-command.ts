@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describeDevice, describeText } from '@paravideo/core';
+import type { Command } from 'commander';
+import { withGuest } from '../demo/index.ts';
+
+const EXAMPLES = `
+Examples:
+  paravideo probe /run/cam.sock
+  paravideo probe /run/cam.sock --json | jq .card`;
+
+/** Adds `paravideo probe`. */
+export function addProbe(program: Command): void {
+  program
+    .command('probe')
+    .description('show all that a virtio-media back-end offers: formats, sizes, rates, controls; no virtual machine needed')
+    .argument('<socket>', 'vhost-user socket of the back-end')
+    .option('--json', 'print it as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(async (socket: string, flags: { json?: boolean }) => {
+      const device = await withGuest(socket, describeDevice);
+      console.log(flags.json ? JSON.stringify(device, bigints, 2) : describeText(device).trimEnd());
+    });
+}
+
+/** Values of 64-bit controls: JSON has no integers that large. */
+function bigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
