@@ -43,9 +43,9 @@ const D = v4l2_fmtdesc.fields;
 const P = v4l2_streamparm.fields;
 const CAPTURE = P.parm.fields.capture.fields;
 
-function enumFormat({ device }: CaptureSession, { payload }: IoctlCall): number {
-  if (D.type.get(payload, 0) !== device.type) return Errno.EINVAL;
-  const info = formatInfo(device.formats[D.index.get(payload, 0)] ?? 0);
+function enumFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
+  if (D.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
+  const info = formatInfo(camera.formats[D.index.get(payload, 0)] ?? 0);
   if (info === undefined) return Errno.EINVAL;
   D.flags.set(payload, 0, info.flags);
   D.description.set(payload, 0, encodeUtf8(info.description, 31));
@@ -55,68 +55,68 @@ function enumFormat({ device }: CaptureSession, { payload }: IoctlCall): number 
   return 0;
 }
 
-function getFormat({ device }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== device.type) return Errno.EINVAL;
-  writeFormat(payload, device.type, device.format);
+function getFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
+  writeFormat(payload, camera.type, camera.format);
   return 0;
 }
 
-function tryFormat({ device }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== device.type) return Errno.EINVAL;
-  writeFormat(payload, device.type, device.negotiate(readFormat(payload)));
+function tryFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
+  writeFormat(payload, camera.type, camera.negotiate(readFormat(payload)));
   return 0;
 }
 
-function setFormat({ device }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== device.type) return Errno.EINVAL;
-  if (device.owner !== undefined) return Errno.EBUSY;
-  const format = device.negotiate(readFormat(payload));
-  device.setFormat(format);
-  writeFormat(payload, device.type, format);
+function setFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
+  if (camera.owner !== undefined) return Errno.EBUSY;
+  const format = camera.negotiate(readFormat(payload));
+  camera.setFormat(format);
+  writeFormat(payload, camera.type, format);
   return 0;
 }
 
-function enumFrameSizes({ device }: CaptureSession, { payload }: IoctlCall): number {
+function enumFrameSizes({ camera }: CaptureSession, { payload }: IoctlCall): number {
   const fourcc = v4l2_frmsizeenum.fields.pixel_format.get(payload, 0);
-  return device.formats.includes(fourcc) ? writeFrameSize(payload, device.source.capabilities.sizes(fourcc)) : Errno.EINVAL;
+  return camera.formats.includes(fourcc) ? writeFrameSize(payload, camera.source.capabilities.sizes(fourcc)) : Errno.EINVAL;
 }
 
-function enumFrameIntervals({ device }: CaptureSession, { payload }: IoctlCall): number {
+function enumFrameIntervals({ camera }: CaptureSession, { payload }: IoctlCall): number {
   const f = v4l2_frmivalenum.fields;
   const fourcc = f.pixel_format.get(payload, 0);
   const size = { width: f.width.get(payload, 0), height: f.height.get(payload, 0) };
-  const { capabilities } = device.source;
-  if (!device.formats.includes(fourcc) || !hasSize(capabilities.sizes(fourcc), size)) return Errno.EINVAL;
+  const { capabilities } = camera.source;
+  if (!camera.formats.includes(fourcc) || !hasSize(capabilities.sizes(fourcc), size)) return Errno.EINVAL;
   return writeFrameInterval(payload, capabilities.intervals(fourcc, size.width, size.height));
 }
 
 /** The answer of G_PARM and S_PARM: every byte, so that nothing an application wrote comes back. */
-function writeParm({ device }: CaptureSession, payload: DataView): number {
+function writeParm({ camera }: CaptureSession, payload: DataView): number {
   P.parm.fields.raw_data.set(payload, 0, NOTHING);
   CAPTURE.capability.set(payload, 0, V4L2_CAP_TIMEPERFRAME);
-  writeFraction(CAPTURE.timeperframe.fields, payload, device.interval);
+  writeFraction(CAPTURE.timeperframe.fields, payload, camera.interval);
   return 0;
 }
 
 function getParm(session: CaptureSession, { payload }: IoctlCall): number {
-  return P.type.get(payload, 0) === session.device.type ? writeParm(session, payload) : Errno.EINVAL;
+  return P.type.get(payload, 0) === session.camera.type ? writeParm(session, payload) : Errno.EINVAL;
 }
 
 function setParm(session: CaptureSession, { payload }: IoctlCall): number {
-  const { device } = session;
-  if (P.type.get(payload, 0) !== device.type) return Errno.EINVAL;
-  if (device.owner?.captureQueue.streaming === true) return Errno.EBUSY;
+  const { camera } = session;
+  if (P.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
+  if (camera.owner?.streaming === true) return Errno.EBUSY;
   // A half that is 0 asks for the default.
-  const asked = readFraction(CAPTURE.timeperframe.fields, payload) ?? device.source.capabilities.defaultInterval;
-  device.interval = device.nearest(asked);
+  const asked = readFraction(CAPTURE.timeperframe.fields, payload) ?? camera.source.capabilities.defaultInterval;
+  camera.interval = camera.nearest(asked);
   return writeParm(session, payload);
 }
 
-function enumInput({ device }: CaptureSession, { payload }: IoctlCall): number {
+function enumInput({ camera }: CaptureSession, { payload }: IoctlCall): number {
   const f = v4l2_input.fields;
   if (f.index.get(payload, 0) !== 0) return Errno.EINVAL;
   new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).fill(0);
-  f.name.set(payload, 0, encodeUtf8(device.card, 31));
+  f.name.set(payload, 0, encodeUtf8(camera.card, 31));
   f.type.set(payload, 0, V4L2_INPUT_TYPE_CAMERA);
   return 0;
 }

@@ -4,9 +4,8 @@ import type { Frame, FrameConsumer, SourceStream } from '../ports/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
 import { Errno, V4L2_BUF_FLAG_ERROR } from '../wire/index.ts';
 import { BufferQueue, type BufferResult, type QueueClient } from './buffer-queue.ts';
-import type { CaptureDevice } from './capture-device.ts';
-import { CAPTURE_IOCTLS } from './capture-ioctls.ts';
-import { dispatch } from './ioctl-table.ts';
+import type { Camera } from './camera.ts';
+import { dispatch, type IoctlTable } from './ioctl-table.ts';
 import type { IoctlCall, SessionEvents } from './media-device.ts';
 import { V4l2Session } from './session.ts';
 import { bufferMemory, type V4l2Buffer } from './v4l2-buffer.ts';
@@ -19,7 +18,7 @@ interface Filling {
 
 /** The session. */
 export class CaptureSession extends V4l2Session implements QueueClient, FrameConsumer {
-  readonly device: CaptureDevice;
+  readonly camera: Camera;
   readonly captureQueue: BufferQueue;
   readonly queues: readonly BufferQueue[];
   #stream: SourceStream | undefined;
@@ -29,37 +28,40 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   /** called when the last copy has ended */
   #drained: (() => void) | undefined;
 
-  constructor(device: CaptureDevice, events: SessionEvents, closed: () => void) {
-    super({ events, closed, clock: device.clock, limits: device.limits, controls: device.controls });
-    this.device = device;
-    const { type, buffers, limits, budget } = device;
+  readonly #ioctls: IoctlTable<CaptureSession>;
+
+  constructor(camera: Camera, ioctls: IoctlTable<CaptureSession>, events: SessionEvents, closed: () => void) {
+    super({ events, closed, clock: camera.clock, limits: camera.limits, controls: camera.controls });
+    this.camera = camera;
+    this.#ioctls = ioctls;
+    const { type, buffers, limits, budget } = camera;
     this.captureQueue = new BufferQueue({ type, timestamps: 'monotonic', client: this, buffers, events, limits, budget });
     this.queues = [this.captureQueue];
   }
 
   ioctl(call: IoctlCall): number | Promise<number> {
-    return dispatch(CAPTURE_IOCTLS, this, call);
+    return dispatch(this.#ioctls, this, call);
   }
 
   override mayUse(): number {
-    const { owner } = this.device;
-    return owner === undefined || owner === this ? 0 : Errno.EBUSY;
+    const { owner } = this.camera;
+    return owner === undefined || owner === this.captureQueue ? 0 : Errno.EBUSY;
   }
 
   override buffersChanged(queue: BufferQueue): void {
-    if (queue.count > 0) this.device.owner = this;
-    else if (this.device.owner === this) this.device.owner = undefined;
+    if (queue.count > 0) this.camera.owner = queue;
+    else if (this.camera.owner === queue) this.camera.owner = undefined;
   }
 
   planeSizes(): readonly number[] {
-    return this.device.format.layout.planes.map((plane) => plane.sizeImage);
+    return this.camera.format.layout.planes.map((plane) => plane.sizeImage);
   }
 
   start(): number {
     this.#first = undefined;
-    const stream = this.device.source.open(this);
+    const stream = this.camera.source.open(this);
     this.#stream = stream;
-    stream.configure(this.device.format.layout, this.device.interval);
+    stream.configure(this.camera.format.layout, this.camera.interval);
     stream.start();
     return 0;
   }
@@ -100,7 +102,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
       this.#deliver();
     };
     // A copy that failed for a reason of ours damages this frame, not the stream.
-    this.device.access.store(frame.planes, bufferMemory(buffer)).then(ended, () => ended(false));
+    this.camera.access.store(frame.planes, bufferMemory(buffer)).then(ended, () => ended(false));
   }
 
   lost(): void {

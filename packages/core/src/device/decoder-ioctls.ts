@@ -34,6 +34,7 @@ import {
   v4l2_frmsizeenum,
   v4l2_selection,
 } from '../wire/index.ts';
+import { cropIoctls } from './crop.ts';
 import type { DecoderSession } from './decoder-session.ts';
 import { type IoctlTable, ioctlTable } from './ioctl-table.ts';
 import type { IoctlCall } from './media-device.ts';
@@ -172,6 +173,7 @@ export const DECODER_IOCTLS: IoctlTable<DecoderSession> = ioctlTable<DecoderSess
   BUFFER_IOCTLS,
   CONTROL_IOCTLS,
   EVENT_IOCTLS,
+  cropIoctls(getSelection, setSelection),
   [
     [VIDIOC_ENUM_FMT, enumFormats],
     [VIDIOC_ENUM_FRAMESIZES, enumFrameSizes],

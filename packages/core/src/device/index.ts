@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './buffer-payload.ts';
 export * from './buffer-queue.ts';
-export { CaptureDevice, type CaptureDeviceOptions } from './capture-device.ts';
+export type { CaptureDeviceOptions } from './camera.ts';
+export { CaptureDevice } from './capture-device.ts';
 export type { Planarity } from './capture-format.ts';
 export { CAPTURE_IOCTLS } from './capture-ioctls.ts';
 export * from './decoder-device.ts';

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the sessions of a capture device share: the source, the format and interval, the controls, and who owns the stream. */
+import type { BufferAccess, Clock, Fraction, FrameSource, HostBuffers } from '../ports/index.ts';
+import { nearestInterval, type QueueFormat } from '../v4l2/index.ts';
+import { V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '../wire/index.ts';
+import type { BufferBudget, BufferQueue } from './buffer-queue.ts';
+import { captureControls } from './capture-controls.ts';
+import { captureFormats, negotiate, type Planarity } from './capture-format.ts';
+import { DEFAULT_LIMITS, type DeviceLimits } from './limits.ts';
+
+/** What a capture device is made of. */
+export interface CaptureDeviceOptions {
+  readonly source: FrameSource;
+  readonly buffers: HostBuffers;
+  readonly access: BufferAccess;
+  readonly clock: Clock;
+  /** default: the name of the source */
+  readonly card?: string;
+  readonly limits?: Partial<DeviceLimits>;
+  /** `single` (default): VIDEO_CAPTURE; `multi`: VIDEO_CAPTURE_MPLANE, with the formats of several memory planes too */
+  readonly planar?: Planarity;
+}
+
+/** The shared part. Throws `DeviceError` if the source has no format that the API can carry. */
+export class Camera {
+  readonly card: string;
+  /** V4L2_BUF_TYPE_* of its queue */
+  readonly type: number;
+  readonly source: FrameSource;
+  readonly buffers: HostBuffers;
+  readonly access: BufferAccess;
+  readonly clock: Clock;
+  readonly limits: DeviceLimits;
+  /** pixel formats offered, preferred one first */
+  readonly formats: readonly number[];
+  readonly controls: ReturnType<typeof captureControls>;
+  readonly budget: BufferBudget = { bytes: 0 };
+  format: QueueFormat;
+  interval: Fraction;
+  /** the queue that has buffers: its session owns the stream */
+  owner: BufferQueue | undefined;
+
+  constructor(o: CaptureDeviceOptions) {
+    const planarity = o.planar ?? 'single';
+    this.source = o.source;
+    this.buffers = o.buffers;
+    this.access = o.access;
+    this.clock = o.clock;
+    this.limits = { ...DEFAULT_LIMITS, ...o.limits };
+    this.card = o.card ?? o.source.capabilities.card;
+    this.type = planarity === 'multi' ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    this.formats = captureFormats(o.source.capabilities, planarity);
+    const { defaultSize, defaultInterval } = o.source.capabilities;
+    this.format = this.negotiate({ fourcc: this.formats[0] ?? 0, ...defaultSize, bytesPerLine: 0 });
+    this.interval = this.nearest(defaultInterval);
+    this.controls = captureControls(o.source);
+  }
+
+  /** The format nearest to `asked`. */
+  negotiate(asked: Parameters<typeof negotiate>[3]): QueueFormat {
+    return negotiate(this.source.capabilities, this.formats, this.limits.planeBytes, asked);
+  }
+
+  /** Takes a format; the interval becomes the nearest that goes with it. */
+  setFormat(format: QueueFormat): void {
+    this.format = format;
+    this.interval = this.nearest(this.interval);
+  }
+
+  /** The interval nearest to `asked` in the current format. */
+  nearest(asked: Fraction): Fraction {
+    const { fourcc, width, height } = this.format.layout;
+    return nearestInterval(this.source.capabilities.intervals(fourcc, width, height), asked);
+  }
+}
