@@ -239,7 +239,7 @@ export class StatefulDecoderClient {
       yield* this;
     } finally {
       feeding.stopped = true;
-      if (this.#phase === 'ended' || this.#failure !== undefined) await feed;
+      if (this.#phase === 'ended') await feed;
     }
   }
 
