@@ -100,6 +100,7 @@ export class Handler {
       this.#refuse(connection, message, undefined, new RefusedError('VU-V4', `request ${message.request} is not known here`));
       return;
     }
+    this.#log.debug({ request: rule.name, bytes: message.payload.byteLength, fds: message.fds.length }, 'request');
     try {
       this.#check(rule, message);
       const answer = this.#operations[rule.name](message);
