@@ -28,14 +28,13 @@ import {
   SHMEM_MAP_RW,
   shmem_config,
   shmem_map,
-  single_region,
-  u64_payload,
   VHOST_USER_F_PROTOCOL_FEATURES,
   vring_addr,
   vring_state,
 } from '../vhost-user/index.ts';
 import { FrontendError } from './frontend-error.ts';
-import { GuestRam, type RamRegion } from './guest-ram.ts';
+import { GuestRam } from './guest-ram.ts';
+import { number64, setRegion, singleRegion, state, value } from './payloads.ts';
 import { RequestChannel } from './request-channel.ts';
 import { SharedRegion } from './shared-region.ts';
 
@@ -403,38 +402,4 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     }
     this.ram[Symbol.dispose]();
   }
-}
-
-function value(payload: DataView): bigint {
-  if (payload.byteLength !== u64_payload.size)
-    throw new FrontendError(`the back-end answered ${payload.byteLength} bytes where a number was due`);
-  return u64_payload.fields.value.get(payload, 0);
-}
-
-function number64(number: bigint): Uint8Array {
-  const bytes = new Uint8Array(u64_payload.size);
-  u64_payload.fields.value.set(new DataView(bytes.buffer), 0, number);
-  return bytes;
-}
-
-function state(index: number, num: number): Uint8Array {
-  const bytes = new Uint8Array(vring_state.size);
-  const view = new DataView(bytes.buffer);
-  vring_state.fields.index.set(view, 0, index);
-  vring_state.fields.num.set(view, 0, num);
-  return bytes;
-}
-
-function setRegion(view: DataView, base: number, region: Omit<RamRegion, 'fd'>, mmapOffset: number): void {
-  const f = memory_region.fields;
-  f.guest_addr.set(view, base, region.address);
-  f.size.set(view, base, region.length);
-  f.user_addr.set(view, base, BigInt(region.userAddress));
-  f.mmap_offset.set(view, base, mmapOffset);
-}
-
-function singleRegion(region: Omit<RamRegion, 'fd'>, mmapOffset = 0): Uint8Array {
-  const bytes = new Uint8Array(single_region.size);
-  setRegion(new DataView(bytes.buffer), single_region.fields.region.offset, region, mmapOffset);
-  return bytes;
 }

@@ -3,103 +3,10 @@
 import { MediaDriver, VIDIOC_S_INPUT, VIRTIO_MEDIA_CMD_OPEN } from '@paravideo/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Bare, NONE, region, stillServes, u32, u64 } from '../../test/bare-socket.ts';
 import { input, Rig, until } from '../../test/vhost-user-rig.ts';
-import {
-  connectUnix,
-  drain,
-  eventfd,
-  type Fd,
-  mappingsOf,
-  memfd,
-  openDescriptors,
-  receive,
-  send,
-  signal,
-  socketpair,
-} from '../sys/index.ts';
-import { message_header, ProtocolFeature, Request } from './index.ts';
-
-/** A socket and nothing else. */
-class Bare implements Disposable {
-  readonly fd: Fd;
-
-  constructor(path: string) {
-    this.fd = connectUnix(path);
-  }
-
-  /** Sends a message; `o` replaces parts of a correct header. */
-  message(request: number, payload: Uint8Array, o: { flags?: number; size?: number; fds?: Fd[] } = {}): void {
-    const bytes = new Uint8Array(12 + payload.length);
-    const view = new DataView(bytes.buffer);
-    message_header.fields.request.set(view, 0, request);
-    message_header.fields.flags.set(view, 0, o.flags ?? 1);
-    message_header.fields.size.set(view, 0, o.size ?? payload.length);
-    bytes.set(payload, 12);
-    send(this.fd, bytes, o.fds);
-  }
-
-  /** The next bytes, or 'closed'; waits for them. */
-  async receive(): Promise<DataView | 'closed'> {
-    const into = new Uint8Array(4096);
-    for (let i = 0; i < 3000; i++) {
-      const got = receive(this.fd, into, 8);
-      if (got === 'closed') return got;
-      if (got !== 'again') return new DataView(into.buffer, 0, got.bytes);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    throw new RangeError('no answer');
-  }
-
-  /** Sends with need_reply; 0 is success. */
-  async ack(request: number, payload: Uint8Array, fds: Fd[] = []): Promise<number | 'closed'> {
-    this.message(request, payload, { flags: 9, fds });
-    const got = await this.receive();
-    if (got === 'closed') return got;
-    expect([got.byteLength, got.getUint32(0, true), got.getUint32(4, true)]).toEqual([20, request, 5]);
-    return got.getUint32(12, true);
-  }
-
-  /** Agrees on protocol features, all that a back-end offers unless told otherwise. */
-  async negotiate(without: (keyof typeof ProtocolFeature)[] = []): Promise<void> {
-    this.message(Request.GET_PROTOCOL_FEATURES, new Uint8Array(0));
-    const got = await this.receive();
-    if (got === 'closed') throw new RangeError('closed');
-    let features = got.getBigUint64(12, true);
-    for (const name of without) features &= ~(1n << BigInt(ProtocolFeature[name]));
-    this.message(Request.SET_PROTOCOL_FEATURES, u64(features));
-  }
-
-  [Symbol.dispose](): void {
-    this.fd.close();
-  }
-}
-
-const NONE = new Uint8Array(0);
-
-function u64(...values: (bigint | number)[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(8 * values.length));
-  for (const [i, value] of values.entries()) view.setBigUint64(8 * i, BigInt(value), true);
-  return new Uint8Array(view.buffer);
-}
-
-function u32(...values: number[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(4 * values.length));
-  for (const [i, value] of values.entries()) view.setUint32(4 * i, value, true);
-  return new Uint8Array(view.buffer);
-}
-
-/** One region as ADD_MEM_REG has it. */
-const region = (guest: bigint | number, size: bigint | number, user: bigint | number, offset: bigint | number) =>
-  u64(0, guest, size, user, offset);
-
-/** The server is as it was: a new front-end gets a working device. */
-async function stillServes(rig: Rig): Promise<void> {
-  await until(() => !rig.server.connected, 'the connection to end');
-  const { frontend, driver } = await rig.attach();
-  expect((await driver.open()).state).toBe('open');
-  await frontend.close();
-  await until(() => !rig.server.connected, 'the connection to end');
-}
+import { drain, eventfd, mappingsOf, memfd, openDescriptors, send, signal, socketpair } from '../sys/index.ts';
+import { Request } from './index.ts';
 
 describe('framing', () => {
   it.each([
@@ -488,60 +395,5 @@ describe('memory and rings', () => {
       expect(await bare.ack(Request.ADD_MEM_REG, region(4096 * i, 4096, 4096 * i, 0), [memory])).toBe(0);
     expect(await bare.ack(Request.ADD_MEM_REG, region(4096 * 509, 4096, 4096 * 509, 0), [memory])).toBe(1);
     expect(mappingsOf('/memfd:many')).toBe(509);
-  });
-});
-
-describe('anything at all on the socket', () => {
-  it('never harms the server, and leaks neither descriptors nor mappings', async () => {
-    await using rig = new Rig();
-    await stillServes(rig);
-    using memory = memfd('fuzz', 1 << 16);
-    using bell = eventfd();
-    const [pair, other] = socketpair();
-    const before = openDescriptors();
-    const requests = Object.values(Request);
-    const payload = fc.oneof(
-      fc.uint8Array({ maxLength: 60 }),
-      fc.tuple(fc.nat(3), fc.constantFrom(0, 1, 2, 16, 64, 4096)).map(([a, b]) => u32(a, b)),
-      fc.tuple(fc.nat(0x102), fc.nat(1)).map(([a]) => u64(a)),
-      fc
-        .tuple(
-          fc.constantFrom(0n, 4096n, 2n ** 63n),
-          fc.constantFrom(0n, 4096n, 65536n, 2n ** 52n),
-          fc.constantFrom(0n, 2n ** 40n),
-        )
-        .map(([guest, size, user]) => region(guest, size, user, 0)),
-      fc
-        .tuple(fc.nat(2), fc.nat(8), fc.nat(2))
-        .map(([index, slot, part]) => new Uint8Array([...u32(index, 0), ...u64(4096 * slot, 8192, 4096 * part, 0)])),
-    );
-    const step = fc.record({
-      request: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...requests) }, { weight: 1, arbitrary: fc.nat(300) }),
-      payload,
-      flags: fc.oneof({ weight: 30, arbitrary: fc.constantFrom(1, 9) }, { weight: 1, arbitrary: fc.nat(31) }),
-      size: fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(5000) }),
-      fds: fc.array(fc.constantFrom('memory', 'bell', 'socket'), { maxLength: 3 }),
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.boolean(), async (steps, negotiate) => {
-        await until(() => !rig.server.connected, 'the last connection to end');
-        using bare = new Bare(rig.path);
-        if (negotiate) await bare.negotiate();
-        for (const { request, payload: bytes, flags, size, fds } of steps) {
-          const attached = fds.map((kind) => (kind === 'memory' ? memory : kind === 'bell' ? bell : pair));
-          bare.message(request, bytes, { flags, fds: attached, ...(size === undefined ? {} : { size }) });
-          if (bytes.length % 7 === 0) signal(bell);
-        }
-        await new Promise((resolve) => setImmediate(resolve));
-      }),
-      { numRuns: 300 },
-    );
-    await stillServes(rig);
-    await until(() => openDescriptors() === before, `descriptors as before (${before}, now ${openDescriptors()})`);
-    expect(mappingsOf('/memfd:fuzz')).toBe(0);
-    expect(mappingsOf('/memfd:paravideo-')).toBe(0);
-    expect(rig.logged('error')).toEqual([]);
-    pair.close();
-    other.close();
   });
 });
