@@ -33,6 +33,7 @@ import {
   v4l2_buffer,
   v4l2_plane,
 } from '../wire/index.ts';
+import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall } from './media-device.ts';
 import type { V4l2Buffer } from './v4l2-buffer.ts';
 
@@ -88,7 +89,7 @@ interface PlaneRequest {
 /** Takes QBUF's or PREPARE_BUF's payload into the buffer; nothing is changed unless all of it is valid. */
 export function fetchPayload(
   kind: QueueKind,
-  options: { readonly timestamps: TimestampMode; readonly zeroBytesUsed?: 'whole' | 'empty' },
+  options: { readonly timestamps: TimestampMode; readonly zeroBytesUsed?: 'whole' | 'empty'; readonly limits: DeviceLimits },
   buffer: V4l2Buffer,
   call: IoctlCall,
 ): number {
@@ -113,7 +114,8 @@ export function fetchPayload(
     const sentBytes = kind.multiplanar ? P.bytesused.get(call.planes, at) : B.bytesused.get(view, 0);
     const dataOffset = kind.multiplanar && kind.output ? P.data_offset.get(call.planes, at) : 0;
     const ranges = call.lists[i] ?? [];
-    if (userptr && (length < plane.minLength || !covers(ranges, length))) return Errno.EINVAL;
+    const fits = length >= plane.minLength && length <= options.limits.planeBytes;
+    if (userptr && !(fits && covers(ranges, length))) return Errno.EINVAL;
     const bytesUsed = sentBytes === 0 && options.zeroBytesUsed !== 'empty' ? length : sentBytes;
     if (kind.output && (bytesUsed > length || (dataOffset > 0 && dataOffset >= bytesUsed))) return Errno.EINVAL;
     requests.push({ length, bytesUsed: kind.output ? bytesUsed : 0, dataOffset, ranges });

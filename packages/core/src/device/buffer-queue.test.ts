@@ -363,6 +363,7 @@ describe('QUERYBUF, PREPARE_BUF, QBUF', () => {
     expect(queueWith(999, [[{ address: 0, length: 999 }]])).toBe(Errno.EINVAL);
     expect(queueWith(1200, [[{ address: 0, length: 1000 }]])).toBe(Errno.EINVAL);
     expect(queueWith(0, [])).toBe(Errno.EINVAL);
+    expect(queueWith(0xffff_ffff, [[{ address: 0, length: 0xffff_ffff }]])).toBe(Errno.EINVAL);
     const ranges = [
       { address: 4096, length: 600 },
       { address: 16384, length: 600 },

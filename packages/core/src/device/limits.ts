@@ -12,7 +12,7 @@ export interface DeviceLimits {
   readonly buffersPerQueue: number;
   /** bytes of MMAP buffers of a device, all sessions together, beside what the arena holds; ENOMEM */
   readonly bufferBytes: number;
-  /** bytes of one plane; formats are clamped to it, CREATE_BUFS gets EINVAL */
+  /** bytes of one plane; formats are clamped to it, CREATE_BUFS and QBUF with a longer one get EINVAL */
   readonly planeBytes: number;
   /** event subscriptions of a session; ENOMEM */
   readonly subscriptions: number;

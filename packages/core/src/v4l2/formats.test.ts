@@ -8,7 +8,7 @@ import {
   fourcc,
   fourccName,
   MAX_DIMENSION,
-  MAX_STRIDE,
+  MAX_LINE_PADDING,
   MIN_CODED_SIZE,
   pictureLayout,
 } from './index.ts';
@@ -77,7 +77,7 @@ describe('pictureLayout', () => {
     expect(pictureLayout(fourcc('NV12'), 64, 48, 101)?.planes[0]?.bytesPerLine).toBe(102);
     expect(pictureLayout(fourcc('NM12'), 64, 48, 128)?.planes.map((plane) => plane.bytesPerLine)).toEqual([128, 128]);
     expect(pictureLayout(fourcc('YUYV'), 64, 48, 3)?.planes[0]?.bytesPerLine).toBe(128);
-    expect(pictureLayout(fourcc('GREY'), 64, 48, 0xffff_ffff)?.planes[0]?.bytesPerLine).toBe(MAX_STRIDE);
+    expect(pictureLayout(fourcc('GREY'), 64, 48, 0xffff_ffff)?.planes[0]?.bytesPerLine).toBe(64 + MAX_LINE_PADDING);
   });
 
   it('has one plane without lines for coded formats, never below a floor', () => {

@@ -122,10 +122,10 @@ export function formatInfo(fourcc: number): FormatInfo | undefined {
   return BY_FOURCC.get(fourcc);
 }
 
-/** Largest width, height and stride, in pixels and bytes: keeps every product far below 2^53 and a picture below 2^32. */
+/** Largest width and height in pixels: keeps every product far below 2^53 and a picture below 2^32. */
 export const MAX_DIMENSION = 16384;
-/** Largest `bytesperline` that is honoured. */
-export const MAX_STRIDE = 4 * MAX_DIMENSION;
+/** Bytes by which a line may be longer than its samples: alignment to any page is granted, waste of memory is not. */
+export const MAX_LINE_PADDING = 4096;
 /** Bytes of a coded buffer if nobody says how many: what one picture may take at the most in practice. */
 export const MIN_CODED_SIZE = 1024 * 1024;
 
@@ -184,8 +184,9 @@ export function pictureLayout(fourcc: number, width: number, height: number, byt
     return { fourcc, width, height, planes: [{ bytesPerLine: 0, sizeImage }] };
   }
   const unit = info.colourPlanes.length > 1 ? 2 : 1;
-  const asked = Math.min(bytesPerLine ?? 0, MAX_STRIDE);
-  const first = Math.ceil(Math.max(asked, bytesOfLine(luma, width)) / unit) * unit;
+  const least = Math.ceil(bytesOfLine(luma, width) / unit) * unit;
+  const asked = Math.ceil((bytesPerLine ?? 0) / unit) * unit;
+  const first = Math.min(Math.max(asked, least), least + MAX_LINE_PADDING);
   const sizes = info.colourPlanes.map((plane, i): PlaneLayout => {
     const stride = colourStride(info, i, width, first);
     return { bytesPerLine: stride, sizeImage: stride * Math.ceil(height / plane.vsub) };

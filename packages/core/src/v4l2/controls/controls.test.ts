@@ -401,6 +401,13 @@ describe('changes', () => {
     expect(heard).toBe(2);
   });
 
+  it('have a heading for every class, known or not, so that an application can show them', () => {
+    const vendor = 0x00f0_1234;
+    const set = new ControlSet([integer(vendor)]);
+    expect(set.ordered.map((control) => control.spec.id)).toEqual([0x00f0_0001, vendor]);
+    expect(run('get', set, [], 0x00f0_0000).errno).toBe(0);
+  });
+
   it('headings are read-only and write-only, without value', () => {
     const heading = new ControlSet(SPECS).find(V4L2_CTRL_CLASS_USER | 1);
     expect(heading?.spec.type).toBe(V4L2_CTRL_TYPE_CTRL_CLASS);
