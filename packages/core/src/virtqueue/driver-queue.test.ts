@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import { RawRing } from '../testing/raw-ring.ts';
-import { DriverQueue } from './index.ts';
+import { type Chain, DeviceQueue, DriverQueue } from './index.ts';
 
 const FEATURES = { indirect: true, eventIdx: false };
 
@@ -80,6 +80,27 @@ describe('DriverQueue', () => {
     use(ring, 0, 0);
     use(ring, 0, 0);
     expect(() => queue.poll()).toThrow(/the used index is 2 ahead/);
+  });
+
+  test.each([true, false])('a driver that polls gets no interrupt, also for a batch (EVENT_IDX %s)', (eventIdx) => {
+    const ring = new RawRing({ size: 4 });
+    const features = { indirect: false, eventIdx };
+    const driver = new DriverQueue<number>(ring.memory, ring.layout, features, 65535);
+    const device = new DeviceQueue(ring.memory, features);
+    device.start(ring.layout, 65535);
+    driver.disableInterrupts();
+    for (const count of [1, 3, 2]) {
+      for (let i = 0; i < count; i++) driver.add([{ address: ring.data, length: 1 }], [], i);
+      driver.flush();
+      for (let chain = device.pop(); chain !== undefined; chain = device.pop()) device.push(chain, 0);
+      expect(device.flush()).toBe(false);
+      for (let i = 0; i < count; i++) expect(driver.poll()?.token).toBe(i);
+    }
+    expect(driver.enableInterrupts()).toBe(false);
+    driver.add([{ address: ring.data, length: 1 }], [], 9);
+    driver.flush();
+    device.push(device.pop() as Chain, 0);
+    expect(device.flush()).toBe(true);
   });
 
   test('it takes over a ring that is not clean', () => {
