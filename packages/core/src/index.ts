@@ -5,6 +5,7 @@ export * from './device/index.ts';
 export * from './driver/index.ts';
 export * from './memory/index.ts';
 export * from './ports/index.ts';
+export * from './stream/index.ts';
 export * from './testing/index.ts';
 export * from './v4l2/index.ts';
 export * from './virtio-media/index.ts';

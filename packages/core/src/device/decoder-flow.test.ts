@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A decoder session walked through the sequences of dev-decoder, as a guest sees them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type DriverSession, IoctlError, StatefulDecoderClient } from '../driver/index.ts';
+import { BufferSet, type DriverSession, IoctlError, StatefulDecoderClient } from '../driver/index.ts';
 import {
   TOY_FOURCC,
   type ToyClient,
@@ -188,6 +188,21 @@ describe('initialisation and CAPTURE set-up', () => {
     await client.startCapture();
     expect(await pictures()).toEqual([9]);
     expect(guest.factory.made).toBe(2);
+  });
+
+  test('the same without S_FMT: the stream is new, so its event comes although nothing is different', async () => {
+    await decoding();
+    await session.streamoff(OUTPUT);
+    await client.coded?.release();
+    await guest.rest();
+    expect(guest.factory.live).toBe(0);
+    client.coded = await BufferSet.create(session, await session.gFmt(OUTPUT), 2, 'mmap', 'read-write');
+    await session.streamon(OUTPUT);
+    await client.send(0, toyChunk(toyHeader(), toyPicture(9, 'key')));
+    expect(await pictures()).toEqual(['last']);
+    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
+    await session.decoderCmd(V4L2_DEC_CMD_START);
+    expect(await pictures()).toEqual([9]);
   });
 });
 

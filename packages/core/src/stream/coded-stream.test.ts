@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import { RegionMemory } from '../memory/index.ts';
-import type { BufferMemory, PictureLayout, StreamFormat } from '../ports/index.ts';
+import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory, PictureLayout, StreamFormat } from '../ports/index.ts';
 import {
   HeapAccess,
   HeapArena,
+  parseToyUnit,
   ToyDecoderFactory,
   toyChunk,
   toyCrash,
@@ -302,6 +303,60 @@ describe('drain', () => {
   });
 });
 
+describe('the decoder it drives', () => {
+  test('no target is lent while a recall is under way, and all are again when it is over', async () => {
+    const calls: string[] = [];
+    const told: { events?: DecoderEvents; recalled?: () => void } = {};
+    const decoder: Decoder = {
+      decode: ({ id }) => void calls.push(`decode ${id}`),
+      setOutput: () => void calls.push('setOutput'),
+      supply: ({ id }) => void calls.push(`supply ${id}`),
+      drain: () => void calls.push('drain'),
+      flush: async () => {},
+      recall: () => {
+        calls.push('recall');
+        return new Promise<void>((resolve) => {
+          told.recalled = resolve;
+        });
+      },
+      close: async () => {},
+    };
+    const factory: DecoderFactory = {
+      capabilities: [],
+      create: (_codec, events) => {
+        told.events = events;
+        return decoder;
+      },
+    };
+    const returned: string[] = [];
+    const layout = layoutOf(SMALL);
+    const stream = new CodedStream<string, string, string>(factory, {
+      inputReturned: () => {},
+      outputReturned: (handle, { last }) => void returned.push(last ? `${handle} last` : handle),
+      formatChanged: () => layout,
+      endOfStream: () => {},
+      failed: () => {},
+    });
+    const memory: BufferMemory = { kind: 'arena', offset: 0, length: layout.planes[0]?.sizeImage ?? 0 };
+    stream.startInput('toy');
+    stream.startOutput(layout);
+    stream.queueOutput('1', [memory]);
+    const parsed = parseToyUnit(toyHeader(SMALL), 0);
+    if (typeof parsed === 'object' && parsed.kind === 'header') told.events?.format(parsed.format);
+    stream.drain();
+    told.events?.drained();
+    expect(calls.splice(0)).toEqual(['setOutput', 'supply 0', 'drain', 'recall']);
+    stream.queueOutput('2', [memory]);
+    expect(returned).toEqual(['2 last']);
+    stream.resume(layout);
+    stream.queueOutput('3', [memory]);
+    expect(calls).toEqual([]);
+    told.recalled?.();
+    await settle();
+    expect(calls).toEqual(['supply 1', 'supply 2']);
+  });
+});
+
 describe('seek', () => {
   test('stopping the input queue drops what is queued, without an event, and decoding starts at the next key picture', async () => {
     const h = new Harness();
@@ -451,6 +506,27 @@ describe('failure and end', () => {
     await Promise.all(stops);
     expect(await h.told()).toEqual(['failed: killed']);
     expect(h.stream.startInput('toy')).toBe('ok');
+  });
+
+  test('inputs that a seek dropped do not come back when the decoder dies later', async () => {
+    const h = new Harness();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'));
+    h.input('b', toyPicture(1));
+    await settle();
+    await h.stream.stopInput();
+    h.stream.startInput('toy');
+    h.input('c', toyCrash());
+    expect(await h.told()).toEqual(['in c bad', 'failed: the stream holds a crash unit']);
+  });
+
+  test('an abort is a death for a reason of the user', async () => {
+    const h = new Harness();
+    await h.decoding('1');
+    h.stream.abort('too large');
+    h.stream.abort('again');
+    expect(await h.told()).toEqual(['out 1 - error', 'failed: too large']);
+    expect(h.factory.live).toBe(0);
   });
 
   test('a reset forgets the format but not the output buffers', async () => {
