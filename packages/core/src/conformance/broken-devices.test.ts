@@ -64,9 +64,10 @@ interface Broken extends DeviceChange {
 }
 
 const u32 = (bytes: Uint8Array, at: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-const set32 = (bytes: Uint8Array, at: number, value: number): void => new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, true);
-const isIoctl = (command: Uint8Array, nr: number): boolean => command.length >= 16 && u32(command, 0) === 3 && u32(command, 12) === nr;
-
+const set32 = (bytes: Uint8Array, at: number, value: number): void =>
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, value, true);
+const isIoctl = (command: Uint8Array, nr: number): boolean =>
+  command.length >= 16 && u32(command, 0) === 3 && u32(command, 12) === nr;
 
 /** A ring whose chains are changed on their way in and out. */
 function tamper(queue: DeviceQueue, kind: 'command' | 'event', wire: WireChange): DeviceQueue {
@@ -208,6 +209,9 @@ const later = (run: () => void): void => {
   void turns.then(run);
 };
 
+/** A used length, after something was done. */
+const after = (_done: unknown, used: number): number => used;
+
 const isCommand = (command: Uint8Array, cmd: number): boolean => command.length >= 4 && u32(command, 0) === cmd;
 const counter = (): (() => number) => {
   let n = 0;
@@ -224,7 +228,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-D1'],
     what: 'gives every session the same id',
-    wire: { answer: (c, a, used) => (isCommand(c, 1) && set32(a, 8, 5), used) },
+    wire: { answer: (c, a, used) => after(isCommand(c, 1) && set32(a, 8, 5), used) },
   },
   {
     ids: ['VM-D2', 'VM-DX2'],
@@ -234,23 +238,23 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-D3'],
     what: 'zeroes the pointer `controls`',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_G_EXT_CTRLS) && a.fill(0, 32, 40), used) },
+    wire: { answer: (c, a, used) => after(isIoctl(c, VIDIOC_G_EXT_CTRLS) && a.fill(0, 32, 40), used) },
   },
   {
     ids: ['VM-D3'],
     what: 'zeroes the pointer `m.planes`',
     kind: 'multi',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QUERYBUF) && a.fill(0, 72, 80), used) },
+    wire: { answer: (c, a, used) => after(isIoctl(c, VIDIOC_QUERYBUF) && a.fill(0, 72, 80), used) },
   },
   {
     ids: ['VM-D4', 'VM-DX3', 'VM-DX4'],
     what: 'answers what it does not know with EINVAL',
-    wire: { answer: (_c, a, used) => (used >= 8 && u32(a, 0) === Errno.ENOTTY && set32(a, 0, Errno.EINVAL), used) },
+    wire: { answer: (_c, a, used) => after(used >= 8 && u32(a, 0) === Errno.ENOTTY && set32(a, 0, Errno.EINVAL), used) },
   },
   {
     ids: ['VM-D5'],
     what: 'rounds len of MMAP up',
-    wire: { answer: (c, a, used) => (isCommand(c, 4) && used === 24 && set32(a, 16, u32(a, 16) + 4096), used) },
+    wire: { answer: (c, a, used) => after(isCommand(c, 4) && used === 24 && set32(a, 16, u32(a, 16) + 4096), used) },
   },
   {
     ids: ['VM-D6'],
@@ -273,7 +277,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-D7'],
     what: 'zeroes m.userptr in the answer to QBUF',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QBUF) && used > 80 && a.fill(0, 72, 80), used) },
+    wire: { answer: (c, a, used) => after(isIoctl(c, VIDIOC_QBUF) && used > 80 && a.fill(0, 72, 80), used) },
   },
   {
     ids: ['VM-D8', 'VM-DX16'],
@@ -289,12 +293,12 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-D9', 'VM-DX8'],
     what: 'goes on with a session after EVT_ERROR',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_G_FMT) && u32(a, 0) === Errno.EIO ? (a.fill(0), 216) : used) },
+    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_G_FMT) && u32(a, 0) === Errno.EIO ? after(a.fill(0), 216) : used) },
   },
   {
     ids: ['VM-DX1'],
     what: 'answers with negative errnos',
-    wire: { answer: (_c, a, used) => (used === 8 && set32(a, 0, -u32(a, 0)), used) },
+    wire: { answer: (_c, a, used) => after(used === 8 && set32(a, 0, -u32(a, 0)), used) },
   },
   {
     ids: ['VM-DX2', 'P5'],
@@ -304,7 +308,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-DX3'],
     what: 'answers QUERYCAP',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QUERYCAP) ? (a.fill(0), a.length) : used) },
+    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QUERYCAP) ? after(a.fill(0), a.length) : used) },
   },
   {
     ids: ['VM-DX4'],
@@ -314,7 +318,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-DX5'],
     what: 'wants a payload with R ioctls',
-    wire: { answer: (c, a, used) => (isIoctl(c, 38) && c.length === 16 ? (set32(a, 0, Errno.EINVAL), 8) : used) },
+    wire: { answer: (c, a, used) => (isIoctl(c, 38) && c.length === 16 ? after(set32(a, 0, Errno.EINVAL), 8) : used) },
   },
   {
     ids: ['VM-DX6'],
@@ -324,7 +328,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-DX7'],
     what: 'takes scatter lists that are too short',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QBUF) && used === 8 && a.length >= 96 ? (a.fill(0), 96) : used) },
+    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_QBUF) && used === 8 && a.length >= 96 ? after(a.fill(0), 96) : used) },
   },
   {
     ids: ['VM-DX9', 'P7'],
@@ -356,10 +360,13 @@ const BROKEN: readonly Broken[] = [
     ids: ['VM-DX11'],
     what: 'sends control events to everybody',
     ioctl: (call, session, events) => {
-      if (call.nr === VIDIOC_S_CTRL) others(events).forEach((other) => other.event(controlEvent()));
+      if (call.nr === VIDIOC_S_CTRL) for (const other of others(events)) other.event(controlEvent());
       return session.ioctl(call);
     },
-    events: (events) => (everybody.push(events), {}),
+    events: (events) => {
+      everybody.push(events);
+      return {};
+    },
   },
   {
     ids: ['VM-DX12', 'P8'],
@@ -383,7 +390,7 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['VM-DX15'],
     what: 'answers commands of unknown sessions',
-    wire: { answer: (c, a, used) => (isCommand(c, 3) && u32(c, 8) === 0x7ead_beef ? (a.fill(0), a.length) : used) },
+    wire: { answer: (c, a, used) => (isCommand(c, 3) && u32(c, 8) === 0x7ead_beef ? after(a.fill(0), a.length) : used) },
   },
   {
     ids: ['VM-DX17', 'P6'],
@@ -415,7 +422,9 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['P4'],
     what: 'checks reserved fields',
-    wire: { answer: (c, a, used) => (c.length >= 8 && u32(c, 4) !== 0 && used >= 8 ? (set32(a, 0, Errno.EINVAL), 8) : used) },
+    wire: {
+      answer: (c, a, used) => (c.length >= 8 && u32(c, 4) !== 0 && used >= 8 ? after(set32(a, 0, Errno.EINVAL), 8) : used),
+    },
   },
   {
     ids: ['P8', 'VM-DX10'],
@@ -470,12 +479,12 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['P13'],
     what: 'maps offsets that no plane has',
-    wire: { answer: (c, a, used) => (isCommand(c, 4) && used === 8 ? (a.fill(0), 24) : used) },
+    wire: { answer: (c, a, used) => (isCommand(c, 4) && used === 8 ? after(a.fill(0), 24) : used) },
   },
   {
     ids: ['P14'],
     what: 'takes every MUNMAP',
-    wire: { answer: (c, a, used) => (isCommand(c, 5) && set32(a, 0, 0), used) },
+    wire: { answer: (c, a, used) => after(isCommand(c, 5) && set32(a, 0, 0), used) },
   },
   { ids: ['P15'], what: 'has no capabilities', wire: { config: (c) => c.map((b, i) => (i < 4 ? 0 : b)) } },
   { ids: ['P16'], what: 'does not look at a ring that starts', wire: { deafAtStart: true } },
@@ -491,12 +500,14 @@ const BROKEN: readonly Broken[] = [
   {
     ids: ['P18'],
     what: 'lets REQBUFS through while the queue streams',
-    wire: { answer: (c, a, used) => (isIoctl(c, VIDIOC_REQBUFS) && u32(a, 0) === Errno.EBUSY ? (set32(a, 0, 0), a.length) : used) },
+    wire: {
+      answer: (c, a, used) => (isIoctl(c, VIDIOC_REQBUFS) && u32(a, 0) === Errno.EBUSY ? after(set32(a, 0, 0), a.length) : used),
+    },
   },
   {
     ids: ['P19'],
     what: 'takes commands that are cut short',
-    wire: { answer: (c, a, used) => (c.length < 16 && used === 8 ? (a.fill(0, 0, 8), 8) : used) },
+    wire: { answer: (c, a, used) => (c.length < 16 && used === 8 ? after(a.fill(0, 0, 8), 8) : used) },
   },
   {
     ids: ['DEC', 'VM-DX10'],

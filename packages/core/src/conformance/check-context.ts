@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What checks work with: the driver, sessions that are closed for them, bytes on the wire, and waiting without timers. */
 import type { BufferKind } from '../driver/buffer-set.ts';
+import type { ControlDescription } from '../driver/controls.ts';
 import { type CodedChunk, StatefulDecoderClient } from '../driver/decoder-client.ts';
 import { errnoName } from '../driver/errors.ts';
 import type { Format } from '../driver/formats.ts';
@@ -26,7 +27,6 @@ import {
 import { VIRTIO_MEDIA_EVT_ERROR } from '../wire/virtio-media.ts';
 import { CheckFailure, must, skip } from './check.ts';
 import { ioctlCommand } from './commands.ts';
-import type { ControlDescription } from '../driver/controls.ts';
 
 /** A coded stream that a decoder is tried with. */
 export interface TestStream {
@@ -100,7 +100,9 @@ export class CheckContext {
 
   /** type of the queue that takes coded data */
   get outputType(): number {
-    return (this.#driver.config.deviceCaps & V4L2_CAP_VIDEO_M2M) !== 0 ? V4L2_BUF_TYPE_VIDEO_OUTPUT : V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
+    return (this.#driver.config.deviceCaps & V4L2_CAP_VIDEO_M2M) !== 0
+      ? V4L2_BUF_TYPE_VIDEO_OUTPUT
+      : V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
   }
 
   /** types whose buffers can be had without a stream: a camera's pictures, a decoder's coded data */
@@ -213,7 +215,10 @@ export class CheckContext {
     const found: ControlDescription[] = [];
     let id = 0;
     for (let i = 0; i < 64; i++) {
-      const control = await this.waitFor(session.queryExtCtrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0), 'the answer to QUERY_EXT_CTRL');
+      const control = await this.waitFor(
+        session.queryExtCtrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0),
+        'the answer to QUERY_EXT_CTRL',
+      );
       if (control === undefined) break;
       must(control.id > id, `QUERY_EXT_CTRL with NEXT_CTRL after 0x${id.toString(16)} gave 0x${control.id.toString(16)}`);
       id = control.id;
@@ -223,7 +228,9 @@ export class CheckContext {
   }
 
   /** A decoder client and a stream that the device decodes; skips the check if there is none. */
-  async decoder(o: { inputBuffers?: number } = {}): Promise<{ client: StatefulDecoderClient; chunks: CodedChunk[]; stream: TestStream }> {
+  async decoder(
+    o: { inputBuffers?: number } = {},
+  ): Promise<{ client: StatefulDecoderClient; chunks: CodedChunk[]; stream: TestStream }> {
     const session = await this.session();
     const coded = new Set<number>();
     for (let index = 0; index < 64; index++) {
@@ -234,7 +241,12 @@ export class CheckContext {
     const stream = this.options.streams?.find((s) => coded.has(s.coded));
     if (stream === undefined) skip('no test stream is in a format that the device decodes');
     const client = await this.waitFor(
-      StatefulDecoderClient.open(this.#driver, { coded: stream.coded, memory: this.bufferKind, inputMemory: this.bufferKind, ...o }),
+      StatefulDecoderClient.open(this.#driver, {
+        coded: stream.coded,
+        memory: this.bufferKind,
+        inputMemory: this.bufferKind,
+        ...o,
+      }),
       'the set-up of the decoder',
     );
     this.cleanup(() => client.close());

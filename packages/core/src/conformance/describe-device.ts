@@ -22,11 +22,11 @@ import {
   V4L2_CTRL_FLAG_NEXT_COMPOUND,
   V4L2_CTRL_FLAG_NEXT_CTRL,
   V4L2_CTRL_FLAG_WRITE_ONLY,
-  V4L2_CTRL_TYPE_BOOLEAN,
   V4L2_CTRL_TYPE_BITMASK,
+  V4L2_CTRL_TYPE_BOOLEAN,
   V4L2_CTRL_TYPE_INTEGER,
-  V4L2_CTRL_TYPE_INTEGER64,
   V4L2_CTRL_TYPE_INTEGER_MENU,
+  V4L2_CTRL_TYPE_INTEGER64,
   V4L2_CTRL_TYPE_MENU,
 } from '../wire/videodev2-constants.gen.ts';
 
@@ -126,7 +126,13 @@ async function describeQueue(session: DriverSession, type: number): Promise<Desc
   const formats: DescribedFormat[] = [];
   for (const format of await list((index) => session.enumFmt(type, index))) {
     const { pixelformat, description, flags } = format;
-    formats.push({ pixelformat, name: fourccName(pixelformat), description, flags, sizes: await describeSizes(session, pixelformat) });
+    formats.push({
+      pixelformat,
+      name: fourccName(pixelformat),
+      description,
+      flags,
+      sizes: await describeSizes(session, pixelformat),
+    });
   }
   const selections: { target: number; rect: Rect }[] = [];
   // Selections go by the single-planar type, as the kernel hands them on.
@@ -150,7 +156,10 @@ async function describeQueue(session: DriverSession, type: number): Promise<Desc
 
 async function describeSizes(session: DriverSession, pixelformat: number): Promise<DescribedSize[]> {
   const sizes: DescribedSize[] = [];
-  for (const size of await list((index) => session.enumFramesizes(pixelformat, index), (s) => s.kind === 'stepwise')) {
+  for (const size of await list(
+    (index) => session.enumFramesizes(pixelformat, index),
+    (s) => s.kind === 'stepwise',
+  )) {
     const { width, height } = size.kind === 'discrete' ? size : { width: size.maxWidth, height: size.maxHeight };
     const intervals = await list(
       (index) => session.enumFrameintervals(pixelformat, width, height, index),

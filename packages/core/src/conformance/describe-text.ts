@@ -31,7 +31,9 @@ function queueLines(queue: DescribedQueue): string[] {
   if (queue.current !== undefined) lines.push(...formatLines(queue.current));
   if (queue.parameters !== undefined) {
     const { timeperframe, capability } = queue.parameters;
-    lines.push(`  Interval    ${intervalText(timeperframe)}${capability === 0 ? '' : ` (${flagNames('V4L2_CAP_TIMEPERFRAME', capability).length > 0 ? 'can be set' : capability})`}`);
+    lines.push(
+      `  Interval    ${intervalText(timeperframe)}${capability === 0 ? '' : ` (${flagNames('V4L2_CAP_TIMEPERFRAME', capability).length > 0 ? 'can be set' : capability})`}`,
+    );
   }
   for (const { target, rect } of queue.selections) {
     lines.push(`  Selection   ${valueName('V4L2_SEL_TGT_', target)} ${rect.left},${rect.top} ${rect.width}x${rect.height}`);
@@ -43,7 +45,9 @@ function queueLines(queue: DescribedQueue): string[] {
     const flags = flagNames('V4L2_FMT_FLAG_', format.flags);
     lines.push(`  Format      ${format.name} ${format.description}${flags.length > 0 ? ` [${flags.join(' ')}]` : ''}`);
     for (const { size, intervals } of format.sizes) {
-      lines.push(`              ${sizeText(size)}${intervals.length > 0 ? `: ${intervals.map(frameIntervalText).join(', ')}` : ''}`);
+      lines.push(
+        `              ${sizeText(size)}${intervals.length > 0 ? `: ${intervals.map(frameIntervalText).join(', ')}` : ''}`,
+      );
     }
   }
   return lines;
@@ -74,7 +78,9 @@ function intervalText({ numerator, denominator }: Fraction): string {
 }
 
 function frameIntervalText(interval: FrameInterval): string {
-  return interval.kind === 'discrete' ? intervalText(interval.interval) : `${intervalText(interval.min)} to ${intervalText(interval.max)}`;
+  return interval.kind === 'discrete'
+    ? intervalText(interval.interval)
+    : `${intervalText(interval.min)} to ${intervalText(interval.max)}`;
 }
 
 function controlLines(control: DescribedControl): string[] {

@@ -4,8 +4,6 @@ export { CheckContext, type ConformanceOptions, type TestStream } from './check-
 export * from './describe-device.ts';
 export * from './describe-text.ts';
 export * from './must-ids.ts';
-export * from './report.ts';
-export * from './suite.ts';
 export type * from './ports/buffer-access-suite.ts';
 export { bufferAccessSuite } from './ports/buffer-access-suite.ts';
 export type * from './ports/decoder-run.ts';
@@ -15,3 +13,5 @@ export { frameSourceSuite } from './ports/frame-source-suite.ts';
 export type * from './ports/host-buffers-suite.ts';
 export { hostBuffersSuite } from './ports/host-buffers-suite.ts';
 export { type PortCase, PortError } from './ports/port-case.ts';
+export * from './report.ts';
+export * from './suite.ts';

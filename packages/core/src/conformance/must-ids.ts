@@ -19,7 +19,8 @@ export const UNTESTABLE: readonly Untestable[] = [
   {
     id: 'VM-D8',
     extent: 'part',
-    reason: 'VIRTIO_OBJECT buffers need a second device that exports objects; the check asks for a clean refusal where they are not offered',
+    reason:
+      'VIRTIO_OBJECT buffers need a second device that exports objects; the check asks for a clean refusal where they are not offered',
   },
   {
     id: 'VM-DX16',
@@ -29,7 +30,8 @@ export const UNTESTABLE: readonly Untestable[] = [
   {
     id: 'VM-D9',
     extent: 'part',
-    reason: 'a sound device sends no EVT_ERROR (P11), and a driver cannot make it; checked in tests, where the device can be made to fail',
+    reason:
+      'a sound device sends no EVT_ERROR (P11), and a driver cannot make it; checked in tests, where the device can be made to fail',
   },
   { id: 'VM-DX8', extent: 'part', reason: 'the same: only after EVT_ERROR' },
   {

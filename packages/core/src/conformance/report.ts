@@ -53,7 +53,9 @@ export function countResults(report: ConformanceReport): { pass: number; fail: n
 export function reportText(report: ConformanceReport): string {
   const lines = [`${report.card} (${report.kind}, device_caps 0x${report.deviceCaps.toString(16)})`, ''];
   for (const result of report.results) {
-    lines.push(`${MARKS[result.outcome]} ${result.ids.join(' ')}: ${result.title}${result.detail === '' ? '' : `\n       ${result.detail}`}`);
+    lines.push(
+      `${MARKS[result.outcome]} ${result.ids.join(' ')}: ${result.title}${result.detail === '' ? '' : `\n       ${result.detail}`}`,
+    );
   }
   const untested = idResults(report).filter((entry) => entry.outcome === 'untested');
   if (untested.length > 0) lines.push('', 'Not tested:', ...untested.map((entry) => `  ${entry.id}: ${entry.reason}`));

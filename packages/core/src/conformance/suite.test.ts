@@ -113,14 +113,24 @@ describe('the conformance suite against our own devices', () => {
 
   it('no MUST id is left out: each has a check that ran on one of them', async () => {
     const reports = [await run(camera()), await run(camera({ planar: 'multi' })), await run(decoder())];
-    const passed = new Set(reports.flatMap((r) => idResults(r)).filter((r) => r.outcome === 'pass').map((r) => r.id));
+    const passed = new Set(
+      reports
+        .flatMap((r) => idResults(r))
+        .filter((r) => r.outcome === 'pass')
+        .map((r) => r.id),
+    );
     expect(DEVICE_MUST_IDS.filter((id) => !passed.has(id))).toEqual([]);
   });
 
   it('the report says what was skipped, and why', async () => {
     const { provokeError: _, ...without } = camera().options;
     const rig = camera();
-    const report = await runConformance(rig.transport, { ...rig.options, ...without, clock: rig.options.clock, pause: rig.options.pause });
+    const report = await runConformance(rig.transport, {
+      ...rig.options,
+      ...without,
+      clock: rig.options.clock,
+      pause: rig.options.pause,
+    });
     expect(report.results.length).toBe(CHECKS.length);
     expect(reportText(report)).toContain('passed');
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);

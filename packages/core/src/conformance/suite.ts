@@ -21,7 +21,8 @@ const noErrors: Check = {
   section: 'digest C.8',
   applies: 'any',
   async run(ctx) {
-    if (ctx.errorEvents > 0) throw new CheckFailure(`${ctx.errorEvents} EVT_ERRORs came: today's Linux driver crashes on the first`);
+    if (ctx.errorEvents > 0)
+      throw new CheckFailure(`${ctx.errorEvents} EVT_ERRORs came: today's Linux driver crashes on the first`);
   },
 };
 
@@ -78,7 +79,8 @@ async function runOne(ctx: CheckContext, check: Check, kind: string, gone: strin
     await ctx.waitFor(check.run(ctx), `the end of the check`, CHECK_TIMEOUT);
     return { ...about, outcome: 'pass', detail: '', micros: micros() };
   } catch (error) {
-    const detail = error instanceof Error ? `${error.name === 'CheckFailure' ? '' : `${error.name}: `}${error.message}` : String(error);
+    const detail =
+      error instanceof Error ? `${error.name === 'CheckFailure' ? '' : `${error.name}: `}${error.message}` : String(error);
     if (error instanceof CheckSkip) return { ...about, outcome: 'skip', detail: error.message, micros: micros() };
     return { ...about, outcome: 'fail', detail, micros: micros() };
   } finally {

@@ -34,6 +34,9 @@ async function rig(o: CaptureClientOptions = {}, planar: 'single' | 'multi' = 's
   return { transport, source, driver, client, frame, clock };
 }
 
+const same = (a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean =>
+  a.length === b.length && a.every((plane, i) => plane.length === b[i]?.length && plane.every((v, at) => v === b[i]?.[at]));
+
 describe('CaptureClient', () => {
   for (const memory of ['mmap', 'shared-pages'] as const) {
     it(`takes 50 frames with the camera's bytes, buffers in ${memory}`, async () => {
@@ -44,7 +47,7 @@ describe('CaptureClient', () => {
       for (let i = 0; i < 50; i++) {
         const { planes, layout, sequence, timestamp } = await frame();
         const number = new DataView(planes[0]?.buffer as ArrayBuffer, planes[0]?.byteOffset).getUint32(0, true);
-        expect(planes.map((p) => p.slice())).toEqual(solidPlanes(layout, number));
+        expect(same(planes, solidPlanes(layout, number))).toBe(true);
         expect(sequence).toBeGreaterThan(last);
         expect(timestamp).toBeGreaterThan(0);
         last = sequence;

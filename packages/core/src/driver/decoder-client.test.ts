@@ -46,7 +46,9 @@ interface Shown {
 /** What is kept of a picture; `number` is its place in the stream, from which the toy decoder paints it. */
 function shown(picture: ClientPicture, number: number): Shown {
   const painted = toyPlanes(picture.layout, number);
-  const good = painted.every((plane, i) => plane.length === picture.planes[i]?.length && plane.every((b, at) => b === picture.planes[i]?.[at]));
+  const good = painted.every(
+    (plane, i) => plane.length === picture.planes[i]?.length && plane.every((b, at) => b === picture.planes[i]?.[at]),
+  );
   return { stamp: stampOf(picture.timestamp), width: picture.layout.width, height: picture.layout.height, good };
 }
 
@@ -96,7 +98,9 @@ describe('StatefulDecoderClient', () => {
     ];
     const seen: string[] = [];
     for await (const picture of client.decode(chunks)) {
-      seen.push(`${stampOf(picture.timestamp)} ${picture.layout.width}x${picture.layout.height} ${picture.visible.width}x${picture.visible.height}`);
+      seen.push(
+        `${stampOf(picture.timestamp)} ${picture.layout.width}x${picture.layout.height} ${picture.visible.width}x${picture.visible.height}`,
+      );
     }
     expect(seen).toEqual([
       ...range(10).map((i) => `${i} 64x48 64x48`),

@@ -5,16 +5,13 @@ import { decodeUtf8 } from '../wire/text.ts';
 import {
   v4l2_fmtdesc,
   v4l2_format,
-  v4l2_fract,
+  type v4l2_fract,
   v4l2_frmivalenum,
   v4l2_frmsizeenum,
   v4l2_input,
-  v4l2_rect,
+  type v4l2_rect,
 } from '../wire/videodev2.ts';
-import {
-  V4L2_FRMIVAL_TYPE_DISCRETE,
-  V4L2_FRMSIZE_TYPE_DISCRETE,
-} from '../wire/videodev2-constants.gen.ts';
+import { V4L2_FRMIVAL_TYPE_DISCRETE, V4L2_FRMSIZE_TYPE_DISCRETE } from '../wire/videodev2-constants.gen.ts';
 import { isMultiplanar } from './buffers.ts';
 
 /** One memory plane of a format. */

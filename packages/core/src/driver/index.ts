@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+
+export { type BufferKind, BufferSet, type QueueOptions } from './buffer-set.ts';
 export {
   type BufferPlane,
   type BufferState,
@@ -7,9 +9,8 @@ export {
   timestampMicros,
   timestampOf,
 } from './buffers.ts';
-export type { CommandStats } from './command-channel.ts';
-export { type BufferKind, BufferSet, type QueueOptions } from './buffer-set.ts';
 export * from './capture-client.ts';
+export type { CommandStats } from './command-channel.ts';
 export * from './controls.ts';
 export * from './decoder-client.ts';
 export * from './errors.ts';

@@ -78,7 +78,10 @@ const qbuf = (index: number): Uint8Array => {
 };
 
 describe('MediaDriver', () => {
-  for (const features of [{ indirect: true, eventIdx: true }, { indirect: false, eventIdx: false }]) {
+  for (const features of [
+    { indirect: true, eventIdx: true },
+    { indirect: false, eventIdx: false },
+  ]) {
     for (const payloads of ['separate', 'shared'] as const) {
       it(`sends ioctls and gets payloads back (${JSON.stringify(features)}, ${payloads} memory)`, async () => {
         const { driver } = await rig(echo(), { payloads }, features);

@@ -94,7 +94,12 @@ export class MediaDriver {
     const size = o.queueSize ?? 64;
     this.#rings = [ring(transport, size), ring(transport, size)];
     const broken = (error: DriverError): void => this.#end(error);
-    this.#events = new EventChannel(transport, this.#rings[1].layout, (bytes, view, used) => this.#event(bytes, view, used), broken);
+    this.#events = new EventChannel(
+      transport,
+      this.#rings[1].layout,
+      (bytes, view, used) => this.#event(bytes, view, used),
+      broken,
+    );
     this.#commands = new CommandChannel(transport, this.#rings[0].layout, {
       clock: o.clock,
       timeout: o.timeout ?? COMMAND_TIMEOUT,
@@ -162,7 +167,8 @@ export class MediaDriver {
         if (reply.used < virtio_media_resp_header.size) throw new DriverError(`OPEN was answered with ${reply.used} bytes`);
         const errno = virtio_media_resp_header.fields.status.get(reply.view, 0);
         if (errno !== 0) throw new IoctlError('OPEN', errno);
-        if (reply.used < virtio_media_resp_open.size) throw new DriverError(`OPEN succeeded with ${reply.used} bytes, not 16 (VM-DX2)`);
+        if (reply.used < virtio_media_resp_open.size)
+          throw new DriverError(`OPEN succeeded with ${reply.used} bytes, not 16 (VM-DX2)`);
         const id = virtio_media_resp_open.fields.session_id.get(reply.view, 0);
         if (this.#sessions.has(id)) throw new DriverError(`OPEN answered session id ${id}, which is open already (VM-D1)`);
         const session = new DriverSession(

@@ -49,7 +49,8 @@ export function buildRaw(transport: DriverTransport, request: RawRequest): RawCh
   const reads = pieces(request.readable.length, request.readSplit ?? []);
   const writes = pieces(request.writable, request.writeSplit ?? []);
   const shared = request.shared;
-  const overlap = shared === undefined ? 0 : Math.max(request.readable.length - shared.readable, request.writable - shared.writable, 0);
+  const overlap =
+    shared === undefined ? 0 : Math.max(request.readable.length - shared.readable, request.writable - shared.writable, 0);
   const tableBytes = (reads.length + writes.length + 4) * DESCRIPTOR_BYTES;
   const room = request.readable.length + request.writable + overlap + (reads.length + writes.length + 4) * (GAP + 16);
   const block = transport.allocate(tableBytes + room);

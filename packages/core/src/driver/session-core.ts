@@ -211,7 +211,8 @@ export class SessionCore {
       (reply) => {
         const errno = statusOf(reply, 'MMAP');
         if (errno !== 0) throw new IoctlError('MMAP', errno);
-        if (reply.used < virtio_media_resp_mmap.size) throw new DriverError(`MMAP succeeded with ${reply.used} bytes, not 24 (VM-DX2)`);
+        if (reply.used < virtio_media_resp_mmap.size)
+          throw new DriverError(`MMAP succeeded with ${reply.used} bytes, not 24 (VM-DX2)`);
         const driverAddr = answer.driver_addr.get(reply.view, 0);
         const length = answer.len.get(reply.view, 0);
         const bytes = this.host.transport.shared(driverAddr, length);
@@ -336,13 +337,15 @@ export class SessionCore {
 
   /** What the driver has to know before the device can answer: an event may come first. */
   #before(nr: number, payload: Uint8Array): void {
-    if (nr === VIDIOC_QBUF && payload.length >= v4l2_buffer.size) this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(1);
+    if (nr === VIDIOC_QBUF && payload.length >= v4l2_buffer.size)
+      this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(1);
   }
 
   /** What an ioctl means for the driver's own books. All events sent before its answer were handled. */
   #after(nr: number, payload: Uint8Array, errno: number): void {
     if (nr === VIDIOC_QBUF) {
-      if (errno !== 0 && payload.length >= v4l2_buffer.size) this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(-1);
+      if (errno !== 0 && payload.length >= v4l2_buffer.size)
+        this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(-1);
       return;
     }
     if (errno !== 0) return;
@@ -390,4 +393,3 @@ function bytesOf(data: Uint8Array | DataView | undefined): Uint8Array {
 function u32At(bytes: Uint8Array, offset: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
 }
-

@@ -64,7 +64,11 @@ import {
   v4l2_selection,
   v4l2_streamparm,
 } from '../wire/videodev2.ts';
-import { V4L2_BUF_TYPE_VIDEO_OUTPUT, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE, V4L2_MEMORY_MMAP } from '../wire/videodev2-constants.gen.ts';
+import {
+  V4L2_BUF_TYPE_VIDEO_OUTPUT,
+  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
+  V4L2_MEMORY_MMAP,
+} from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
 import { type BufferState, decodeBuffer, encodeBuffer, isMultiplanar, type QueueBuffer } from './buffers.ts';
 import {

@@ -23,7 +23,8 @@ export class HeapAccess implements BufferAccess {
     from.forEach((plane, i) => {
       const target = to[i];
       if (target === undefined) return;
-      if (plane.kind !== 'bytes') throw new TypeError('HeapAccess stores planes of kind "bytes" only: this heap has no addresses');
+      if (plane.kind !== 'bytes')
+        throw new TypeError('HeapAccess stores planes of kind "bytes" only: this heap has no addresses');
       const bytes = plane.bytes.subarray(0, target.length);
       if (!this.#write(target, 0, bytes)) complete = false;
     });

@@ -82,7 +82,10 @@ async function sharedPages(ctx: CheckContext, session: DriverSession): Promise<r
 function dequeued(events: readonly Uint8Array[], session: number): DataView[] {
   return events
     .map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
-    .filter((view) => view.byteLength >= 96 && view.getUint32(0, true) === VIRTIO_MEDIA_EVT_DQBUF && view.getUint32(4, true) === session);
+    .filter(
+      (view) =>
+        view.byteLength >= 96 && view.getUint32(0, true) === VIRTIO_MEDIA_EVT_DQBUF && view.getUint32(4, true) === session,
+    );
 }
 
 const eventBuffer = virtio_media_event_dqbuf.fields.buffer.fields;
@@ -109,7 +112,10 @@ export const bufferChecks: readonly Check[] = [
         );
         const view = new DataView(reply.bytes.buffer, 8);
         const pointer = buffer.m.fields.planes.get(view, 0);
-        must(pointer.every((b, i) => b === POINTER[i]), `m.planes came back as ${[...pointer]}`);
+        must(
+          pointer.every((b, i) => b === POINTER[i]),
+          `m.planes came back as ${[...pointer]}`,
+        );
         mustEqual(buffer.length.get(view, 0), real, 'length in the answer (the real number of planes)');
         must(plane.length.get(view, v4l2_buffer.size) > 0, 'plane 0 in the answer has no length');
       }
@@ -141,14 +147,20 @@ export const bufferChecks: readonly Check[] = [
       const reply = await ctx.rawIoctl(session.id, VIDIOC_QBUF, payload, { room: 8 + payload.length });
       mustEqual(reply.status, 0, 'the status of QBUF of shared pages');
       mustEqual(reply.used, answerBytes(ctx.bufferType, lengths.length), 'the used length of QBUF, without lists');
-      must(reply.bytes.subarray(reply.used).every((b) => b === 0xa5), 'QBUF wrote behind its answer');
+      must(
+        reply.bytes.subarray(reply.used).every((b) => b === 0xa5),
+        'QBUF wrote behind its answer',
+      );
       const view = new DataView(reply.bytes.buffer, 8);
       must((buffer.flags.get(view, 0) & V4L2_BUF_FLAG_QUEUED) !== 0, 'flags after QBUF lack QUEUED');
       const pointers = isMultiplanar(ctx.bufferType)
         ? lengths.map((_, i) => plane.m.fields.userptr.get(view, v4l2_buffer.size + i * v4l2_plane.size))
         : [];
       for (const pointer of [buffer.m.fields.userptr.get(view, 0), ...pointers]) {
-        must(pointer.every((b, i) => b === POINTER[i]), `a pointer came back as ${[...pointer]}`);
+        must(
+          pointer.every((b, i) => b === POINTER[i]),
+          `a pointer came back as ${[...pointer]}`,
+        );
       }
     },
   },
@@ -218,7 +230,8 @@ export const bufferChecks: readonly Check[] = [
       v4l2_exportbuffer.fields.fd.set(view, 0, fd);
       const exported = await ctx.rawIoctl(session.id, VIDIOC_EXPBUF, exporting);
       mustEqual(exported.status, Errno.ENOTTY, 'the status of EXPBUF');
-      if (exported.used > 8) mustEqual(v4l2_exportbuffer.fields.fd.get(new DataView(exported.bytes.buffer, 8), 0), fd, 'fd after EXPBUF');
+      if (exported.used > 8)
+        mustEqual(v4l2_exportbuffer.fields.fd.get(new DataView(exported.bytes.buffer, 8), 0), fd, 'fd after EXPBUF');
     },
   },
   {
@@ -228,7 +241,10 @@ export const bufferChecks: readonly Check[] = [
     applies: 'capture',
     async run(ctx) {
       const session = await ctx.session();
-      const set = await ctx.waitFor(BufferSet.create(session, await ctx.bufferFormat(session), 3, ctx.bufferKind, 'read'), 'the set-up of buffers');
+      const set = await ctx.waitFor(
+        BufferSet.create(session, await ctx.bufferFormat(session), 3, ctx.bufferKind, 'read'),
+        'the set-up of buffers',
+      );
       ctx.cleanup(() => set.release());
       const events = ctx.tap();
       const queued: number[] = new Array(set.count).fill(0);
@@ -241,7 +257,10 @@ export const bufferChecks: readonly Check[] = [
       let sequence = -1;
       for (let n = 0; n < 12; n++) {
         const done = await ctx.waitFor(session.dqbuf(ctx.bufferType), 'a frame');
-        must((done.flags & (V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_DONE)) === 0, `flags 0x${done.flags.toString(16)} of a dequeued buffer`);
+        must(
+          (done.flags & (V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_DONE)) === 0,
+          `flags 0x${done.flags.toString(16)} of a dequeued buffer`,
+        );
         must(done.sequence > sequence, `sequence ${done.sequence} after ${sequence}`);
         sequence = done.sequence;
         await queue(done.index);
@@ -257,7 +276,11 @@ export const bufferChecks: readonly Check[] = [
         mustEqual(eventBuffer.type.get(view, 0), ctx.bufferType, 'the type in EVT_DQBUF');
         must(index < set.count, `index ${index} in EVT_DQBUF, of ${set.count} buffers`);
         seen[index] = (seen[index] ?? 0) + 1;
-        if (isMultiplanar(ctx.bufferType)) must(eventBuffer.m.fields.planes.get(view, 0).every((b) => b === 0), 'm.planes in EVT_DQBUF is not 0');
+        if (isMultiplanar(ctx.bufferType))
+          must(
+            eventBuffer.m.fields.planes.get(view, 0).every((b) => b === 0),
+            'm.planes in EVT_DQBUF is not 0',
+          );
       }
       seen.forEach((n, i) => {
         must(n <= (queued[i] ?? 0), `buffer ${i} was queued ${queued[i]} times and came back ${n} times`);
@@ -293,7 +316,10 @@ export const bufferChecks: readonly Check[] = [
           ],
         };
       });
-      await ctx.waitFor(session.qbuf({ index: 0, type: ctx.bufferType, memory: V4L2_MEMORY_USERPTR, planes }), 'the answer to QBUF');
+      await ctx.waitFor(
+        session.qbuf({ index: 0, type: ctx.bufferType, memory: V4L2_MEMORY_USERPTR, planes }),
+        'the answer to QBUF',
+      );
       await ctx.waitFor(session.streamon(ctx.bufferType), 'the answer to STREAMON');
       const frame = await ctx.waitFor(session.dqbuf(ctx.bufferType), 'a frame');
       lengths.forEach((length, i) => {
@@ -307,7 +333,10 @@ export const bufferChecks: readonly Check[] = [
         must(!clean(256 + tail + 4096, 256 + length + 4096), `the first half of plane ${i} was not written`);
       });
       for (const view of dequeued(events, session.id)) {
-        must(eventBuffer.m.fields.userptr.get(view, 0).every((b) => b === 0), 'a pointer in EVT_DQBUF is not 0');
+        must(
+          eventBuffer.m.fields.userptr.get(view, 0).every((b) => b === 0),
+          'a pointer in EVT_DQBUF is not 0',
+        );
       }
     },
   },

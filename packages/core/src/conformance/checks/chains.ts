@@ -85,7 +85,8 @@ export const chainChecks: readonly Check[] = [
         same(plain, await ctx.raw(reserved, room), `${name} with its reserved field set`);
         const longer = new Uint8Array(bytes.length + 37).fill(0xff);
         longer.set(bytes);
-        if (plain.status === 0) same(plain, await ctx.raw(longer, room + 11), `${name} with 37 readable and 11 writable bytes more`);
+        if (plain.status === 0)
+          same(plain, await ctx.raw(longer, room + 11), `${name} with 37 readable and 11 writable bytes more`);
       }
       const open = openCommand();
       open.fill(0xff, 4);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Controls and control events. */
+
+import type { ControlDescription } from '../../driver/controls.ts';
 import { IoctlError } from '../../driver/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { VIDIOC_G_EXT_CTRLS, VIDIOC_S_EXT_CTRLS, VIDIOC_TRY_EXT_CTRLS } from '../../wire/ioctls.gen.ts';
@@ -15,7 +17,6 @@ import {
   V4L2_EVENT_SUB_FL_SEND_INITIAL,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_EVENT } from '../../wire/virtio-media.ts';
-import type { ControlDescription } from '../../driver/controls.ts';
 import { type Check, must, mustEqual, skip } from '../check.ts';
 import { statusText } from '../check-context.ts';
 
@@ -28,7 +29,11 @@ function extControls(ids: readonly number[], which = 0): Uint8Array {
   const fields = v4l2_ext_controls.fields;
   fields.anon.fields.which.set(view, 0, which);
   fields.count.set(view, 0, ids.length);
-  fields.controls.set(view, 0, new Uint8Array(8).map((_, i) => POINTER + i));
+  fields.controls.set(
+    view,
+    0,
+    new Uint8Array(8).map((_, i) => POINTER + i),
+  );
   ids.forEach((id, i) => {
     v4l2_ext_control.fields.id.set(view, v4l2_ext_controls.size + i * v4l2_ext_control.size, id);
   });
@@ -36,12 +41,9 @@ function extControls(ids: readonly number[], which = 0): Uint8Array {
 }
 
 const isPlain = (control: ControlDescription): boolean =>
-  [
-    V4L2_CTRL_TYPE_INTEGER,
-    V4L2_CTRL_TYPE_BOOLEAN,
-    V4L2_CTRL_TYPE_MENU,
-    V4L2_CTRL_TYPE_INTEGER_MENU,
-  ].some((type) => type === control.type) && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
+  [V4L2_CTRL_TYPE_INTEGER, V4L2_CTRL_TYPE_BOOLEAN, V4L2_CTRL_TYPE_MENU, V4L2_CTRL_TYPE_INTEGER_MENU].some(
+    (type) => type === control.type,
+  ) && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
 
 const isWritable = (control: ControlDescription): boolean =>
   isPlain(control) &&
@@ -74,7 +76,10 @@ export const controlChecks: readonly Check[] = [
       mustEqual(reply.used, 8 + v4l2_ext_controls.size + ids.length * v4l2_ext_control.size, 'its used length');
       const view = new DataView(reply.bytes.buffer, 8);
       const pointer = v4l2_ext_controls.fields.controls.get(view, 0);
-      must(pointer.every((b, i) => b === POINTER + i), `the pointer came back as ${[...pointer]}`);
+      must(
+        pointer.every((b, i) => b === POINTER + i),
+        `the pointer came back as ${[...pointer]}`,
+      );
       ids.forEach((id, i) => {
         mustEqual(v4l2_ext_control.fields.id.get(view, 32 + 20 * i), id, `the id of control ${i} in the answer`);
       });
@@ -96,14 +101,20 @@ export const controlChecks: readonly Check[] = [
         ['TRY_EXT_CTRLS', VIDIOC_TRY_EXT_CTRLS, undefined],
       ] as const) {
         const reply = await ctx.rawIoctl(session.id, nr, extControls(ids));
-        must(reply.status !== undefined && reply.status > 0, `${name} of a control that does not exist gave ${statusText(reply.status)}`);
+        must(
+          reply.status !== undefined && reply.status > 0,
+          `${name} of a control that does not exist gave ${statusText(reply.status)}`,
+        );
         mustEqual(reply.used, size, `the used length of the failed ${name}`);
         const view = new DataView(reply.bytes.buffer, 8);
         const errorIdx = v4l2_ext_controls.fields.error_idx.get(view, 0);
         if (index !== undefined) mustEqual(errorIdx, index, `error_idx of ${name}, where validation failed (= count)`);
         else must(errorIdx < ids.length, `error_idx of ${name} is ${errorIdx}, not that of a control`);
         const pointer = v4l2_ext_controls.fields.controls.get(view, 0);
-        must(pointer.every((b, i) => b === POINTER + i), `the pointer came back from ${name} as ${[...pointer]}`);
+        must(
+          pointer.every((b, i) => b === POINTER + i),
+          `the pointer came back from ${name} as ${[...pointer]}`,
+        );
       }
     },
   },
@@ -118,7 +129,10 @@ export const controlChecks: readonly Check[] = [
         const payload = extControls([NO_SUCH_CONTROL]);
         v4l2_ext_controls.fields.count.set(new DataView(payload.buffer), 0, count);
         const reply = await ctx.rawIoctl(session.id, VIDIOC_G_EXT_CTRLS, payload);
-        must(reply.status !== undefined && reply.status > 0, `G_EXT_CTRLS with count ${count} and one control gave ${statusText(reply.status)}`);
+        must(
+          reply.status !== undefined && reply.status > 0,
+          `G_EXT_CTRLS with count ${count} and one control gave ${statusText(reply.status)}`,
+        );
       }
       const huge = extControls([NO_SUCH_CONTROL]);
       v4l2_ext_control.fields.size.set(new DataView(huge.buffer), v4l2_ext_controls.size, 0xffff_ffff);
@@ -161,7 +175,9 @@ export const controlChecks: readonly Check[] = [
       if (control === undefined) skip('the device has no control that can be changed');
       const events = ctx.tap();
       const start = await ctx.waitFor(session.gCtrl(control.id), 'the answer to G_CTRL');
-      const values = [control.minimum, Math.min(control.maximum, control.minimum + Math.max(1, control.step))].filter((v) => v !== start);
+      const values = [control.minimum, Math.min(control.maximum, control.minimum + Math.max(1, control.step))].filter(
+        (v) => v !== start,
+      );
       const change = (to: number | undefined): Promise<number> =>
         ctx.waitFor(other.sCtrl(control.id, to ?? control.maximum), 'the answer to S_CTRL');
       ctx.cleanup(() => other.sCtrl(control.id, start));
@@ -177,14 +193,21 @@ export const controlChecks: readonly Check[] = [
       await ctx.waitFor(session.subscribeEvent(V4L2_EVENT_CTRL, control.id), 'the answer to SUBSCRIBE_EVENT');
       await change(values[0]);
       await ctx.until(() => eventsOf(events, session.id, V4L2_EVENT_CTRL).length > 0, `the event that ${control.name} changed`);
-      mustEqual(eventsOf(events, other.id, V4L2_EVENT_CTRL).length, 0, 'the number of events to a session that did not subscribe');
+      mustEqual(
+        eventsOf(events, other.id, V4L2_EVENT_CTRL).length,
+        0,
+        'the number of events to a session that did not subscribe',
+      );
       await ctx.waitFor(session.unsubscribeEvent(V4L2_EVENT_CTRL, control.id), 'the answer to UNSUBSCRIBE_EVENT');
       await ctx.quiet();
       const seen = eventsOf(events, session.id, V4L2_EVENT_CTRL).length;
       await change(start);
       await ctx.quiet();
       mustEqual(eventsOf(events, session.id, V4L2_EVENT_CTRL).length, seen, 'the number of events after UNSUBSCRIBE_EVENT');
-      must(events.filter((e) => e[0] === VIRTIO_MEDIA_EVT_EVENT).every((e) => e.length === 144), 'an EVT_EVENT is not 144 bytes long');
+      must(
+        events.filter((e) => e[0] === VIRTIO_MEDIA_EVT_EVENT).every((e) => e.length === 144),
+        'an EVT_EVENT is not 144 bytes long',
+      );
     },
   },
   {
@@ -198,7 +221,10 @@ export const controlChecks: readonly Check[] = [
       if (control === undefined) skip('the device has no control to subscribe to');
       const events = ctx.tap();
       // The driver looks at the event queue right before it completes a command.
-      await ctx.waitFor(session.subscribeEvent(V4L2_EVENT_CTRL, control.id, V4L2_EVENT_SUB_FL_SEND_INITIAL), 'the answer to SUBSCRIBE_EVENT');
+      await ctx.waitFor(
+        session.subscribeEvent(V4L2_EVENT_CTRL, control.id, V4L2_EVENT_SUB_FL_SEND_INITIAL),
+        'the answer to SUBSCRIBE_EVENT',
+      );
       mustEqual(eventsOf(events, session.id, V4L2_EVENT_CTRL).length, 1, 'the number of events that came before the answer');
     },
   },

@@ -35,7 +35,8 @@ const keyOf = (timestamp: Uint8Array): string => timestamp.join(',');
 
 function known(seen: readonly Seen[], chunks: readonly CodedChunk[]): void {
   const stamps = new Set(chunks.map((chunk) => keyOf(chunk.timestamp)));
-  for (const { timestamp } of seen) must(stamps.has(keyOf(timestamp)), `a picture has the timestamp ${keyOf(timestamp)}, which no chunk had`);
+  for (const { timestamp } of seen)
+    must(stamps.has(keyOf(timestamp)), `a picture has the timestamp ${keyOf(timestamp)}, which no chunk had`);
 }
 
 /** See the top of the file. */
@@ -64,7 +65,10 @@ export const decoderChecks: readonly Check[] = [
         if (kind === VIRTIO_MEDIA_EVT_DQBUF) mustEqual(bytes.length, 608, 'the length of EVT_DQBUF');
         if (kind !== VIRTIO_MEDIA_EVT_EVENT) continue;
         const type = virtio_media_event_event.fields.event.fields.type.get(view, 0);
-        must(type === V4L2_EVENT_SOURCE_CHANGE || type === V4L2_EVENT_EOS, `an event of type ${type} came, which was not subscribed to`);
+        must(
+          type === V4L2_EVENT_SOURCE_CHANGE || type === V4L2_EVENT_EOS,
+          `an event of type ${type} came, which was not subscribed to`,
+        );
       }
     },
   },
@@ -145,7 +149,10 @@ export const decoderChecks: readonly Check[] = [
         // The kernel hands selections on with the single-planar type.
         const rect = await ctx.waitFor(client.session.gSelection(1, target), 'the answer to G_SELECTION');
         must(rect.width > 0 && rect.height > 0, `target ${target} is an empty rectangle`);
-        must(rect.left + rect.width <= width && rect.top + rect.height <= height, `target ${target} is outside ${width}x${height}`);
+        must(
+          rect.left + rect.width <= width && rect.top + rect.height <= height,
+          `target ${target} is outside ${width}x${height}`,
+        );
       }
     },
   },
@@ -158,7 +165,11 @@ export const decoderChecks: readonly Check[] = [
       const session = await ctx.session();
       const payload = new Uint8Array(72);
       payload[0] = 99;
-      mustEqual((await ctx.rawIoctl(session.id, VIDIOC_TRY_DECODER_CMD, payload)).status, Errno.EINVAL, 'the status of command 99');
+      mustEqual(
+        (await ctx.rawIoctl(session.id, VIDIOC_TRY_DECODER_CMD, payload)).status,
+        Errno.EINVAL,
+        'the status of command 99',
+      );
     },
   },
 ];

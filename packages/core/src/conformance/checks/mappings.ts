@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** MMAP and MUNMAP, and buffers that can be mapped. */
-import { Errno } from '../../wire/errno.gen.ts';
+
 import { IoctlError } from '../../driver/errors.ts';
-import type { Mapping } from '../../driver/session-core.ts';
 import type { DriverSession } from '../../driver/session.ts';
+import type { Mapping } from '../../driver/session-core.ts';
+import { Errno } from '../../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/virtio-media.ts';
 import { type Check, must, mustEqual, skip } from '../check.ts';
@@ -162,7 +163,10 @@ export const mappingChecks: readonly Check[] = [
       }
       // Whether the mapping is still there is the device's choice; mapping again must work, with the bytes in place.
       const again = await map(ctx, session, plane.memOffset, 'read-write');
-      must(again.bytes.every((b) => b === 0x5c), 'the buffer lost its bytes to surplus MUNMAPs');
+      must(
+        again.bytes.every((b) => b === 0x5c),
+        'the buffer lost its bytes to surplus MUNMAPs',
+      );
     },
   },
   {
@@ -177,7 +181,10 @@ export const mappingChecks: readonly Check[] = [
       for (const offset of [4096, 0xffff_0000, 0x8000_0000]) {
         if (taken.has(offset)) continue;
         const reply = await ctx.raw(mmapCommand(session.id, 0, offset), 24);
-        must(reply.status !== undefined && reply.status > 0, `MMAP of offset ${offset}, which no plane has, gave ${statusText(reply.status)}`);
+        must(
+          reply.status !== undefined && reply.status > 0,
+          `MMAP of offset ${offset}, which no plane has, gave ${statusText(reply.status)}`,
+        );
         mustEqual(reply.used, 8, 'the used length of the refusal');
       }
       if (ctx.transport.sharedLength > 0) return;

@@ -60,7 +60,10 @@ export const payloadChecks: readonly Check[] = [
       const described = await ctx.rawIoctl(session.id, VIDIOC_ENUM_FMT, enumerate);
       mustEqual(described.status, 0, 'the status of ENUM_FMT, index 0');
       mustEqual(described.used, 8 + v4l2_fmtdesc.size, 'the used length of ENUM_FMT');
-      must(described.bytes.slice(8 + v4l2_fmtdesc.fields.reserved.offset).every((b) => b === 0), 'ENUM_FMT left reserved bytes unwritten');
+      must(
+        described.bytes.slice(8 + v4l2_fmtdesc.fields.reserved.offset).every((b) => b === 0),
+        'ENUM_FMT left reserved bytes unwritten',
+      );
     },
   },
   {
@@ -72,19 +75,28 @@ export const payloadChecks: readonly Check[] = [
       const open = await ctx.raw(openCommand(), 64);
       mustEqual(open.status, 0, 'the status of OPEN');
       mustEqual(open.used, 16, 'the used length of OPEN with 64 bytes of room');
-      must(open.bytes.subarray(16).every((b) => b === FILL), 'OPEN wrote behind its answer');
+      must(
+        open.bytes.subarray(16).every((b) => b === FILL),
+        'OPEN wrote behind its answer',
+      );
       const id = new DataView(open.bytes.buffer).getUint32(8, true);
       ctx.cleanup(() => ctx.driver.raw({ readable: closeCommand(id), writable: 0 }));
       const off = await ctx.rawIoctl(id, VIDIOC_STREAMOFF, payloadWithType(4, 0, ctx.bufferType), { room: 64 });
       mustEqual(off.status, 0, 'the status of STREAMOFF of a queue that does not stream');
       mustEqual(off.used, 8, 'the used length of a W ioctl');
-      must(off.bytes.subarray(8).every((b) => b === FILL), 'a W ioctl wrote behind its header');
+      must(
+        off.bytes.subarray(8).every((b) => b === FILL),
+        'a W ioctl wrote behind its header',
+      );
       const bad = await ctx.rawIoctl(id, VIDIOC_G_FMT, payloadWithType(v4l2_format.size, 0, 0x7777), { room: 300 });
       mustEqual(bad.status, Errno.EINVAL, 'the status of G_FMT of a type that does not exist');
       must(bad.used === 8 || bad.used === 216, `an error used ${bad.used} bytes, neither 8 nor 216`);
       const good = await ctx.rawIoctl(id, VIDIOC_G_FMT, formatPayload(ctx), { room: 300 });
       mustEqual(good.used, 216, 'the used length of G_FMT with 300 bytes of room');
-      must(good.bytes.subarray(216).every((b) => b === FILL), 'G_FMT wrote behind its payload');
+      must(
+        good.bytes.subarray(216).every((b) => b === FILL),
+        'G_FMT wrote behind its payload',
+      );
     },
   },
   {
@@ -124,7 +136,11 @@ export const payloadChecks: readonly Check[] = [
       const full = 0xc0d0_5604;
       const reply = await ctx.rawIoctl(session.id, full, formatPayload(ctx));
       mustEqual(reply.status, Errno.ENOTTY, 'the status of an ioctl whose code is the 32-bit value of G_FMT');
-      mustEqual((await ctx.rawIoctl(session.id, VIDIOC_G_FMT + 256, formatPayload(ctx))).status, Errno.ENOTTY, 'the status of ioctl 260');
+      mustEqual(
+        (await ctx.rawIoctl(session.id, VIDIOC_G_FMT + 256, formatPayload(ctx))).status,
+        Errno.ENOTTY,
+        'the status of ioctl 260',
+      );
     },
   },
   {
@@ -156,7 +172,11 @@ export const payloadChecks: readonly Check[] = [
         const reply = await ctx.rawIoctl(session.id, nr, new Uint8Array(SIZES.get(nr) ?? 64));
         must(reply.status !== undefined && reply.status < 4096, `ioctl ${nr} of zeros gave the status ${reply.status}`);
       }
-      mustEqual((await ctx.rawIoctl(session.id, VIDIOC_G_FMT, formatPayload(ctx))).status, 0, 'the status of G_FMT after all of them');
+      mustEqual(
+        (await ctx.rawIoctl(session.id, VIDIOC_G_FMT, formatPayload(ctx))).status,
+        0,
+        'the status of G_FMT after all of them',
+      );
     },
   },
   {
@@ -169,7 +189,10 @@ export const payloadChecks: readonly Check[] = [
       const whole = ioctlCommand(session.id, VIDIOC_G_FMT, formatPayload(ctx));
       for (const length of [1, 7, 8, 12, 15, 16, 17, 100, 223]) {
         const reply = await ctx.raw(whole.subarray(0, length), 216);
-        must(reply.status !== undefined && reply.status !== 0, `a command cut to ${length} bytes gave ${statusText(reply.status)}`);
+        must(
+          reply.status !== undefined && reply.status !== 0,
+          `a command cut to ${length} bytes gave ${statusText(reply.status)}`,
+        );
       }
       for (const room of [1, 7, 8, 9, 100, 215]) {
         const reply = await ctx.raw(whole, room);
@@ -206,7 +229,10 @@ export const payloadChecks: readonly Check[] = [
         order.push(i);
       });
       await ctx.waitFor(Promise.all(commands), 'the answers to 1000 commands', 5_000_000);
-      must(order.every((value, i) => value === i), 'answers to commands of one session came out of order');
+      must(
+        order.every((value, i) => value === i),
+        'answers to commands of one session came out of order',
+      );
     },
   },
 ];

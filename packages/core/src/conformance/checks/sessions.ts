@@ -31,9 +31,16 @@ export const sessionChecks: readonly Check[] = [
       const card = raw.subarray(8);
       const end = card.indexOf(0);
       must(end !== 0, 'the card has no name');
-      if (end > 0) must(card.subarray(end).every((b) => b === 0), 'bytes that are not 0 follow the end of the card name');
+      if (end > 0)
+        must(
+          card.subarray(end).every((b) => b === 0),
+          'bytes that are not 0 follow the end of the card name',
+        );
       const middle = await ctx.waitFor(ctx.transport.readConfig(4, 4), 'a part of the configuration space');
-      must(middle.length === 4 && middle.every((b, i) => b === raw[4 + i]), 'device_type read alone differs from device_type read with the rest');
+      must(
+        middle.length === 4 && middle.every((b, i) => b === raw[4 + i]),
+        'device_type read alone differs from device_type read with the rest',
+      );
     },
   },
   {
