@@ -8,17 +8,14 @@
  * The device side sees a `QueueClient`, takes buffers with `take` and gives each back with `done`, which sends exactly one
  * EVT_DQBUF (P8). STREAMOFF first asks the client to stop and waits until it no longer touches any memory.
  */
-import type { HostBuffers } from '../ports/index.ts';
 import { isMultiplanar, isOutput } from '../v4l2/index.ts';
 import {
   Errno,
-  timeval,
   V4L2_BUF_CAP_SUPPORTS_MAX_NUM_BUFFERS,
   V4L2_BUF_CAP_SUPPORTS_MMAP,
   V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,
   V4L2_BUF_CAP_SUPPORTS_USERPTR,
   V4L2_BUF_FLAG_ERROR,
-  V4L2_FIELD_NONE,
   V4L2_MEMORY_MMAP,
   V4L2_MEMORY_USERPTR,
   v4l2_buffer,
@@ -26,14 +23,13 @@ import {
   v4l2_plane,
   v4l2_remove_buffers,
   v4l2_requestbuffers,
-  v4l2_timecode,
 } from '../wire/index.ts';
 import { checkPlaneRoom, fetchPayload, type TimestampMode, writeBuffer } from './buffer-payload.ts';
+import { type BufferSupply, freeBuffer, makeBuffer } from './buffer-planes.ts';
 import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
-import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
-import type { V4l2Buffer, V4l2Plane } from './v4l2-buffer.ts';
+import type { V4l2Buffer } from './v4l2-buffer.ts';
 
 /** What the device does with a queue. */
 export interface QueueClient {
@@ -66,22 +62,14 @@ export interface BufferResult {
   readonly sequence?: number;
 }
 
-/** Counts bytes of MMAP buffers against `DeviceLimits.bufferBytes`; one per device. */
-export interface BufferBudget {
-  bytes: number;
-}
-
 /** What a queue is made of. */
-export interface BufferQueueOptions {
+export interface BufferQueueOptions extends BufferSupply {
   /** V4L2_BUF_TYPE_* of the queue */
   readonly type: number;
   /** `monotonic` for cameras; `copy` for memory-to-memory devices, whose capture buffers carry the timestamps of the output */
   readonly timestamps: TimestampMode;
   readonly client: QueueClient;
-  readonly buffers: HostBuffers;
   readonly events: SessionEvents;
-  readonly limits: DeviceLimits;
-  readonly budget: BufferBudget;
   /** what `bytesused` 0 means in an output buffer: all of it, or nothing (a drain of old programs). Default `whole`. */
   readonly zeroBytesUsed?: 'whole' | 'empty';
 }
@@ -375,54 +363,22 @@ export class BufferQueue {
   #allocate(first: number, count: number, memory: number, sizes: readonly number[]): number {
     let made = 0;
     while (made < count) {
-      const planes = memory === V4L2_MEMORY_MMAP ? this.#mmapPlanes(sizes) : sizes.map(userptrPlane);
-      if (planes === undefined) break;
-      const index = first + made;
-      this.#buffers.set(index, {
-        index,
-        memory,
-        planes,
-        state: 'dequeued',
-        flags: 0,
-        field: V4L2_FIELD_NONE,
-        timestamp: new Uint8Array(timeval.size),
-        timecode: new Uint8Array(v4l2_timecode.size),
-        sequence: 0,
-      });
+      const buffer = makeBuffer(this.#o, first + made, memory, sizes);
+      if (buffer === undefined) break;
+      this.#buffers.set(buffer.index, buffer);
       made += 1;
     }
-    if (made > 0) {
-      this.#memory = memory;
-      if (this.#state === 'empty') this.#state = 'allocated';
-    }
+    if (made === 0) return 0;
+    this.#memory = memory;
+    if (this.#state === 'empty') this.#state = 'allocated';
     return made;
-  }
-
-  #mmapPlanes(sizes: readonly number[]): V4l2Plane[] | undefined {
-    const { budget, limits, buffers } = this.#o;
-    const total = sizes.reduce((sum, size) => sum + size, 0);
-    if (budget.bytes + total > limits.bufferBytes) return undefined;
-    const planes: V4l2Plane[] = [];
-    for (const size of sizes) {
-      const block = buffers.allocate(size);
-      if (block === undefined) {
-        for (const { backing } of planes) if (backing.kind === 'mmap') backing.block.release();
-        return undefined;
-      }
-      planes.push({ minLength: size, length: size, backing: { kind: 'mmap', block }, bytesUsed: 0, dataOffset: 0 });
-    }
-    budget.bytes += total;
-    return planes;
   }
 
   #free(indices: readonly number[]): void {
     this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((buffer) => !indices.includes(buffer.index)));
     for (const index of indices) {
-      for (const { backing, length } of this.#buffers.get(index)?.planes ?? []) {
-        if (backing.kind !== 'mmap') continue;
-        this.#o.budget.bytes -= length;
-        backing.block.release();
-      }
+      const buffer = this.#buffers.get(index);
+      if (buffer !== undefined) freeBuffer(this.#o, buffer);
       this.#buffers.delete(index);
     }
     if (this.#buffers.size > 0) return;
@@ -433,8 +389,4 @@ export class BufferQueue {
 
 function knownMemory(memory: number): boolean {
   return memory === V4L2_MEMORY_MMAP || memory === V4L2_MEMORY_USERPTR;
-}
-
-function userptrPlane(size: number): V4l2Plane {
-  return { minLength: size, length: size, backing: { kind: 'userptr', ranges: [] }, bytesUsed: 0, dataOffset: 0 };
 }

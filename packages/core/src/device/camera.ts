@@ -3,7 +3,8 @@
 import type { BufferAccess, Clock, Fraction, FrameSource, HostBuffers } from '../ports/index.ts';
 import { nearestInterval, type QueueFormat } from '../v4l2/index.ts';
 import { V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '../wire/index.ts';
-import type { BufferBudget, BufferQueue } from './buffer-queue.ts';
+import type { BufferBudget } from './buffer-planes.ts';
+import type { BufferQueue } from './buffer-queue.ts';
 import { captureControls } from './capture-controls.ts';
 import { captureFormats, negotiate, type Planarity } from './capture-format.ts';
 import { DEFAULT_LIMITS, type DeviceLimits } from './limits.ts';

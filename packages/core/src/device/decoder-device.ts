@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BufferAccess, Clock, DecoderFactory, HostBuffers } from '../ports/index.ts';
 import { Errno, V4L2_CAP_EXT_PIX_FORMAT, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_M2M_MPLANE } from '../wire/index.ts';
-import type { BufferBudget } from './buffer-queue.ts';
+import type { BufferBudget } from './buffer-planes.ts';
 import { type OfferedCodec, offeredCodecs } from './decoder-codecs.ts';
 import { DECODER_IOCTLS } from './decoder-ioctls.ts';
 import { DecoderSession } from './decoder-session.ts';

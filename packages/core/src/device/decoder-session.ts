@@ -24,7 +24,8 @@ import {
   v4l2_event,
   v4l2_timecode,
 } from '../wire/index.ts';
-import { type BufferBudget, BufferQueue } from './buffer-queue.ts';
+import type { BufferBudget } from './buffer-planes.ts';
+import { BufferQueue } from './buffer-queue.ts';
 import type { OfferedCodec } from './decoder-codecs.ts';
 import { decoderControls, describeStream } from './decoder-controls.ts';
 import { DecoderFormats, sameLayout, sameResolution } from './decoder-formats.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './buffer-payload.ts';
+export * from './buffer-planes.ts';
 export * from './buffer-queue.ts';
 export type { CaptureDeviceOptions } from './camera.ts';
 export { CaptureDevice } from './capture-device.ts';
