@@ -2,7 +2,8 @@
 /** What checks work with: the driver, sessions that are closed for them, bytes on the wire, and waiting without timers. */
 import type { BufferKind } from '../driver/buffer-set.ts';
 import type { ControlDescription } from '../driver/controls.ts';
-import { type CodedChunk, StatefulDecoderClient } from '../driver/decoder-client.ts';
+import { StatefulDecoderClient } from '../driver/decoder-client.ts';
+import type { CodedChunk } from '../driver/decoder-client-types.ts';
 import { errnoName } from '../driver/errors.ts';
 import type { Format } from '../driver/formats.ts';
 import { MediaDriver, type MediaDriverOptions } from '../driver/media-driver.ts';
@@ -25,8 +26,8 @@ import {
   V4L2_FMT_FLAG_COMPRESSED,
 } from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_ERROR } from '../wire/virtio-media.ts';
-import { CheckFailure, must, skip } from './check.ts';
 import { ioctlCommand } from './commands.ts';
+import { CheckFailure, must, skip } from './verdict.ts';
 
 /** A coded stream that a decoder is tried with. */
 export interface TestStream {

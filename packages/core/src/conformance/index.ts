@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export * from './check.ts';
+export type * from './check.ts';
 export { CheckContext, type ConformanceOptions, type TestStream } from './check-context.ts';
 export * from './describe-device.ts';
 export * from './describe-text.ts';
@@ -15,3 +15,4 @@ export { hostBuffersSuite } from './ports/host-buffers-suite.ts';
 export { type PortCase, PortError } from './ports/port-case.ts';
 export * from './report.ts';
 export * from './suite.ts';
+export { CheckFailure, CheckSkip } from './verdict.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The conformance suite: all checks, run one after the other against one back-end. */
 import type { DriverTransport } from '../driver/transport.ts';
-import { type Check, CheckFailure, CheckSkip } from './check.ts';
+import type { Check } from './check.ts';
 import { CheckContext, type ConformanceOptions } from './check-context.ts';
 import {
   bufferChecks,
@@ -13,6 +13,7 @@ import {
   sessionChecks,
 } from './checks/index.ts';
 import type { CheckResult, ConformanceReport } from './report.ts';
+import { CheckFailure, CheckSkip } from './verdict.ts';
 
 /** Avoiding EVT_ERROR is a matter of the whole run, so this check comes last. */
 const noErrors: Check = {

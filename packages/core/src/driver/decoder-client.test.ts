@@ -7,7 +7,8 @@ import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyCrash, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/toy-stream.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUV420M } from '../wire/videodev2-constants.gen.ts';
-import { type ClientPicture, type CodedChunk, type DecoderClientOptions, StatefulDecoderClient } from './decoder-client.ts';
+import { StatefulDecoderClient } from './decoder-client.ts';
+import type { ClientPicture, CodedChunk, DecoderClientOptions } from './decoder-client-types.ts';
 import { MediaDriver, type MediaDriverOptions } from './media-driver.ts';
 
 async function rig(o: Partial<DecoderClientOptions> = {}, driverOptions: MediaDriverOptions = {}) {

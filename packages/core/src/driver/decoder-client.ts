@@ -26,64 +26,14 @@ import {
   V4L2_EVENT_SRC_CH_RESOLUTION,
   V4L2_SEL_TGT_COMPOSE,
 } from '../wire/videodev2-constants.gen.ts';
-import { type BufferKind, BufferSet } from './buffer-set.ts';
+import { BufferSet } from './buffer-set.ts';
 import type { BufferState } from './buffers.ts';
+import type { ClientPicture, CodedChunk, DecoderClientOptions, DecoderClientStats } from './decoder-client-types.ts';
 import { IoctlError } from './errors.ts';
 import type { Format } from './formats.ts';
 import type { MediaDriver } from './media-driver.ts';
 import type { DriverSession } from './session.ts';
 import { Signal } from './signal.ts';
-
-/** Options of a decoder client. */
-export interface DecoderClientOptions {
-  /** pixel format of the coded stream */
-  readonly coded: number;
-  /** raw pixel format wanted; default: the one the device chooses */
-  readonly output?: number;
-  /** which API; default: what the device's capabilities say */
-  readonly mplane?: boolean;
-  /** coded buffers in flight; default 8 */
-  readonly inputBuffers?: number;
-  /** bytes of a coded buffer; default 1 MiB */
-  readonly inputSize?: number;
-  /** picture buffers beyond the minimum that the device asks for; default 4 */
-  readonly extraOutputs?: number;
-  /** memory of the picture buffers; default 'mmap' */
-  readonly memory?: BufferKind;
-  /** memory of the coded buffers; default 'mmap' */
-  readonly inputMemory?: BufferKind;
-}
-
-/** Coded data with its timestamp: 16 opaque bytes (`struct timeval`) that come back with the pictures. */
-export interface CodedChunk {
-  readonly bytes: Uint8Array;
-  readonly timestamp: Uint8Array;
-}
-
-/** A decoded picture, in the device's buffer: its planes are valid until the next picture is asked for. */
-export interface ClientPicture {
-  /** format, coded size and planes */
-  readonly layout: PictureLayout;
-  /** what is to be shown */
-  readonly visible: Rect;
-  /** 16 opaque bytes, those of the chunk it came from */
-  readonly timestamp: Uint8Array;
-  /** one per memory plane, the bytes used */
-  readonly planes: readonly Uint8Array[];
-  readonly sequence: number;
-  readonly field: number;
-  /** V4L2_BUF_FLAG_* */
-  readonly flags: number;
-  /** V4L2_BUF_FLAG_ERROR: damaged, or empty if nothing could be made of it */
-  readonly error: boolean;
-}
-
-/** Numbers for reports. */
-export interface DecoderClientStats {
-  readonly chunks: number;
-  readonly pictures: number;
-  readonly resolutionChanges: number;
-}
 
 type Phase = 'header' | 'streaming' | 'ended' | 'closed';
 

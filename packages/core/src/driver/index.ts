@@ -13,6 +13,7 @@ export * from './capture-client.ts';
 export type { CommandStats } from './command-channel.ts';
 export * from './controls.ts';
 export * from './decoder-client.ts';
+export type * from './decoder-client-types.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './formats.ts';

@@ -14,8 +14,9 @@ import {
   V4L2_MEMORY_USERPTR,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry } from '../../wire/virtio-media.ts';
-import { type Check, must, mustEqual, skip } from '../check.ts';
+import type { Check } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
+import { must, mustEqual, skip } from '../verdict.ts';
 import { words } from './payloads.ts';
 
 const POINTER = Uint8Array.of(0x21, 0x43, 0x65, 0x87, 0x19, 0x2a, 0x3b, 0x4c);

@@ -3,9 +3,10 @@
 import type { RawReply, RawRequest } from '../../driver/raw-request.ts';
 import { VIDIOC_ENUM_FMT, VIDIOC_G_FMT, VIDIOC_TRY_FMT } from '../../wire/ioctls.gen.ts';
 import { v4l2_fmtdesc } from '../../wire/videodev2.ts';
-import { type Check, must, mustEqual } from '../check.ts';
+import type { Check } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';
+import { must, mustEqual } from '../verdict.ts';
 import { formatPayload, words } from './payloads.ts';
 
 type Shape = Omit<RawRequest, 'readable' | 'writable'>;

@@ -17,8 +17,9 @@ import {
   V4L2_EVENT_SUB_FL_SEND_INITIAL,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_EVENT } from '../../wire/virtio-media.ts';
-import { type Check, must, mustEqual, skip } from '../check.ts';
+import type { Check } from '../check.ts';
 import { statusText } from '../check-context.ts';
+import { must, mustEqual, skip } from '../verdict.ts';
 
 const NO_SUCH_CONTROL = 0x00f0_f0f0;
 const POINTER = 0x12;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A stateful decoder, run as the kernel's document tells programs to run it. Needs a stream that the device decodes. */
-import type { CodedChunk, StatefulDecoderClient } from '../../driver/decoder-client.ts';
+import type { StatefulDecoderClient } from '../../driver/decoder-client.ts';
+import type { CodedChunk } from '../../driver/decoder-client-types.ts';
 import { IoctlError } from '../../driver/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { VIDIOC_TRY_DECODER_CMD } from '../../wire/ioctls.gen.ts';
@@ -11,8 +12,9 @@ import {
   V4L2_SEL_TGT_CROP_BOUNDS,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_DQBUF, VIRTIO_MEDIA_EVT_EVENT, virtio_media_event_event } from '../../wire/virtio-media.ts';
-import { type Check, must, mustEqual } from '../check.ts';
+import type { Check } from '../check.ts';
 import { type CheckContext, stamp } from '../check-context.ts';
+import { must, mustEqual } from '../verdict.ts';
 
 const DECODE = 20_000_000;
 

@@ -7,9 +7,10 @@ import type { Mapping } from '../../driver/session-core.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/virtio-media.ts';
-import { type Check, must, mustEqual, skip } from '../check.ts';
+import type { Check } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { mmapCommand, munmapCommand } from '../commands.ts';
+import { must, mustEqual, skip } from '../verdict.ts';
 
 interface MappablePlane {
   readonly memOffset: number;

@@ -18,9 +18,10 @@ import {
   VIDIOC_TRY_FMT,
 } from '../../wire/ioctls.gen.ts';
 import { v4l2_fmtdesc, v4l2_format } from '../../wire/videodev2.ts';
-import { type Check, must, mustEqual } from '../check.ts';
+import type { Check } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';
+import { must, mustEqual } from '../verdict.ts';
 
 const FILL = 0xa5;
 

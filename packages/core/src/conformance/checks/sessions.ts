@@ -12,9 +12,10 @@ import {
   V4L2_CAP_VIDEO_OUTPUT,
   V4L2_CAP_VIDEO_OUTPUT_MPLANE,
 } from '../../wire/videodev2-constants.gen.ts';
-import { type Check, must, mustEqual, skip } from '../check.ts';
+import type { Check } from '../check.ts';
 import { statusText } from '../check-context.ts';
 import { closeCommand, ioctlCommand, mmapCommand, openCommand } from '../commands.ts';
+import { must, mustEqual, skip } from '../verdict.ts';
 
 const UNUSED_SESSION = 0x7ead_beef;
 
