@@ -12,12 +12,11 @@ import {
   HeapWindow,
   ManualClock,
   type MediaDevice,
-  type PlaneStorage,
   type Random,
   RegionMemory,
   type RingFeatures,
   type RingLayout,
-  SolidSource,
+  type SolidSource,
   TOY_UNIT,
   ToyDecoderFactory,
   toyHeader,
@@ -29,7 +28,9 @@ import {
   VIRTIO_MEDIA_CMD_OPEN,
   VirtioMediaDevice,
 } from '@paravideo/core';
+import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32 } from './bytes.ts';
 import { FuzzError } from './fuzz-error.ts';
+import { AddressAccess, AddressSource, HOST_ADDRESS } from './host-address.ts';
 import { type IoctlPayloadBytes, type PayloadContext, randomIoctl, streaming } from './payload.ts';
 import { WatchedQueue } from './watched-queue.ts';
 
@@ -49,9 +50,6 @@ export interface DeviceKind {
   readonly types: readonly number[];
   make(parts: GuestParts): MediaDevice;
 }
-
-/** The producer's memory has this address; no reply may hold it. Half of it alone is too common to be looked for. */
-export const HOST_ADDRESS = 0x0b_adad_d5e5_50;
 
 const QUEUE = 64;
 const EVENT_BYTES = 608;
@@ -76,45 +74,6 @@ interface Sent {
   /** where the answer goes, in guest memory; undefined where it shares memory with the command */
   readonly answer: number | undefined;
   readonly room: number;
-}
-
-/** A copy from host memory as workers do it, with an address instead of bytes; the bytes written are the frame's alone. */
-class AddressAccess implements BufferAccess {
-  readonly #inner: HeapAccess;
-
-  constructor(inner: HeapAccess) {
-    this.#inner = inner;
-  }
-
-  store(from: readonly PlaneStorage[], to: Parameters<BufferAccess['store']>[1]): Promise<boolean> {
-    const bytes = from.map((plane) =>
-      plane.kind === 'bytes' ? plane : ({ kind: 'bytes', bytes: new Uint8Array(plane.length) } as const),
-    );
-    return this.#inner.store(bytes, to);
-  }
-
-  load(...args: Parameters<BufferAccess['load']>): Promise<boolean> {
-    return this.#inner.load(...args);
-  }
-}
-
-/** A source whose frames are at an address of the host. */
-class AddressSource extends SolidSource {
-  override open(consumer: Parameters<SolidSource['open']>[0]): ReturnType<SolidSource['open']> {
-    return super.open({
-      wantsFrame: () => consumer.wantsFrame(),
-      lost: (reason) => consumer.lost(reason),
-      frame: (frame) =>
-        consumer.frame({
-          ...frame,
-          planes: frame.planes.map((plane) => ({
-            kind: 'address',
-            address: HOST_ADDRESS,
-            length: plane.kind === 'bytes' ? plane.bytes.length : plane.length,
-          })),
-        }),
-    });
-  }
 }
 
 /** One guest. */
@@ -478,51 +437,7 @@ function layoutAt(base: number): RingLayout {
   return { size: QUEUE, descriptors: base, available: base + 0x1000, used: base + 0x1800 };
 }
 
-function command(random: Random, words: readonly number[], room: number): { bytes: Uint8Array; room: number } {
-  const bytes = new Uint8Array(4 * words.length);
-  const view = new DataView(bytes.buffer);
-  words.forEach((word, i) => {
-    view.setUint32(4 * i, word, true);
-  });
-  if (random.once(60)) return { bytes: bytes.subarray(0, random.below(bytes.length + 1)), room: random.below(40) };
-  return { bytes, room: random.once(30) ? random.below(64) : room };
-}
-
-function ioctlCommand(random: Random, session: number, ioctl: IoctlPayloadBytes): { bytes: Uint8Array; room: number } {
-  const header = command(random, [VIRTIO_MEDIA_CMD_IOCTL, random.below(2), session, ioctl.nr], 0).bytes;
-  const bytes = new Uint8Array(header.length + ioctl.bytes.length);
-  bytes.set(header);
-  bytes.set(ioctl.bytes, header.length);
-  return { bytes, room: 8 + ioctl.room };
-}
-
 function count(table: Map<number, Map<number, number>>, code: number, status: number): void {
   const row = table.get(code) ?? new Map<number, number>();
   table.set(code, row.set(status, (row.get(status) ?? 0) + 1));
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return at + 4 <= bytes.length ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true) : 0;
-}
-
-function addressBytes(address: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(address), true);
-  return bytes.subarray(0, 6);
-}
-
-function includes(bytes: Uint8Array, wanted: Uint8Array): boolean {
-  const first = wanted[0] as number;
-  for (let at = bytes.indexOf(first); at >= 0 && at + wanted.length <= bytes.length; at = bytes.indexOf(first, at + 1)) {
-    if (wanted.every((byte, i) => bytes[at + i] === byte)) return true;
-  }
-  return false;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes.subarray(0, 96), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
