@@ -447,6 +447,15 @@ const BROKEN: readonly Broken[] = [
     },
   },
   {
+    ids: ['P9'],
+    what: 'loses one event of ten, as a decoder',
+    kind: 'decoder',
+    events: (events) => {
+      const count = counter();
+      return { dequeue: (buffer, planes) => void (count() % 10 !== 9 && events.dequeue(buffer, planes)) };
+    },
+  },
+  {
     ids: ['P10'],
     what: 'sends initial events after the answer',
     events: (events) => ({

@@ -231,8 +231,10 @@ export class CheckContext {
   /** A decoder client and a stream that the device decodes; skips the check if there is none. */
   async decoder(
     o: { inputBuffers?: number } = {},
+    driver: MediaDriver = this.#driver,
   ): Promise<{ client: StatefulDecoderClient; chunks: CodedChunk[]; stream: TestStream }> {
-    const session = await this.session();
+    const session = await this.waitFor(driver.open(), 'the answer to OPEN');
+    this.cleanup(() => session.close());
     const coded = new Set<number>();
     for (let index = 0; index < 64; index++) {
       const format = await this.waitFor(session.enumFmt(this.outputType, index), 'the answer to ENUM_FMT');
@@ -242,7 +244,7 @@ export class CheckContext {
     const stream = this.options.streams?.find((s) => coded.has(s.coded));
     if (stream === undefined) skip('no test stream is in a format that the device decodes');
     const client = await this.waitFor(
-      StatefulDecoderClient.open(this.#driver, {
+      StatefulDecoderClient.open(driver, {
         coded: stream.coded,
         memory: this.bufferKind,
         inputMemory: this.bufferKind,

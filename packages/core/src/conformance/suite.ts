@@ -71,7 +71,7 @@ export async function runConformance(
 async function runOne(ctx: CheckContext, check: Check, kind: string, gone: string | undefined): Promise<CheckResult> {
   const about = { ids: check.ids, title: check.title, section: check.section };
   if (check.applies !== 'any' && check.applies !== kind) {
-    return { ...about, outcome: 'skip', detail: `for a ${check.applies}; this device is of kind "${kind}"`, micros: 0 };
+    return { ...about, outcome: 'skip', detail: `for a ${check.applies} device; this one is of kind "${kind}"`, micros: 0 };
   }
   if (gone !== undefined) return { ...about, outcome: 'fail', detail: `the device is gone: ${gone}`, micros: 0 };
   const start = ctx.options.clock.now();

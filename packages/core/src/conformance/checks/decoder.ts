@@ -137,6 +137,32 @@ export const decoderChecks: readonly Check[] = [
     },
   },
   {
+    ids: ['P9'],
+    title: 'events wait for event buffers: with one posted now and then no buffer and no V4L2 event is lost',
+    section: 'digest C.8',
+    applies: 'decoder',
+    async run(ctx) {
+      await ctx.withDriver({ eventBuffers: 0 }, async (driver) => {
+        await driver.start();
+        const { client, chunks, stream } = await ctx.decoder({}, driver);
+        const state = { done: false };
+        const playing = decode(ctx, client, chunks).finally(() => {
+          state.done = true;
+        });
+        playing.catch(() => {});
+        const step = (): boolean => {
+          // A full ring is fine: the device has buffers then.
+          driver.postEvents(1);
+          return state.done;
+        };
+        await ctx.until(step, 'the end of the stream', DECODE);
+        const seen = await ctx.waitFor(playing, 'the end of the stream', DECODE);
+        if (stream.pictures !== undefined) mustEqual(seen.length, stream.pictures, 'the number of pictures');
+        known(seen, chunks);
+      });
+    },
+  },
+  {
     ids: ['DEC'],
     title: 'the visible rectangle lies inside the coded size',
     section: 'dev-decoder, capture setup',
