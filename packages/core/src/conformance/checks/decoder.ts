@@ -159,6 +159,8 @@ export const decoderChecks: readonly Check[] = [
         const seen = await ctx.waitFor(playing, 'the end of the stream', DECODE);
         if (stream.pictures !== undefined) mustEqual(seen.length, stream.pictures, 'the number of pictures');
         known(seen, chunks);
+        const coded = client.session.queue(ctx.outputType);
+        await ctx.until(() => step() && coded.queued === 0, 'the return of every coded buffer');
       });
     },
   },
