@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DaemonProcess } from '../daemon/index.ts';
+import { renderTable } from './table.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'paravideo-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function paravideo(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', cwd: folder, timeout: 55_000 });
+}
+
+describe('paravideo', () => {
+  it.each(['serve', 'demo', 'probe', 'check', 'bench', 'doctor'])('%s --help has examples', (command) => {
+    const { status, stdout } = paravideo(command, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Examples:');
+  });
+
+  it('ends with 2 when it is used wrongly, with one line that says how', () => {
+    expect(paravideo('serve', '--colour', 'red')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("unknown option '--colour'"),
+    });
+    const path = join(folder, 'wrong.yaml');
+    writeFileSync(path, 'devices:\n  - kind: toaster\n');
+    const { status, stderr } = paravideo('serve', '--config', path);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^paravideo: .*wrong\.yaml:2: devices\[0\]\.kind/);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('ends with 2 when it has nothing to serve', () => {
+    const { status, stderr } = paravideo('serve');
+    expect(status).toBe(2);
+    expect(stderr).toContain('devices');
+  });
+
+  it('ends with 3 when nobody listens at the socket', () => {
+    const { status, stderr } = paravideo('probe', join(folder, 'nobody.sock'));
+    expect(status).toBe(3);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('doctor says what it found, also as JSON', () => {
+    const { status, stdout } = paravideo('doctor', '--json');
+    const findings = JSON.parse(stdout) as { name: string; state: string }[];
+    expect(findings.find((finding) => finding.name === 'Node')?.state).toBe('good');
+    expect(findings.map((finding) => finding.name)).toContain('codecs (node-av)');
+    expect(status).toBe(0);
+  });
+
+  it('probe shows what a camera offers, as text and as JSON', async () => {
+    await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', card: 'Desk', size: '640x480' }]);
+    const text = paravideo('probe', daemon.socket('camera'));
+    expect(text).toMatchObject({ status: 0, stderr: '' });
+    expect(text.stdout).toContain('NV12');
+    expect(text.stdout).toContain('Brightness');
+    const json = JSON.parse(paravideo('probe', daemon.socket('camera'), '--json').stdout) as { card: string };
+    expect(json.card).toBe('Desk');
+  });
+
+  it('check finds no fault with either device of the daemon', async () => {
+    await using daemon = await DaemonProcess.start([
+      { kind: 'camera', name: 'camera' },
+      { kind: 'camera', name: 'planes', planes: 'multi' },
+      { kind: 'decoder', name: 'decoder' },
+    ]);
+    for (const device of ['camera', 'planes', 'decoder']) {
+      const { status, stdout } = paravideo('check', daemon.socket(device), '--json');
+      const report = JSON.parse(stdout) as {
+        counts: { fail: number; pass: number };
+        results: { outcome: string; title: string; detail: string }[];
+      };
+      expect(report.results.filter((result) => result.outcome === 'fail')).toEqual([]);
+      expect(report.counts.pass).toBeGreaterThan(30);
+      expect(status).toBe(0);
+    }
+  });
+
+  it('demo finds every picture equal to the reference and writes its pictures', () => {
+    const input = ['h264-b-frames.h264', 'vp9-resized.ivf'].map((name) => join(FIXTURES, name));
+    const { status, stdout, stderr } = paravideo('demo', '--input', ...input, '--out', 'pictures', '--json');
+    expect(stderr).toBe('');
+    const report = JSON.parse(stdout) as { ok: boolean; files: { equal: number; pictures: number; png: string }[] };
+    expect(report.files.map((file) => [file.pictures, file.equal])).toEqual([
+      [25, 25],
+      [20, 20],
+    ]);
+    expect(report.files.map((file) => file.png)).toEqual(['pictures/h264-b-frames.h264.png', 'pictures/vp9-resized.ivf.png']);
+    expect(status).toBe(report.ok ? 0 : 1);
+  });
+
+  it('demo refuses a file without video, in one line', () => {
+    const path = join(folder, 'note.txt');
+    writeFileSync(path, 'not a video');
+    const { status, stderr } = paravideo('demo', '--input', path);
+    expect(status).toBe(2);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('tables', () => {
+  it('have columns as wide as their widest cell, numbers to the right', () => {
+    expect(
+      renderTable(
+        ['name', 'n'],
+        [
+          ['a', '1'],
+          ['bcdef', '100'],
+        ],
+      ),
+    ).toBe('name     n\n-----  ---\na        1\nbcdef  100');
+  });
+});

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectFrontend } from '../frontend/index.ts';
+import { ConfigError } from './config-error.ts';
+import { Daemon } from './daemon.ts';
+import { DaemonProcess, DaemonProcessError } from './daemon-process.ts';
+import { checkConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'paravideo-daemon-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const log = createLogger('silent');
+
+function isAlive(pid: number): boolean {
+  try {
+    // a process that has ended and was not waited for is no more
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+
+describe('the daemon', () => {
+  it('serves every socket of every device and removes the files at the end', async () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, `${name}.sock`)) as [string, string, string];
+    const config = checkConfig({
+      devices: [
+        { kind: 'camera', name: 'camera', socket: [a, b] },
+        { kind: 'decoder', name: 'decoder', socket: c },
+      ],
+    });
+    const daemon = await Daemon.start(config, log);
+    expect(daemon.sockets.map((socket) => socket.path)).toEqual([a, b, c]);
+    for (const path of [a, b, c]) await (await connectFrontend(path)).close();
+    await daemon[Symbol.asyncDispose]();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('takes everything down again if one socket cannot be had', async () => {
+    const [mine, taken] = [join(folder, 'mine.sock'), join(folder, 'taken.sock')];
+    const other = createServer().listen(taken);
+    await new Promise((resolve) => other.once('listening', resolve));
+    const devices = [mine, taken].map((socket, i) => ({ kind: 'camera' as const, name: `camera${i}`, socket }));
+    await expect(Daemon.start(checkConfig({ devices }), log)).rejects.toThrow(/taken\.sock/);
+    expect(readdirSync(folder)).toEqual(['taken.sock']);
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  it('names the field of a camera that its source cannot be', async () => {
+    const devices = [{ kind: 'camera' as const, name: 'camera', socket: join(folder, 'x.sock'), size: '8000x8000' }];
+    await expect(Daemon.start(checkConfig({ devices }), log)).rejects.toThrow(ConfigError);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with status 0 on %s, with no socket and no child left, guests connected or not',
+    async (signal) => {
+      await using daemon = await DaemonProcess.start([
+        { kind: 'camera', name: 'camera' },
+        { kind: 'decoder', name: 'decoder' },
+      ]);
+      const guests = [await connectFrontend(daemon.socket('camera')), await connectFrontend(daemon.socket('decoder'))];
+      const children = childrenOf(daemon.pid);
+      expect(children.length).toBeGreaterThan(0);
+      expect(await daemon.stop(signal)).toBe(0);
+      expect(readdirSync(daemon.folder)).toEqual(['config.yaml']);
+      expect(children.filter(isAlive)).toEqual([]);
+      for (const guest of guests) await guest.close();
+    },
+  );
+
+  it('that does not start says why', async () => {
+    const start = DaemonProcess.start([{ kind: 'camera', name: 'camera', source: 'nothing' }]);
+    await expect(start).rejects.toThrow(DaemonProcessError);
+    await expect(start).rejects.toThrow(/devices\[0\]\.source names no source: nothing/);
+  });
+});
