@@ -53,14 +53,19 @@ export interface DeviceKind {
 
 const QUEUE = 64;
 const EVENT_BYTES = 608;
-const RAM = 0x1_0000_0000;
+/**
+ * Rings and commands lie here, and the data of buffers in memory of its own. A list that was changed at random may make
+ * the device write anywhere in the guest; it must not hit the rings by chance, or the guest's own mistake looks like ours.
+ */
+const RAM = 0x5a_1357_0000;
+const DATA = 0x3_0000_0000;
 const LOW = 0x10_0000;
 const COMMANDS = 0x2_0000;
 const COMMAND_SLOT = 0x4000;
-const DATA = COMMANDS + QUEUE * COMMAND_SLOT;
+const RAM_BYTES = COMMANDS + QUEUE * COMMAND_SLOT;
 const DATA_BYTES = 0x4_0000;
-/** where the first region of the memory ends, and the second begins */
-const SEAM = DATA + 0x1_2345;
+/** Each of the two is two regions that touch here. */
+const SEAM = 0x3_2345;
 const UNTOUCHED = 0xee;
 /** A batch takes microseconds; one that takes this long hangs. */
 const STEP_LIMIT_MS = 5000;
@@ -82,7 +87,8 @@ export class Guest {
   readonly features: RingFeatures;
   readonly #random: Random;
   readonly #memory = new RegionMemory();
-  readonly #ram = new Uint8Array(DATA + DATA_BYTES);
+  readonly #ram = new Uint8Array(RAM_BYTES);
+  readonly #data = new Uint8Array(DATA_BYTES);
   readonly #clock = new ManualClock();
   readonly #source: AddressSource;
   readonly #arena = new HeapArena(32 << 20);
@@ -122,6 +128,8 @@ export class Guest {
     // Two regions that touch, above 4 GiB; a hole between them and low memory.
     this.#memory.addRegion({ address: RAM, bytes: this.#ram.subarray(0, SEAM) });
     this.#memory.addRegion({ address: RAM + SEAM, bytes: this.#ram.subarray(SEAM) });
+    this.#memory.addRegion({ address: DATA, bytes: this.#data.subarray(0, SEAM) });
+    this.#memory.addRegion({ address: DATA + SEAM, bytes: this.#data.subarray(SEAM) });
     this.#memory.addRegion({ address: LOW, bytes: new Uint8Array(4096).fill(0x11) });
     const heapAccess = new HeapAccess(this.#arena, this.#memory);
     this.#source = new AddressSource({ clock: this.#clock });
@@ -160,9 +168,9 @@ export class Guest {
     while (this.#device.kick(0)) this.#late(began);
     this.#device.kick(1);
     this.#world();
-    const unplugged = random.once(50) && this.#memory.removeRegion(RAM + SEAM);
+    const unplugged = random.once(50) && this.#memory.removeRegion(DATA + SEAM);
     await this.#settle(began);
-    if (unplugged) this.#memory.addRegion({ address: RAM + SEAM, bytes: this.#ram.subarray(SEAM) });
+    if (unplugged) this.#memory.addRegion({ address: DATA + SEAM, bytes: this.#data.subarray(SEAM) });
     if (this.#bugs.length > 0) throw new FuzzError(`an error of our own: ${describe(this.#bugs[0])}`);
     if (this.#command.error !== undefined || this.#event.error !== undefined) this.broken++;
     if (spoilt || this.#command.error !== undefined || this.#event.error !== undefined) await this.#reset();
@@ -216,8 +224,9 @@ export class Guest {
   }
 
   #freshRings(): [DriverQueue<Sent>, DriverQueue<number>] {
-    for (let at = 0; at < this.#ram.length; at += this.#marker.length)
-      this.#ram.set(this.#marker.subarray(0, this.#ram.length - at), at);
+    for (const bytes of [this.#ram, this.#data]) {
+      for (let at = 0; at < bytes.length; at += this.#marker.length) bytes.set(this.#marker.subarray(0, bytes.length - at), at);
+    }
     const start = this.#random.once(3) ? 65500 + this.#random.below(36) : 0;
     const command = layoutAt(RAM);
     const event = layoutAt(RAM + 0x2000);
@@ -245,11 +254,11 @@ export class Guest {
   #toyData(): void {
     const random = this.#random;
     for (let i = 0; i < 40; i++) {
-      const at = DATA + 64 * random.below(DATA_BYTES / 64);
+      const at = 64 * random.below(DATA_BYTES / 64);
       const unit = random.once(3)
         ? toyHeader({ width: random.pick([64, 128, 63]), height: random.pick([48, 96]), depth: random.below(4) })
         : toyPicture(random.below(9), random.pick(['key', 'p', 'b'] as const), random.once(5));
-      this.#ram.set(unit.subarray(0, TOY_UNIT), at);
+      this.#data.set(unit.subarray(0, TOY_UNIT), at);
     }
   }
 
@@ -353,7 +362,7 @@ export class Guest {
   }
 
   #place(length: number): number {
-    return RAM + DATA + 64 * this.#random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64));
+    return DATA + 64 * this.#random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64));
   }
 
   /** Overwrites words of the rings and of the tables in the command slots. */
