@@ -26,6 +26,7 @@ const CORE_LAYERS = {
   stream: ['ports'],
   device: ['stream', 'v4l2', 'wire', 'ports'],
   'virtio-media': ['device', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
+  'virtio-pci': ['virtqueue', 'memory', 'wire'],
   driver: ['virtqueue', 'memory', 'wire', 'ports'],
   conformance: ['driver', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
   testing: ['conformance', 'driver', 'virtio-media', 'device', 'stream', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
