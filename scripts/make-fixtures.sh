@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes the coded streams that the project carries, from ffmpeg's own test sources, and the MD5 of each of their pictures
-# (I420, uncropped sizes rounded up, display order). Encoders differ between versions: commit streams and MD5s together.
+# (I420 with its range left alone, odd sizes rounded up, display order). Encoders differ between versions: commit streams and MD5s together.
 # Needs an ffmpeg with libx264, libx265, libvpx and libaom.
 set -eu
 out="$(cd "$(dirname "$0")/.." && pwd)/packages/host/fixtures"
@@ -13,11 +13,15 @@ source_of() { # size, rate, seconds
   echo "testsrc2=size=$1:rate=$2:duration=$3"
 }
 
+odd_source_of() { # the other one cuts odd sizes off
+  echo "testsrc=size=$1:rate=$2:duration=$3"
+}
+
 encode() { # name, source, options...
   name="$1"
   source="$2"
   shift 2
-  ffmpeg -nostdin -v error -y -bitexact -f lavfi -i "$source" -pix_fmt yuv420p "$@" -flags:v +bitexact -threads 1 "$name"
+  ffmpeg -nostdin -v error -y -bitexact -f lavfi -i "$source" -pix_fmt yuv420p -flags +bitexact "$@" -threads 1 "$name"
 }
 
 plain="bframes=0:keyint=100:scenecut=0"
@@ -28,7 +32,7 @@ encode "$out/h264-b-frames.h264" "$(source_of 320x180 25 1)" -c:v libx264 -prese
 # The sequence parameter set crops on all four sides.
 encode "$out/h264-cropped.h264" "$(source_of 192x128 25 0.4)" -c:v libx264 -crf 32 \
   -x264-params "$plain:crop-rect=6,2,14,10"
-encode "$out/h264-interlaced.h264" "$(source_of 176x144 25 0.4)" -c:v libx264 -crf 32 -flags +ilme+ildct \
+encode "$out/h264-interlaced.h264" "$(source_of 176x144 25 0.4)" -c:v libx264 -crf 32 -flags +bitexact+ilme+ildct \
   -x264-params "tff=1:bframes=2:keyint=100:scenecut=0"
 # The size changes in mid-stream.
 encode "$work/a.h264" "$(source_of 176x144 25 0.32)" -c:v libx264 -crf 32 -x264-params "$plain"
@@ -37,17 +41,17 @@ cat "$work/a.h264" "$work/b.h264" > "$out/h264-resized.h264"
 encode "$out/hevc-b-frames.h265" "$(source_of 176x144 25 0.6)" -c:v libx265 -crf 34 \
   -x265-params "bframes=3:keyint=100:scenecut=0:info=0:pools=none:frame-threads=1:log-level=error"
 # Neither side is even.
-encode "$out/vp8-odd.ivf" "$(source_of 175x143 25 0.4)" -c:v libvpx -b:v 150k
-encode "$work/a.ivf" "$(source_of 161x91 25 0.4)" -c:v libvpx-vp9 -b:v 120k -auto-alt-ref 1 -lag-in-frames 8
-encode "$work/b.ivf" "$(source_of 224x128 25 0.4)" -c:v libvpx-vp9 -b:v 120k -auto-alt-ref 1 -lag-in-frames 8
+encode "$out/vp8-odd.ivf" "$(odd_source_of 175x143 25 0.4)" -c:v libvpx -b:v 150k
+encode "$work/a.ivf" "$(odd_source_of 161x91 25 0.4)" -c:v libvpx-vp9 -b:v 120k -auto-alt-ref 1 -lag-in-frames 8
+encode "$work/b.ivf" "$(odd_source_of 224x128 25 0.4)" -c:v libvpx-vp9 -b:v 120k -auto-alt-ref 1 -lag-in-frames 8
 printf "file '%s'\nfile '%s'\n" "$work/a.ivf" "$work/b.ivf" > "$work/list"
 ffmpeg -nostdin -v error -y -bitexact -f concat -safe 0 -i "$work/list" -c copy "$out/vp9-resized.ivf"
 encode "$out/av1.ivf" "$(source_of 176x144 25 0.4)" -c:v libaom-av1 -crf 45 -b:v 0 -cpu-used 6
-encode "$out/mpeg2-interlaced.m2v" "$(source_of 176x144 25 0.4)" -c:v mpeg2video -qscale:v 12 -bf 2 -flags +ilme+ildct -top 1
+encode "$out/mpeg2-interlaced.m2v" "$(source_of 176x144 25 0.4),setfield=tff" -c:v mpeg2video -qscale:v 12 -bf 2 -flags +bitexact+ilme+ildct -top 1
 encode "$out/mjpeg.mjpeg" "$(source_of 160x120 25 0.2)" -pix_fmt yuvj420p -c:v mjpeg -qscale:v 12
 
 for file in "$out"/*.h264 "$out"/*.h265 "$out"/*.ivf "$out"/*.m2v "$out"/*.mjpeg; do
-  ffmpeg -nostdin -v error -flags unaligned -i "$file" -map 0:v:0 -autoscale 0 -fps_mode passthrough -pix_fmt yuv420p \
-    -f framemd5 - | sed -n 's/^[^#].*, *\([0-9a-f]*\)$/\1/p' > "$file.md5"
+  ffmpeg -nostdin -v error -flags unaligned -i "$file" -map 0:v:0 -autoscale 0 -fps_mode passthrough \
+    -vf 'format=yuv420p|yuvj420p' -f framemd5 - | sed -n 's/^[^#].*, *\([0-9a-f]*\)$/\1/p' > "$file.md5"
 done
 du -b -c "$out"/* | tail -n 1

@@ -80,7 +80,12 @@ const RANGES: Readonly<Record<number, number>> = { 1: V4L2_QUANTIZATION_LIM_RANG
 /** The V4L2 colorimetry of a stream. Motion JPEG that says nothing is JFIF. */
 export function v4l2Colorimetry(codec: VideoCodec, colours: StreamColours): Colorimetry {
   if (codec === 'mjpeg' && COLORSPACES[colours.primaries] === undefined) {
-    return { colorspace: V4L2_COLORSPACE_JPEG, ycbcrEnc: V4L2_YCBCR_ENC_DEFAULT, quantization: 0, xferFunc: V4L2_XFER_FUNC_DEFAULT };
+    return {
+      colorspace: V4L2_COLORSPACE_JPEG,
+      ycbcrEnc: V4L2_YCBCR_ENC_DEFAULT,
+      quantization: 0,
+      xferFunc: V4L2_XFER_FUNC_DEFAULT,
+    };
   }
   const matrix = MATRICES[colours.matrix] ?? V4L2_YCBCR_ENC_DEFAULT;
   return {

@@ -34,7 +34,8 @@ export class CropFinder implements Disposable {
     scratch.unref();
     if (size.width === width && size.height === height) return { left: 0, top: 0, width, height };
     const key = `${width}x${height}:${size.width}x${size.height}`;
-    if (this.#last?.key !== key) this.#last = { key, rect: { ...this.#corner(frame, width - size.width, height - size.height), ...size } };
+    if (this.#last?.key !== key)
+      this.#last = { key, rect: { ...this.#corner(frame, width - size.width, height - size.height), ...size } };
     return this.#last.rect;
   }
 
@@ -54,7 +55,8 @@ export class CropFinder implements Disposable {
         marked.format = c.AV_PIX_FMT_GRAY16LE;
         const allocated = marked.getBuffer();
         const pixels = allocated < 0 ? undefined : marked.data?.[0];
-        if (pixels === undefined) throw new AvError('call', `no memory to look for the cropping of ${frame.width}x${frame.height}`);
+        if (pixels === undefined)
+          throw new AvError('call', `no memory to look for the cropping of ${frame.width}x${frame.height}`);
         const stride = marked.linesize[0] ?? 0;
         for (let y = 0; y <= bottom && y < frame.height; y += 1) {
           for (let x = 0; x <= right && x < frame.width; x += 1) pixels.writeUInt16LE(value(x, y), y * stride + 2 * x);

@@ -35,7 +35,8 @@ export class PictureCopier implements Disposable {
     const bytes = [width, Math.ceil(width / 2), Math.ceil(width / 2)];
     for (let i = 0; i < 3; i += 1) {
       const need = (strides[i] ?? 0) * ((lines[i] ?? 0) - 1) + (bytes[i] ?? 0);
-      if ((data?.[i]?.length ?? 0) < need) throw new AvError('call', `frame of ${source.width}x${source.height} lacks plane ${i}`);
+      if ((data?.[i]?.length ?? 0) < need)
+        throw new AvError('call', `frame of ${source.width}x${source.height} lacks plane ${i}`);
     }
     const pairs = geometry.planes.length === 2;
     const targets: Buffer[] = [];
@@ -45,7 +46,10 @@ export class PictureCopier implements Disposable {
       const whole = memory[plane.memory];
       const row = i > 0 && pairs ? 2 * (bytes[i] ?? 0) : (bytes[i] ?? 0);
       if (whole === undefined || plane.offset + length > whole.length || row > plane.stride) {
-        throw new AvError('call', `a picture of ${width}x${height} does not fit into memory plane ${plane.memory} of ${whole?.length ?? 0} bytes`);
+        throw new AvError(
+          'call',
+          `a picture of ${width}x${height} does not fit into memory plane ${plane.memory} of ${whole?.length ?? 0} bytes`,
+        );
       }
       targets.push(whole.subarray(plane.offset, plane.offset + length) as Buffer);
       targetStrides.push(plane.stride);
@@ -71,7 +75,15 @@ export class PictureCopier implements Disposable {
       this.#copier = undefined;
       const scaler = new this.#av.SoftwareScaleContext();
       // Full range and limited range look alike here: both sides are named the same, so that nothing is rescaled.
-      scaler.getContext(width, height, AV_PIX_FMT_YUV420P, width, height, pairs ? AV_PIX_FMT_NV12 : AV_PIX_FMT_YUV420P, SWS_POINT);
+      scaler.getContext(
+        width,
+        height,
+        AV_PIX_FMT_YUV420P,
+        width,
+        height,
+        pairs ? AV_PIX_FMT_NV12 : AV_PIX_FMT_YUV420P,
+        SWS_POINT,
+      );
       this.#copier = { key, scaler };
     }
     return this.#copier.scaler;

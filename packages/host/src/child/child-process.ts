@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { MessageLink } from './message-link.ts';
 import { ProtocolError } from './protocol-error.ts';
 
-/** Where the child finds its socket, and the first of the descriptors that it was given. */
+/** Where the child finds its socket. */
 export const LINK_FD = 3;
+/** Where the child finds the first of the descriptors that it was given; the others follow. */
 export const FIRST_GIVEN_FD = 4;
 
 /** Most bytes of a child's stderr that are logged; the rest is read and dropped. */
@@ -59,7 +60,14 @@ export class Child {
     this.pid = this.#process.pid;
     let text = MAX_STDERR;
     this.#process.stderr?.on('data', (bytes: Buffer) => {
-      if (text > 0) o.onText(bytes.subarray(0, text).toString('latin1').replace(/[^\x20-\x7e\n]/g, '?').trimEnd());
+      if (text > 0)
+        o.onText(
+          bytes
+            .subarray(0, text)
+            .toString('latin1')
+            .replace(/[^\x20-\x7e\n]/g, '?')
+            .trimEnd(),
+        );
       text -= bytes.length;
     });
     const exit = (reason: string): void => {

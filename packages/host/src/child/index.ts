@@ -5,7 +5,7 @@ export { KeptChild, type KeptChildOptions } from './kept-child.ts';
 export type { Log } from './log.ts';
 export { encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader } from './message.ts';
 export { MessageLink } from './message-link.ts';
-export { MessageSet, type MessageOf, type MessageTable } from './message-set.ts';
+export { type MessageOf, MessageSet, type MessageTable } from './message-set.ts';
 export { ParentLink } from './parent-link.ts';
 export { ProtocolError } from './protocol-error.ts';
 export { bindToParent, enterSandbox } from './sandbox.ts';

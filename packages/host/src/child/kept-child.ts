@@ -1,11 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * A child process that is kept alive: started at once, started again when it dies.
- *
- *   running --exit--> waiting --wait over--> running;   close from anywhere --> closed
- *
- * What is sent while waiting goes to the next process.
- */
 import { Backoff } from './backoff.ts';
 import { Child, type ChildOptions } from './child-process.ts';
 import type { Log } from './log.ts';
@@ -37,6 +30,13 @@ type State =
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout; readonly queue: (readonly number[])[] }
   | { readonly kind: 'closed' };
 
+/**
+ * A child process that is kept alive: started at once, started again when it dies.
+ *
+ *   running --exit--> waiting --wait over--> running;   close from anywhere --> closed
+ *
+ * What is sent while waiting goes to the next process.
+ */
 export class KeptChild {
   readonly #o: KeptChildOptions;
   readonly #backoff: Backoff;
@@ -137,4 +137,3 @@ export class KeptChild {
     this.#o.onExit(reason);
   }
 }
-

@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * The child's side of the messages, without the event loop: libuv may use io_uring for its sockets, which reaches past
- * system call filters and is therefore forbidden. A child that has work looks for messages in between; one that has none
- * sleeps in read(2).
- */
 import { readSync, writeSync } from 'node:fs';
 import { Fd, receive } from '../sys/index.ts';
 import { LINK_FD } from './child-process.ts';
@@ -11,6 +6,11 @@ import { encodeMessages, MessageReader } from './message.ts';
 
 const BUFFER_BYTES = 65536;
 
+/**
+ * The child's side of the messages, without the event loop: libuv may use io_uring for its sockets, which reaches past
+ * system call filters and is therefore forbidden. A child that has work looks for messages in between; one that has none
+ * sleeps in read(2).
+ */
 export class ParentLink {
   readonly #fd = Fd.adopt(LINK_FD);
   readonly #reader = new MessageReader();

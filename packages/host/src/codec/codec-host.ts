@@ -5,7 +5,7 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, VIDEO_CODECS, type VideoCodec
 import { type Backoff, KeptChild, type Log, ProtocolError } from '../child/index.ts';
 import type { Arena } from '../memory/index.ts';
 import { CAPABILITIES } from './capabilities.ts';
-import { type Report, reports, type Request, requests } from './codec-messages.ts';
+import { type Report, type Request, reports, requests } from './codec-messages.ts';
 import { RemoteDecoder, type RemoteHost } from './remote-decoder.ts';
 import { Staging } from './staging.ts';
 
@@ -62,7 +62,8 @@ export class CodecHost implements AsyncDisposable {
 
   /** Starts the process. Throws AvError (missing), with the install command, if the codec library is not installed. */
   static start(o: CodecHostOptions): CodecHost {
-    if (!avInstalled()) throw new AvError('missing', `decoding needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
+    if (!avInstalled())
+      throw new AvError('missing', `decoding needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
     return new CodecHost(o);
   }
 
@@ -90,7 +91,8 @@ export class CodecHost implements AsyncDisposable {
 
   #create(codec: VideoCodec, events: DecoderEvents): Decoder | undefined {
     const index = VIDEO_CODECS.indexOf(codec);
-    if (this.#closed || index < 0 || this.#streams.size >= (this.#o.maxStreams ?? DEFAULT_STREAMS) || !this.#child.usable) return undefined;
+    if (this.#closed || index < 0 || this.#streams.size >= (this.#o.maxStreams ?? DEFAULT_STREAMS) || !this.#child.usable)
+      return undefined;
     const stream = this.#next;
     this.#next += 1;
     const host: RemoteHost = {
@@ -122,7 +124,8 @@ export class CodecHost implements AsyncDisposable {
     // A process that is only just starting has its own alarm, and then this one is for the next process.
     const pid = this.#child.answering ? this.#child.pid : undefined;
     const timer = setTimeout(() => {
-      if (pid !== undefined && this.#child.pid === pid) this.#child.kill(`it did not confirm the ${what} within ${CONFIRM_WITHIN} ms`);
+      if (pid !== undefined && this.#child.pid === pid)
+        this.#child.kill(`it did not confirm the ${what} within ${CONFIRM_WITHIN} ms`);
     }, CONFIRM_WITHIN);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   }

@@ -23,9 +23,9 @@ import { type PictureGeometry, pictureGeometry, type VideoCodec } from '../av/in
 import { ProtocolError } from '../child/index.ts';
 import { CodecError } from './codec-error.ts';
 import { PICTURE_TYPES, type Report, type Request } from './codec-messages.ts';
-import { fieldOf, streamFormat } from './report-checks.ts';
 import { InOrder } from './in-order.ts';
-import { Staging } from './staging.ts';
+import { fieldOf, streamFormat } from './report-checks.ts';
+import type { Staging } from './staging.ts';
 
 /** What a stream needs of its host. */
 export interface RemoteHost {
@@ -96,7 +96,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   decode(input: CodedInput): void {
-    if (!this.#usable('decode')) return;
+    if (!this.#usable) return;
     const { id, memory, offset, length } = input;
     if (offset < 0 || length < 0 || offset + length > memory.length) {
       throw new CodecError(`input ${id}: ${length} bytes at ${offset} are not inside its memory of ${memory.length} bytes`);
@@ -131,7 +131,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   setOutput(layout: PictureLayout): void {
-    if (!this.#usable('setOutput')) return;
+    if (!this.#usable) return;
     const geometry = pictureGeometry(layout);
     const { codedWidth, codedHeight } = this.#size;
     if (geometry === undefined || geometry.width < codedWidth || geometry.height < codedHeight) {
@@ -148,7 +148,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   supply(target: PictureTarget): void {
-    if (!this.#usable('supply')) return;
+    if (!this.#usable) return;
     const geometry = this.#geometry;
     if (geometry === undefined) throw new CodecError(`target ${target.id} was supplied before a layout was set`);
     if (this.#targets.has(target.id)) throw new CodecError(`target ${target.id} is lent already`);
@@ -169,7 +169,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   drain(): void {
-    if (!this.#usable('drain')) return;
+    if (!this.#usable) return;
     const era = this.#flushes.asked;
     this.#drains += 1;
     this.#out.add(() => {
@@ -178,7 +178,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   async flush(): Promise<void> {
-    if (!this.#usable('flush')) return;
+    if (!this.#usable) return;
     this.#flushes.asked += 1;
     this.#drains = 0;
     // A format that the user has not heard of yet will be told again.
@@ -190,7 +190,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   async recall(): Promise<void> {
-    if (!this.#usable('recall')) return;
+    if (!this.#usable) return;
     this.#recalls.asked += 1;
     this.#starved = [];
     await this.#ask('recall', { kind: 'recall', stream: this.#stream }, () => {
@@ -263,7 +263,8 @@ export class RemoteDecoder implements Decoder {
 
   #hearInputDone({ id, ok }: ReportOf<'inputDone'>): void {
     const input = this.#inputs.get(id);
-    if (input === undefined || ok < 0 || ok > 1) throw new ProtocolError(`stream ${this.#stream}: input ${id} is not lent, or done as ${ok}`);
+    if (input === undefined || ok < 0 || ok > 1)
+      throw new ProtocolError(`stream ${this.#stream}: input ${id} is not lent, or done as ${ok}`);
     this.#in.add(() => this.#inputDone(id, input.era, ok === 1));
   }
 
@@ -297,9 +298,12 @@ export class RemoteDecoder implements Decoder {
     const era = this.#flushes.asked;
     const dropped = this.#flushing;
     let stored = true;
-    const copy = target.staged.length === 0 || dropped ? undefined : this.#store(target).then((ok) => {
-      stored = ok;
-    });
+    const copy =
+      target.staged.length === 0 || dropped
+        ? undefined
+        : this.#store(target).then((ok) => {
+            stored = ok;
+          });
     this.#in.add(() => {
       if (dropped || era !== this.#flushes.asked) {
         this.#keepLent(target);
@@ -398,10 +402,9 @@ export class RemoteDecoder implements Decoder {
     if (this.#state !== 'ended') this.#host.send(request);
   }
 
-  #usable(what: string): boolean {
-    if (this.#state === 'open') return true;
-    if (this.#state === 'closing') throw new CodecError(`${what} was called on a decoder that is closed`);
-    return false;
+  /** False after the end, whoever made it: what is asked then is asked in vain. */
+  get #usable(): boolean {
+    return this.#state === 'open';
   }
 
   #releaseAll(): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a codec process says about pictures, checked and put into V4L2's words. */
 import { type StreamFormat, V4L2_FIELD_INTERLACED, V4L2_FIELD_NONE } from '@paravideo/core';
-import { MAX_PIXELS, v4l2Colorimetry, v4l2Level, v4l2Profile, type VideoCodec } from '../av/index.ts';
+import { MAX_PIXELS, type VideoCodec, v4l2Colorimetry, v4l2Level, v4l2Profile } from '../av/index.ts';
 import { ProtocolError } from '../child/index.ts';
 import type { Report } from './codec-messages.ts';
 

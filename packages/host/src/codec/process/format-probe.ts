@@ -2,8 +2,8 @@
 import { CropFinder } from '../../av/cropping.ts';
 import type { Av } from '../../av/node-av.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
-import type { AccessUnit } from './access-units.ts';
 import { type FoundFormat, readFormat } from './format-reader.ts';
+import type { AccessUnit } from './splitter.ts';
 
 /**
  * Finds the format of a stream from its first picture alone. The decoder proper hands out its first picture only after

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AccessUnit, Cut, Splitter } from './access-units.ts';
+import type { AccessUnit, Cut, Splitter } from './splitter.ts';
 
 const SOI = Buffer.from([0xff, 0xd8]);
 const EOI = 0xd9;

@@ -3,10 +3,11 @@
  * The codec process of one guest. It has the guest's arena, a socket to the daemon, and nothing else: no file, no network,
  * no guest RAM. Whoever takes it over with a bitstream owns the pictures of that one guest, and may send numbers.
  */
-import { loadAv } from '../../av/node-av.ts';
+
 import { AvError } from '../../av/av-error.ts';
-import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
+import { loadAv } from '../../av/node-av.ts';
 import type { PictureGeometry } from '../../av/picture-geometry.ts';
+import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
 import { FIRST_GIVEN_FD } from '../../child/child-process.ts';
 import { ParentLink } from '../../child/parent-link.ts';
 import { ProtocolError } from '../../child/protocol-error.ts';
@@ -69,7 +70,8 @@ function report(message: Report): void {
 const host: StreamHost = {
   av,
   bytes: (offset, length) => {
-    if (offset < 0 || length < 0 || offset + length > arena.length) throw new ProtocolError(`${length} bytes at ${offset} are outside the arena`);
+    if (offset < 0 || length < 0 || offset + length > arena.length)
+      throw new ProtocolError(`${length} bytes at ${offset} are outside the arena`);
     return arena.subarray(offset, offset + length);
   },
   report,
@@ -105,7 +107,13 @@ function handle(request: Request): void {
   const rest = request.rest ?? [];
   switch (request.kind) {
     case 'decode':
-      stream.push({ kind: 'data', id: request.id, offset: request.offset, length: request.length, mayContinue: request.mayContinue === 1 });
+      stream.push({
+        kind: 'data',
+        id: request.id,
+        offset: request.offset,
+        length: request.length,
+        mayContinue: request.mayContinue === 1,
+      });
       break;
     case 'drain':
       stream.push({ kind: 'drain' });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AccessUnit, Cut, Splitter } from './access-units.ts';
+import type { AccessUnit, Cut, Splitter } from './splitter.ts';
 import type { Classifier } from './start-codes.ts';
 
 const START_CODE = Buffer.from([0, 0, 1]);

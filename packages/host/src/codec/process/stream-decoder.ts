@@ -9,20 +9,28 @@
  *   feeding --drain reached--> draining --every frame out--> feeding
  *   (a frame whose format is new): format reported --output with its serial--> frame can be handed out
  */
-import type { PictureGeometry } from '../../av/picture-geometry.ts';
+
 import { AvError } from '../../av/av-error.ts';
 import { CropFinder } from '../../av/cropping.ts';
 import type { Av } from '../../av/node-av.ts';
 import { PictureCopier } from '../../av/picture-copy.ts';
+import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
 import { PICTURE_TYPES, type Report } from '../codec-messages.ts';
-import { type AccessUnit, type Splitter, splitterFor } from './access-units.ts';
+import { splitterFor } from './access-units.ts';
 import { FormatProbe } from './format-probe.ts';
 import { type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
+import type { AccessUnit, Splitter } from './splitter.ts';
 
 /** An input, or the place of a drain among the inputs. */
 export type StreamInput =
-  | { readonly kind: 'data'; readonly id: number; readonly offset: number; readonly length: number; readonly mayContinue: boolean }
+  | {
+      readonly kind: 'data';
+      readonly id: number;
+      readonly offset: number;
+      readonly length: number;
+      readonly mayContinue: boolean;
+    }
   | { readonly kind: 'drain' };
 
 /** Memory for one picture, one view a memory plane. */
@@ -61,6 +69,8 @@ export class StreamDecoder implements Disposable {
   readonly #splitter: Splitter;
   readonly #packet: InstanceType<Av['Packet']>;
   readonly #frame: InstanceType<Av['Frame']>;
+  /** bits of a frame's error flags that mean nothing */
+  readonly #untrusted: number;
   readonly #inputs: StreamInput[] = [];
   /** ids of the units given to the decoder, oldest first: for frames that lost their timestamp */
   readonly #sent: number[] = [];
@@ -83,6 +93,8 @@ export class StreamDecoder implements Disposable {
     this.#copier = new PictureCopier(host.av);
     this.#crop = new CropFinder(host.av);
     this.#splitter = splitterFor(codec);
+    // The MPEG-2 decoder takes macroblocks that the encoder has skipped at the end of a slice for lost ones.
+    this.#untrusted = codec === 'mpeg2' ? host.av.constants.FF_DECODE_ERROR_CONCEALMENT_ACTIVE : 0;
     this.#packet = new host.av.Packet();
     this.#packet.alloc();
     this.#frame = new host.av.Frame();
@@ -126,7 +138,8 @@ export class StreamDecoder implements Disposable {
     if (this.#feeding !== undefined) return this.#feed(this.#feeding);
     const input = this.#inputs.shift();
     if (input === undefined) return false;
-    this.#feeding = input.kind === 'drain' ? { inputId: undefined, units: [...this.#splitter.flush()], ok: true } : this.#take(input);
+    this.#feeding =
+      input.kind === 'drain' ? { inputId: undefined, units: [...this.#splitter.flush()], ok: true } : this.#take(input);
     return true;
   }
 
@@ -228,7 +241,7 @@ export class StreamDecoder implements Disposable {
       targetId: target.id,
       inputId: this.#origin(),
       interlaced: found.interlaced ? 1 : 0,
-      error: (flags & c.AV_FRAME_FLAG_CORRUPT) !== 0 || this.#frame.decodeErrorFlags !== 0 ? 1 : 0,
+      error: (flags & c.AV_FRAME_FLAG_CORRUPT) !== 0 || (this.#frame.decodeErrorFlags & ~this.#untrusted) !== 0 ? 1 : 0,
       type: PICTURE_TYPES.indexOf(this.#pictureType(flags)),
     });
     this.#dropFrame();

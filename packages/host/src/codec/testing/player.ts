@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** For tests: plays coded units through a decoder, the way a stateful client does, and hashes what comes out. */
 import { createHash } from 'node:crypto';
-import type {
-  ArenaBlock,
-  BufferMemory,
-  CodecId,
-  DecodedPicture,
-  Decoder,
-  PictureLayout,
-  StreamFormat,
-} from '@paravideo/core';
+import type { ArenaBlock, BufferMemory, CodecId, DecodedPicture, Decoder, PictureLayout, StreamFormat } from '@paravideo/core';
 import { V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
 import { pictureGeometry } from '../../av/index.ts';
 import type { Rig } from './rig.ts';
@@ -82,7 +74,11 @@ export class Player implements AsyncDisposable {
   #nextTarget = 0;
   #ramTop = 0;
 
-  constructor(rig: Rig, codec: CodecId, o: { fourcc?: number; targets?: number; pad?: number; guest?: boolean; hash?: boolean } = {}) {
+  constructor(
+    rig: Rig,
+    codec: CodecId,
+    o: { fourcc?: number; targets?: number; pad?: number; guest?: boolean; hash?: boolean } = {},
+  ) {
     this.#rig = rig;
     this.#o = { fourcc: V4L2_PIX_FMT_NV12, targets: 4, pad: 0, guest: false, hash: true, ...o };
     const decoder = rig.host.factory.create(codec, {
@@ -100,8 +96,15 @@ export class Player implements AsyncDisposable {
       picture: (picture) => {
         const target = this.#targets.get(picture.targetId);
         this.#targets.delete(picture.targetId);
-        if (target === undefined || this.layout === undefined || this.format === undefined) throw new TypeError('a picture in no target');
-        const md5 = this.#o.hash ? pictureMd5(target.planes.map((plane) => rig.bytes(plane)), this.layout, this.format.visible) : '';
+        if (target === undefined || this.layout === undefined || this.format === undefined)
+          throw new TypeError('a picture in no target');
+        const md5 = this.#o.hash
+          ? pictureMd5(
+              target.planes.map((plane) => rig.bytes(plane)),
+              this.layout,
+              this.format.visible,
+            )
+          : '';
         this.#tell({ kind: 'picture', picture, md5 });
         this.#supply(target.planes, target.blocks);
       },

@@ -47,7 +47,8 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
  * cannot be shown, and AvError (missing) where the codec library is not installed.
  */
 export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<FrameSource & AsyncDisposable> {
-  if (!avInstalled()) throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
+  if (!avInstalled())
+    throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
   let source: PacedSource | undefined;
   let reason = 'its process ended';
   const renderer = new MediaProcess({
@@ -68,7 +69,10 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     capabilities: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
-      defaultSize: { width: within(info.width, SIZES.minWidth, SIZES.maxWidth), height: within(info.height, SIZES.minHeight, SIZES.maxHeight) },
+      defaultSize: {
+        width: within(info.width, SIZES.minWidth, SIZES.maxWidth),
+        height: within(info.height, SIZES.minHeight, SIZES.maxHeight),
+      },
       defaultInterval: defaultInterval(info),
       colorimetry: colorimetry(info),
       sizes: () => ({ kind: 'stepwise', range: SIZES }),

@@ -10,7 +10,7 @@ import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
 import { mediaLayout } from './media-layout.ts';
-import { type MediaReport, mediaReports, type MediaRequest, mediaRequests } from './media-messages.ts';
+import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 
 /** Deaths of the process, with no picture in between, after which the source is given up. */
 const MAX_DEATHS = 4;

@@ -5,8 +5,8 @@
  * It keeps two frames: the one that is shown, and the next, whose time says how long the first one lasts.
  */
 import { closeSync, openSync } from 'node:fs';
-import type { Av } from '../../../av/node-av.ts';
 import { AvError } from '../../../av/av-error.ts';
+import type { Av } from '../../../av/node-av.ts';
 
 type Frame = InstanceType<Av['Frame']>;
 

@@ -30,6 +30,7 @@ export class PictureWriter implements Disposable {
   readonly #spec: PictureSpec;
   readonly #scaler: InstanceType<Av['SoftwareScaleContext']>;
   readonly #frame: Frame;
+  readonly #interlaced: number;
 
   /** Throws AvError if there is no such format or no memory for it. */
   constructor(av: Av, spec: PictureSpec) {
@@ -46,12 +47,15 @@ export class PictureWriter implements Disposable {
     const allocated = frame.getBuffer();
     if (allocated < 0) throw new AvError('call', `no memory for ${spec.format} ${spec.width}x${spec.height} (${allocated})`);
     this.#frame = frame;
+    this.#interlaced = c.AV_FRAME_FLAG_INTERLACED;
     this.#scaler = new av.SoftwareScaleContext();
     this.#scaler.allocContext();
   }
 
   /** Writes the picture to `slot`; false if the frame cannot be converted. */
   write(frame: Frame, slot: Uint8Array): boolean {
+    // swscale refuses to turn interlaced frames into others; as cameras go, two woven fields are a frame.
+    frame.flags &= ~this.#interlaced;
     if (this.#scaler.scaleFrameSync(this.#frame, frame) < 0) return false;
     const data = this.#frame.data;
     const strides = this.#frame.linesize;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const here = (name: string): string => JSON.stringify(fileURLToPath(new URL(name, import.meta.url)));
+
+describe('the sandbox', () => {
+  it('refuses files, sockets, signals and new shared memory, and lets the process work', () => {
+    const script = `
+      import fs from 'node:fs';
+      import { bindToParent, enterSandbox } from ${here('sandbox.ts')};
+      import * as sys from ${here('../sys/index.ts')};
+      bindToParent(${process.pid});
+      await enterSandbox({ dataBytes: 2 ** 32 });
+      const code = (act) => { try { act(); return 'ok'; } catch (error) { return error.code ?? error.errno ?? String(error); } };
+      const results = {
+        open: code(() => fs.openSync('/etc/hostname')),
+        create: code(() => fs.writeFileSync('/tmp/paravideo-sandbox', 'x')),
+        unlink: code(() => fs.unlinkSync('/tmp/paravideo-sandbox')),
+        kill: code(() => process.kill(${process.pid}, 0)),
+        socketpair: code(() => sys.socketpair()),
+        memfd: code(() => sys.memfd('x', 4096)),
+        work: Buffer.alloc(1e6, 1).reduce((sum, byte) => sum + byte, 0),
+      };
+      fs.writeSync(1, JSON.stringify(results));
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: { UV_USE_IO_URING: '0' },
+      timeout: 30_000,
+    });
+    // The event loop's farewell is refused too.
+    expect(stderr.replace(/^libuv: .*\n?/gm, '')).toBe('');
+    const { work, socketpair, memfd, ...refused } = JSON.parse(stdout);
+    expect(work).toBe(1e6);
+    expect(refused).toEqual({ open: 'EPERM', create: 'EPERM', unlink: 'EPERM', kill: 'EPERM' });
+    expect([socketpair, memfd]).not.toContain('ok');
+  });
+
+  it('ends a process whose parent is somebody else', () => {
+    const script = `import { bindToParent } from ${here('sandbox.ts')}; bindToParent(1); console.log('alive');`;
+    const { status, stdout } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect([status, stdout]).toEqual([1, '']);
+  });
+});

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openDescriptors } from '../sys/index.ts';
+import { Player } from './testing/player.ts';
+import { makeRig, type Rig } from './testing/rig.ts';
+import { codedUnits } from './testing/streams.ts';
+
+const path = fileURLToPath(new URL('../../fixtures/h264-b-frames.h264', import.meta.url));
+const units = codedUnits('h264', readFileSync(path));
+const md5s = readFileSync(`${path}.md5`, 'latin1').trim().split('\n');
+const many = Array.from({ length: 40 }, () => units).flat();
+
+function kill(rig: Rig): void {
+  if (rig.host.pid === undefined) throw new TypeError('there is no process');
+  process.kill(rig.host.pid, 'SIGKILL');
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('a codec process that dies', () => {
+  it('fails its streams once, writes nothing any more, and the next stream is decoded by its successor', async () => {
+    await using rig = makeRig();
+    await using player = new Player(rig, 'h264');
+    const playing = player.play(many);
+    await player.until(() => player.pictures.length > 10);
+    const first = rig.host.pid;
+    kill(rig);
+    await expect(playing).rejects.toThrow(/died: signal SIGKILL/);
+    const { length } = player.events;
+    expect(player.events.filter(({ kind }) => kind === 'failed')).toHaveLength(1);
+    // Whatever is asked of it now is harmless.
+    await player.decoder.flush();
+    await player.decoder.recall();
+    player.decoder.drain();
+    await player.decoder.close();
+    await using next = new Player(rig, 'h264');
+    await next.play(units);
+    expect(next.pictures.map(({ md5 }) => md5)).toEqual(md5s);
+    expect(rig.host.pid).not.toBe(first);
+    expect(player.events).toHaveLength(length);
+  });
+
+  it('takes nothing of another guest with it', async () => {
+    await using doomed = makeRig();
+    await using other = makeRig();
+    await using victim = new Player(doomed, 'h264');
+    await using player = new Player(other, 'h264');
+    const dying = victim.play(many);
+    const playing = player.play([...units, ...units]);
+    await victim.until(() => victim.pictures.length > 5);
+    kill(doomed);
+    await expect(dying).rejects.toThrow(/died/);
+    await playing;
+    expect(player.pictures.map(({ md5 }) => md5)).toEqual([...md5s, ...md5s]);
+  });
+
+  it('leaves flush, recall and close answered', async () => {
+    await using rig = makeRig();
+    for (const act of ['flush', 'recall', 'close'] as const) {
+      await using player = new Player(rig, 'h264', { hash: false });
+      const playing = player.play(many);
+      await player.until(() => player.pictures.length > 3);
+      const asked = player.decoder[act]();
+      kill(rig);
+      await asked;
+      if (act !== 'close') await expect(playing).rejects.toThrow(/died/);
+      else playing.catch(() => {});
+    }
+  });
+
+  it('is waited for longer and longer when it keeps dying, and refuses no stream while there is hope', async () => {
+    await using rig = makeRig();
+    for (let round = 0; round < 3; round += 1) {
+      await using player = new Player(rig, 'h264');
+      await player.send(units[0] ?? Buffer.alloc(0));
+      await player.until(() => player.formats.length > 0);
+      kill(rig);
+      await player.until(() => player.events.some(({ kind }) => kind === 'failed'));
+    }
+    const waits = rig.log
+      .filter(({ message }) => message === 'a child process died')
+      .map(({ fields }) => (fields as { restartIn: number }).restartIn);
+    expect(waits).toEqual([0, 100, 200]);
+    await using player = new Player(rig, 'h264');
+    await player.play(units);
+    expect(player.pictures).toHaveLength(units.length);
+  });
+
+  it('is killed when it does not confirm a flush in time', async () => {
+    await using rig = makeRig();
+    await using player = new Player(rig, 'h264');
+    await player.send(units[0] ?? Buffer.alloc(0));
+    await player.until(() => player.formats.length > 0);
+    process.kill(rig.host.pid ?? 0, 'SIGSTOP');
+    const before = performance.now();
+    await player.decoder.flush();
+    expect(performance.now() - before).toBeLessThan(4500);
+    await player.until(() => player.events.some(({ kind }) => kind === 'failed'));
+    expect(player.events.at(-1)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/did not confirm the \w+ of stream 1 within 2000 ms/),
+    });
+  });
+
+  it('leaves no process and no descriptor behind when its host is closed, in whatever state', async () => {
+    const before = openDescriptors();
+    for (let round = 0; round < 4; round += 1) {
+      const rig = makeRig();
+      const { pid } = rig.host;
+      if (round === 1) kill(rig);
+      if (round >= 2) {
+        const player = new Player(rig, 'h264');
+        const playing = player.play(many);
+        await player.until(() => player.pictures.length > 2);
+        await rig[Symbol.asyncDispose]();
+        await expect(playing).rejects.toThrow(/closed/);
+        await player[Symbol.asyncDispose]();
+      } else {
+        await rig[Symbol.asyncDispose]();
+      }
+      expect(alive(pid ?? 0)).toBe(false);
+      expect(rig.host.factory.create('h264', {} as never)).toBeUndefined();
+    }
+    // libuv closes the pipes of a dead child a little later.
+    await expect.poll(openDescriptors).toBe(before);
+  });
+
+  it('refuses streams beyond its limit', async () => {
+    await using rig = makeRig({ maxStreams: 2 });
+    await using first = new Player(rig, 'h264');
+    await using second = new Player(rig, 'vp8');
+    expect(() => new Player(rig, 'h264')).toThrow(/no decoder/);
+    await second.decoder.close();
+    await using third = new Player(rig, 'h264');
+    await third.play(units);
+    expect(first.pictures).toEqual([]);
+  });
+});
+
+describe('the sandbox of a codec process', () => {
+  it('has no privileges to gain, a system call filter, no core dumps, and nothing of our environment', async () => {
+    await using rig = makeRig();
+    await using player = new Player(rig, 'h264');
+    await player.play(units);
+    const { pid } = rig.host;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+    expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toMatch(/^Max core file size +0 +0/m);
+    expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toMatch(/^Max open files +32 +32/m);
+  });
+});

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type Frame,
+  type FrameSource,
+  pictureLayout,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_YVU420,
+} from '@paravideo/core';
+import { PNG } from 'pngjs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openDescriptors, viewAt } from '../../sys/index.ts';
+import { SourceError } from '../index.ts';
+import { openMediaFile } from './index.ts';
+import { MEDIA_FORMATS } from './media-layout.ts';
+import { MediaProcess } from './media-process.ts';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'paravideo-media-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A picture whose left half is pure red and whose right half is pure blue. */
+function picture(): string {
+  const png = new PNG({ width: 64, height: 32 });
+  for (let i = 0; i < 64 * 32; i += 1) png.data.set(i % 64 < 32 ? [255, 0, 0, 255] : [0, 0, 255, 255], 4 * i);
+  const path = join(folder, 'picture.png');
+  writeFileSync(path, PNG.sync.write(png));
+  return path;
+}
+
+/** The first `count` frames of a format, their planes copied. */
+async function frames(source: FrameSource, fourcc: number, width: number, height: number, count: number): Promise<Buffer[][]> {
+  const layout = pictureLayout(fourcc, width, height);
+  if (layout === undefined) throw new TypeError('no layout');
+  const got: Buffer[][] = [];
+  await new Promise<void>((resolve, reject) => {
+    const stream = source.open({
+      wantsFrame: () => true,
+      lost: (reason) => reject(new TypeError(`lost: ${reason}`)),
+      frame: (frame: Frame) => {
+        if (got.length >= count) return;
+        got.push(
+          frame.planes.map((plane) => Buffer.from(plane.kind === 'bytes' ? plane.bytes : viewAt(plane.address, plane.length))),
+        );
+        if (got.length < count) return;
+        stream.close();
+        resolve();
+      },
+    });
+    stream.configure(layout, { numerator: 1, denominator: 60 });
+    stream.start();
+  });
+  return got;
+}
+
+describe('a media file as a camera', () => {
+  it.each(['h264-b-frames.h264', 'vp9-resized.ivf', 'av1.ivf', 'mpeg2-interlaced.m2v', 'mjpeg.mjpeg'])(
+    'shows %s, over and over',
+    async (name) => {
+      await using source = await openMediaFile(fixture(name));
+      expect(source.capabilities.card).toBe(name);
+      // 90 frames of 1/60 s are more than the file has.
+      const seen = await frames(source, V4L2_PIX_FMT_NV12, 96, 64, 90);
+      expect(new Set(seen.map((planes) => planes[0]?.toString('base64'))).size).toBeGreaterThan(2);
+    },
+  );
+
+  it('shows a picture in every format, in its colours', async () => {
+    await using source = await openMediaFile(picture());
+    expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 32 });
+    expect(source.capabilities.formats).toEqual(MEDIA_FORMATS);
+    const [rgb] = await frames(source, V4L2_PIX_FMT_RGB24, 40, 20, 1);
+    const pixel = (x: number): number[] => [...(rgb?.[0]?.subarray(3 * (10 * 40 + x), 3 * (10 * 40 + x) + 3) ?? [])];
+    for (const [i, value] of [255, 0, 0].entries()) expect(Math.abs((pixel(4)[i] ?? -99) - value)).toBeLessThan(6);
+    for (const [i, value] of [0, 0, 255].entries()) expect(Math.abs((pixel(35)[i] ?? -99) - value)).toBeLessThan(6);
+    // Rec. 601, limited range: red is 81 90 240.
+    const [planar] = await frames(source, V4L2_PIX_FMT_YVU420, 64, 32, 1);
+    const near = (at: number): number => planar?.[0]?.[at] ?? -99;
+    expect(Math.abs(near(5) - 81)).toBeLessThan(4);
+    expect(Math.abs(near(64 * 32 + 3) - 240)).toBeLessThan(4);
+    expect(Math.abs(near(64 * 32 + 32 * 16 + 3) - 90)).toBeLessThan(4);
+    const [two] = await frames(source, V4L2_PIX_FMT_NV12M, 64, 32, 1);
+    expect(two?.map((plane) => plane.length)).toEqual([2048, 1024]);
+    for (const fourcc of MEDIA_FORMATS) expect(await frames(source, fourcc, 50, 34, 1)).toHaveLength(1);
+  });
+
+  it('is shared: two streams of one layout get the same frames', async () => {
+    await using source = await openMediaFile(fixture('h264-b-frames.h264'));
+    const [a, b] = await Promise.all([
+      frames(source, V4L2_PIX_FMT_NV12, 64, 48, 10),
+      frames(source, V4L2_PIX_FMT_NV12, 64, 48, 10),
+    ]);
+    expect(a).toEqual(b);
+  });
+
+  it('refuses what is no video, and a file that is not there', async () => {
+    const path = join(folder, 'text.txt');
+    writeFileSync(path, 'no video at all\n'.repeat(100));
+    await expect(openMediaFile(path)).rejects.toThrow(SourceError);
+    await expect(openMediaFile(join(folder, 'absent'))).rejects.toThrow(/ENOENT/);
+  });
+
+  it('does not follow a playlist to another file', async () => {
+    const path = join(folder, 'list.m3u8');
+    writeFileSync(path, `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n${fixture('h264-b-frames.h264')}\n#EXT-X-ENDLIST\n`);
+    await expect(openMediaFile(path)).rejects.toThrow(/cannot be shown/);
+  });
+
+  it('goes on with a new process when its own dies, and leaves nothing behind', async () => {
+    const before = openDescriptors();
+    const pids: number[] = [];
+    const quiet = { debug: () => {}, info: () => {}, error: () => {}, warn: () => {} };
+    const log = { ...quiet, debug: (fields: object) => void pids.push((fields as { pid: number }).pid) };
+    const source = await openMediaFile(fixture('h264-b-frames.h264'), { log });
+    await frames(source, V4L2_PIX_FMT_NV12, 64, 48, 3);
+    const going = frames(source, V4L2_PIX_FMT_NV12, 64, 48, 40);
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    expect(await going).toHaveLength(40);
+    expect(pids).toHaveLength(2);
+    await source[Symbol.asyncDispose]();
+    await expect.poll(openDescriptors).toBe(before);
+  });
+
+  it('is given up when its process keeps dying', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const quiet = { debug: () => {}, info: () => {}, error: () => {}, warn: () => {} };
+    const log = {
+      ...quiet,
+      debug: (fields: object) => setTimeout(() => process.kill((fields as { pid: number }).pid, 'SIGKILL'), 10),
+    };
+    const renderer = new MediaProcess({ path: fixture('av1.ivf'), log, lost: resolve });
+    expect(await promise).toMatch(/keeps dying/);
+    expect(await renderer.ready).toBeUndefined();
+    await renderer.close();
+  });
+});
