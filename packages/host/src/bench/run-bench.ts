@@ -52,7 +52,7 @@ export interface BenchReport {
   readonly memory: MemoryReport;
 }
 
-const RUNS = 3;
+const RUNS = 5;
 const SESSIONS = 8;
 
 /** Runs the benchmarks: about a minute. `threads`: for both decoders. `say` is told what is being measured. */
