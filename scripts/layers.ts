@@ -40,14 +40,16 @@ const HOST_LAYERS = {
   child: ['sys'],
   memory: ['sys'],
   copy: ['sys', 'memory', 'threads'],
-  'vhost-user': ['sys', 'memory'],
-  frontend: ['sys', 'memory', 'vhost-user'],
+  transport: ['sys', 'memory'],
+  'vhost-user': ['sys', 'memory', 'transport'],
+  'vfio-user': ['sys', 'memory', 'transport'],
+  frontend: ['sys', 'memory', 'transport', 'vhost-user', 'vfio-user'],
   sources: ['sys', 'memory', 'copy', 'av', 'clock', 'threads', 'child'],
   codec: ['sys', 'memory', 'copy', 'av', 'child'],
-  daemon: ['sys', 'memory', 'copy', 'clock', 'vhost-user', 'sources', 'codec', 'av'],
+  daemon: ['sys', 'memory', 'copy', 'clock', 'transport', 'vhost-user', 'vfio-user', 'sources', 'codec', 'av'],
   demo: ['sys', 'frontend', 'av', 'daemon'],
   bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
-  cli: ['sys', 'vhost-user', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench'],
+  cli: ['sys', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */

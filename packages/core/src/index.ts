@@ -9,5 +9,6 @@ export * from './stream/index.ts';
 export * from './testing/index.ts';
 export * from './v4l2/index.ts';
 export * from './virtio-media/index.ts';
+export * from './virtio-pci/index.ts';
 export * from './virtqueue/index.ts';
 export * from './wire/index.ts';

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** @module Paravideo on Linux: devices at vhost-user sockets, and the front-end that drives them without a machine. */
+/** @module Paravideo on Linux: devices at vhost-user and vfio-user sockets, and the front-end that drives them without a machine. */
 export * from './frontend/index.ts';
 export * from './memory/index.ts';
 export * from './sys/index.ts';
+export * from './transport/index.ts';
+export * from './vfio-user/index.ts';
 export * from './vhost-user/index.ts';

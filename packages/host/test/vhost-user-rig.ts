@@ -19,7 +19,8 @@ import {
 } from '@paravideo/core';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
-import { type GuestContext, type GuestDevice, type Log, type ServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
+import type { GuestContext, GuestDevice, Log } from '../src/transport/index.ts';
+import { type ServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
 
 /** A line of the log. */
 export interface LogLine {

@@ -5,14 +5,14 @@ import { BenchError } from '../bench/index.ts';
 import { ConfigError, DaemonProcessError } from '../daemon/index.ts';
 import { DemoError } from '../demo/index.ts';
 import { SysError } from '../sys/index.ts';
-import { VhostUserError } from '../vhost-user/index.ts';
+import { SocketPathError } from '../transport/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What to print for an error, and the exit code. What is not a known kind of failure is a bug of ours, shown with its stack. */
 export function explain(error: unknown): { lines: readonly string[]; status: number } {
   if (error instanceof ConfigError) return { lines: error.problems, status: EXIT.usage };
-  if (error instanceof VhostUserError) return { lines: [error.message], status: EXIT.unavailable };
+  if (error instanceof SocketPathError) return { lines: [error.message], status: EXIT.unavailable };
   if (error instanceof CliError) return { lines: [error.message], status: error.status };
   if (error instanceof DemoError) return { lines: [error.message], status: EXIT.usage };
   if (

@@ -4,7 +4,7 @@ import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
 import { openMediaFile, openPattern } from '../sources/index.ts';
-import type { GuestContext } from '../vhost-user/index.ts';
+import type { GuestContext } from '../transport/index.ts';
 import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
 import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';

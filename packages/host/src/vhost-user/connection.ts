@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * A socket that carries vhost-user messages: framing, descriptors, order. Both sides and both channels use it.
- *
- *     open --(end of stream, malformed frame, handler says so)--> closed
- *
- * Messages are handed over one at a time, in order: while a handler's promise is pending nothing more is read. Descriptors
- * that a handler does not take (`Fd.take`, or by emptying the list) are closed.
- */
-import { type Fd, receive, SysError, send, watch, watchWritable } from '../sys/index.ts';
+/** A socket that carries vhost-user messages. Both sides and both channels use it. */
+import type { Fd } from '../sys/index.ts';
+import { type Frame, FramedSocket, type Framing } from '../transport/index.ts';
 import { FLAG_VERSION, FLAG_VERSION_MASK, MAX_REQUEST_BYTES, message_header } from './protocol.ts';
-import { DisconnectedError, ProtocolError } from './vhost-user-error.ts';
+import { ProtocolError } from './vhost-user-error.ts';
 
 /** One message as it came. */
-export interface Message {
+export interface Message extends Omit<Frame, 'header'> {
   readonly request: number;
   readonly flags: number;
-  /** a view that is the message's own */
-  readonly payload: DataView;
-  /** what came with it; the handler takes what it wants and leaves the rest to be closed */
-  readonly fds: Fd[];
-  /** descriptors that were closed because no message has so many */
-  readonly surplusFds: number;
 }
 
 /** What a connection tells its owner. */
@@ -33,43 +21,24 @@ export interface ConnectionEvents {
 
 /** No message has more than the 8 of a memory table. */
 const MAX_FDS = 8;
-/** Messages handled in one turn of the event loop, so that a flood does not starve the rings (VU-V16). */
-const MESSAGES_PER_TURN = 32;
-/** Bytes that may wait for a peer that does not read; more ends the connection. */
-const MAX_PENDING_BYTES = 1 << 20;
 
-interface Outgoing {
-  bytes: Uint8Array;
-  fds: readonly Fd[];
-}
+const f = message_header.fields;
 
 /** One message socket. It owns the descriptor. */
 export class Connection implements Disposable {
-  readonly #fd: Fd;
-  readonly #events: ConnectionEvents;
-  readonly #maxBytes: number;
-  readonly #header = new Uint8Array(message_header.size);
-  #headerBytes = 0;
-  #payload: Uint8Array | undefined;
-  #payloadBytes = 0;
-  #fds: Fd[] = [];
-  #surplus = 0;
-  #reading: Disposable | undefined;
-  #writing: Disposable | undefined;
-  readonly #outgoing: Outgoing[] = [];
-  #outgoingBytes = 0;
-  #state: 'idle' | 'handling' | 'closed' = 'idle';
+  readonly #socket: FramedSocket;
 
   constructor(fd: Fd, events: ConnectionEvents, o: { maxBytes?: number } = {}) {
-    this.#fd = fd;
-    this.#events = events;
-    this.#maxBytes = o.maxBytes ?? MAX_REQUEST_BYTES;
-    this.#reading = watch(fd, () => this.#pump());
+    this.#socket = new FramedSocket(fd, framing(o.maxBytes ?? MAX_REQUEST_BYTES), {
+      frame: ({ header, payload, fds, surplusFds }) =>
+        events.message({ request: f.request.get(header, 0), flags: f.flags.get(header, 0), payload, fds, surplusFds }),
+      closed: (error) => events.closed(error),
+    });
   }
 
   /** True until the connection ended. */
   get open(): boolean {
-    return this.#state !== 'closed';
+    return this.#socket.open;
   }
 
   /**
@@ -77,174 +46,42 @@ export class Connection implements Disposable {
    * where they have to wait. Throws `DisconnectedError` after the end.
    */
   send(request: number, flags: number, payload: Uint8Array, fds: readonly Fd[] = []): void {
-    if (this.#state === 'closed') throw new DisconnectedError('the connection has ended');
     const bytes = new Uint8Array(message_header.size + payload.length);
     const view = new DataView(bytes.buffer);
-    message_header.fields.request.set(view, 0, request);
-    message_header.fields.flags.set(view, 0, FLAG_VERSION | flags);
-    message_header.fields.size.set(view, 0, payload.length);
+    f.request.set(view, 0, request);
+    f.flags.set(view, 0, FLAG_VERSION | flags);
+    f.size.set(view, 0, payload.length);
     bytes.set(payload, message_header.size);
-    const sent = this.#outgoing.length === 0 ? this.#transmit(bytes, fds) : 0;
-    if (sent === bytes.length || sent === 'closed') return;
-    const rest = bytes.subarray(sent);
-    this.#outgoing.push({ bytes: rest, fds: sent === 0 ? fds.map((fd) => fd.dup()) : [] });
-    this.#outgoingBytes += rest.length;
-    if (this.#outgoingBytes > MAX_PENDING_BYTES) {
-      this.#end(new ProtocolError('VU-V17', `the other side leaves ${this.#outgoingBytes} bytes unread`));
-      return;
-    }
-    this.#writing ??= watchWritable(this.#fd, () => this.#flush());
+    this.#socket.send(bytes, fds);
   }
 
   /** Looks at the socket now, without waiting for the event loop: notices a peer that is gone. */
   poll(): void {
-    this.#pump();
+    this.#socket.poll();
   }
 
   /** Ends the connection, with a reason if it is not an orderly end. */
   close(error?: Error): void {
-    this.#end(error);
+    this.#socket.close(error);
   }
 
   [Symbol.dispose](): void {
-    this.#end(undefined);
-  }
-
-  #transmit(bytes: Uint8Array, fds: readonly Fd[]): number | 'closed' {
-    try {
-      const sent = send(this.#fd, bytes, fds);
-      if (sent === 'again') return 0;
-      // The reading side notices the end of the stream; what is still to be read there comes first.
-      return sent;
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
-      this.#end(error);
-      return 'closed';
-    }
-  }
-
-  #flush(): void {
-    for (let next = this.#outgoing[0]; next !== undefined; next = this.#outgoing[0]) {
-      const sent = this.#transmit(next.bytes, next.fds);
-      if (this.#state === 'closed') return;
-      if (sent === 0) return;
-      this.#outgoingBytes -= sent === 'closed' ? next.bytes.length : sent;
-      for (const fd of next.fds) fd.close();
-      next.fds = [];
-      if (sent === 'closed' || sent === next.bytes.length) this.#outgoing.shift();
-      else next.bytes = next.bytes.subarray(sent);
-    }
-    this.#writing?.[Symbol.dispose]();
-    this.#writing = undefined;
-  }
-
-  #pump(): void {
-    try {
-      for (let i = 0; i < MESSAGES_PER_TURN && this.#state === 'idle'; i++) {
-        const message = this.#next();
-        if (message === undefined) return;
-        this.#hand(message);
-      }
-    } catch (error) {
-      this.#end(asError(error));
-    }
-  }
-
-  /** The next whole message, if all of it has come. */
-  #next(): Message | undefined {
-    while (this.#headerBytes < this.#header.length) {
-      const got = this.#receive(this.#header.subarray(this.#headerBytes));
-      if (got === undefined) return undefined;
-      this.#headerBytes += got;
-    }
-    const view = new DataView(this.#header.buffer);
-    const flags = message_header.fields.flags.get(view, 0);
-    if (this.#payload === undefined) {
-      const size = message_header.fields.size.get(view, 0);
-      if ((flags & FLAG_VERSION_MASK) !== FLAG_VERSION)
-        throw new ProtocolError('VU-V1', `message version ${flags & FLAG_VERSION_MASK}, not 1`);
-      if (size > this.#maxBytes)
-        throw new ProtocolError('VU-V1', `a payload of ${size} bytes; at most ${this.#maxBytes} are taken`);
-      this.#payload = new Uint8Array(size);
-      this.#payloadBytes = 0;
-    }
-    const payload = this.#payload;
-    while (this.#payloadBytes < payload.length) {
-      const got = this.#receive(payload.subarray(this.#payloadBytes));
-      if (got === undefined) return undefined;
-      this.#payloadBytes += got;
-    }
-    const message: Message = {
-      request: message_header.fields.request.get(view, 0),
-      flags,
-      payload: new DataView(payload.buffer),
-      fds: this.#fds,
-      surplusFds: this.#surplus,
-    };
-    this.#headerBytes = 0;
-    this.#payload = undefined;
-    this.#fds = [];
-    this.#surplus = 0;
-    return message;
-  }
-
-  /** Bytes received, or undefined if there are none now or the stream ended. */
-  #receive(into: Uint8Array): number | undefined {
-    const got = receive(this.#fd, into, MAX_FDS - this.#fds.length);
-    if (got === 'again') return undefined;
-    if (got === 'closed') {
-      const half = this.#headerBytes > 0 ? new ProtocolError('VU-V1', 'the stream ended inside a message') : undefined;
-      this.#end(half);
-      return undefined;
-    }
-    this.#fds.push(...got.fds);
-    this.#surplus += got.surplus;
-    return got.bytes;
-  }
-
-  #hand(message: Message): void {
-    let pending: void | Promise<void>;
-    try {
-      pending = this.#events.message(message);
-    } catch (error) {
-      for (const fd of message.fds) fd.close();
-      throw error;
-    }
-    if (pending === undefined) {
-      for (const fd of message.fds) fd.close();
-      return;
-    }
-    this.#state = 'handling';
-    this.#reading?.[Symbol.dispose]();
-    this.#reading = undefined;
-    pending.then(
-      () => this.#resume(message, undefined),
-      (error: unknown) => this.#resume(message, asError(error)),
-    );
-  }
-
-  #resume(message: Message, error: Error | undefined): void {
-    for (const fd of message.fds) fd.close();
-    if (this.#state !== 'handling') return;
-    if (error !== undefined) return this.#end(error);
-    this.#state = 'idle';
-    this.#reading = watch(this.#fd, () => this.#pump());
-    this.#pump();
-  }
-
-  #end(error: Error | undefined): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#reading?.[Symbol.dispose]();
-    this.#writing?.[Symbol.dispose]();
-    for (const fd of this.#fds) fd.close();
-    for (const { fds } of this.#outgoing) for (const fd of fds) fd.close();
-    this.#outgoing.length = 0;
-    this.#fd.close();
-    this.#events.closed(error);
+    this.#socket.close();
   }
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new TypeError(`thrown: ${String(error)}`);
+/** VU-V1, VU-V17. */
+function framing(maxBytes: number): Framing {
+  return {
+    headerBytes: message_header.size,
+    maxFds: MAX_FDS,
+    payloadBytes: (header) => {
+      const version = f.flags.get(header, 0) & FLAG_VERSION_MASK;
+      const size = f.size.get(header, 0);
+      if (version !== FLAG_VERSION) throw new ProtocolError('VU-V1', `message version ${version}, not 1`);
+      if (size > maxBytes) throw new ProtocolError('VU-V1', `a payload of ${size} bytes; at most ${maxBytes} are taken`);
+      return size;
+    },
+    violation: (what, message) => new ProtocolError(what === 'half a message' ? 'VU-V1' : 'VU-V17', message),
+  };
 }

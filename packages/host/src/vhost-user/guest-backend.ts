@@ -3,32 +3,12 @@
  * The device of one front-end: its arena, its view of the guest's memory, its window, two rings and the virtio-media device
  * between them. It knows what a front-end may ask for, not how that travels.
  */
-import {
-  DeviceQueue,
-  type MediaDevice,
-  type RingFeatures,
-  type SharedWindow,
-  VIRTIO_MEDIA_COMMANDQ,
-  VirtioMediaDevice,
-} from '@paravideo/core';
+import { DeviceQueue, type RingFeatures, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
 import { Arena, HostGuestMemory } from '../memory/index.ts';
-import type { Log } from './log.ts';
+import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
 import { Vring, type VringOwner } from './vring.ts';
-
-/** What a device is made from: one guest's memory, and what belongs to that guest alone. */
-export interface GuestContext {
-  /** where the device's buffers live */
-  readonly arena: Arena;
-  /** the guest's memory; its table changes while the device runs */
-  readonly memory: HostGuestMemory;
-  /** shared memory region 0 */
-  readonly window: SharedWindow;
-}
-
-/** A device that lives as long as its front-end is connected. */
-export type GuestDevice = MediaDevice & AsyncDisposable;
 
 /** How long a stop waits for commands that are not answered yet: less than the 5 s after which a driver gives up (P1). */
 const DRAIN_LIMIT = 4000;
@@ -119,7 +99,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     ring.beginDrain();
     if (ring.index === VIRTIO_MEDIA_COMMANDQ && ring.state === 'draining') {
       this.window.giveUp();
-      const idle = await this.#within(this.#media.idle());
+      const idle = await within(this.#media.idle(), DRAIN_LIMIT);
       if (!idle)
         this.log.warn(
           { ring: ring.index },
@@ -165,7 +145,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
 
   async #reset(): Promise<void> {
     this.#lastBase = undefined;
-    if (!(await this.#within(this.#media.reset()))) this.log.warn({}, 'sessions take long to close');
+    if (!(await within(this.#media.reset(), DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close');
     this.window.reset();
   }
 
@@ -176,8 +156,9 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     for (const ring of this.rings) ring[Symbol.dispose]();
     this.window.connect(undefined);
     try {
-      if (!(await this.#within(this.#media.close()))) this.log.warn({}, 'sessions take long to close: going on without them');
-      if (!(await this.#within(Promise.resolve(this.#device[Symbol.asyncDispose]())))) {
+      if (!(await within(this.#media.close(), DRAIN_LIMIT)))
+        this.log.warn({}, 'sessions take long to close: going on without them');
+      if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), DRAIN_LIMIT))) {
         this.log.warn({}, 'the device takes long to close: going on without it');
       }
     } catch (error) {
@@ -185,18 +166,5 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     }
     this.memory[Symbol.dispose]();
     this.arena[Symbol.dispose]();
-  }
-
-  /** True if it settled in time. Copies that go on all the same hold pins of the memory they use. */
-  async #within(work: Promise<unknown>): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), DRAIN_LIMIT);
-    });
-    try {
-      return await Promise.race([work.then(() => true), late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }

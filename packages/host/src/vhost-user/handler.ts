@@ -11,10 +11,10 @@ import {
   VIRTIO_RING_F_INDIRECT_DESC,
 } from '@paravideo/core';
 import { type Fd, SysError, sealedAgainstShrinking } from '../sys/index.ts';
+import type { Log } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
 import type { GuestBackend } from './guest-backend.ts';
-import type { Log } from './log.ts';
 import type { RegionDescription } from './memory-table.ts';
 import {
   config_header,

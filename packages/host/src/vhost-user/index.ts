@@ -3,7 +3,6 @@ export * from './backend-channel.ts';
 export * from './connection.ts';
 export * from './guest-backend.ts';
 export * from './handler.ts';
-export type * from './log.ts';
 export * from './memory-table.ts';
 export * from './protocol.ts';
 export * from './server.ts';

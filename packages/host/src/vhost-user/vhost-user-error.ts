@@ -23,13 +23,3 @@ export class RefusedError extends Error {
     this.check = check;
   }
 }
-
-/** The connection ended before an answer came, or before something could be sent. */
-export class DisconnectedError extends Error {
-  override readonly name = 'DisconnectedError';
-}
-
-/** A server cannot be set up as asked; the message says what to do. */
-export class VhostUserError extends Error {
-  override readonly name = 'VhostUserError';
-}

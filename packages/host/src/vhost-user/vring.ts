@@ -8,7 +8,7 @@
  */
 import { type DeviceQueue, QueueError, type RingLayout, ringBytes } from '@paravideo/core';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../transport/index.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { RefusedError } from './vhost-user-error.ts';
 

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A socket that carries messages of a header, which says how long the rest is, and a payload, with descriptors: framing and
+ * order, whatever the protocol.
+ *
+ *     idle --message--> handling --answered--> idle
+ *       \---(end of stream, malformed frame, handler says so)---/---> closed
+ *
+ * Messages are handed over one at a time, in order: while a handler's promise is pending nothing more is read. Descriptors
+ * that a handler does not take (`Fd.take`, or by emptying the list) are closed.
+ */
+import { type Fd, receive, SysError, send, watch, watchWritable } from '../sys/index.ts';
+import { DisconnectedError } from './transport-error.ts';
+
+/** One message as it came. */
+export interface Frame {
+  readonly header: DataView;
+  /** a view that is the message's own */
+  readonly payload: DataView;
+  /** what came with it; the handler takes what it wants and leaves the rest to be closed */
+  readonly fds: Fd[];
+  /** descriptors that were closed because no message has so many */
+  readonly surplusFds: number;
+}
+
+/** What a protocol says about its frames. */
+export interface Framing {
+  readonly headerBytes: number;
+  /** descriptors of one message at most */
+  readonly maxFds: number;
+  /** Bytes that follow a header; throws what ends the connection. */
+  payloadBytes(header: DataView): number;
+  /** The reason why a connection ends whose other side broke the framing. */
+  violation(what: 'half a message' | 'unread answers', message: string): Error;
+}
+
+/** What a socket tells its owner. */
+export interface FrameEvents {
+  /** May throw or reject: the connection then ends with that reason. */
+  frame(frame: Frame): void | Promise<void>;
+  /** Called once. `error` is undefined for an orderly end of the stream. */
+  closed(error: Error | undefined): void;
+}
+
+/** Messages handled in one turn of the event loop, so that a flood does not starve the rings (VU-V16). */
+const MESSAGES_PER_TURN = 32;
+/** Bytes that may wait for a peer that does not read, beside one message; more ends the connection. */
+const MAX_PENDING_BYTES = 1 << 20;
+
+interface Outgoing {
+  bytes: Uint8Array;
+  fds: readonly Fd[];
+}
+
+/** One message socket. It owns the descriptor. */
+export class FramedSocket implements Disposable {
+  readonly #fd: Fd;
+  readonly #framing: Framing;
+  readonly #events: FrameEvents;
+  #header: Uint8Array;
+  #headerBytes = 0;
+  #payload: Uint8Array | undefined;
+  #payloadBytes = 0;
+  #fds: Fd[] = [];
+  #surplus = 0;
+  #reading: Disposable | undefined;
+  #writing: Disposable | undefined;
+  readonly #outgoing: Outgoing[] = [];
+  #outgoingBytes = 0;
+  #state: 'idle' | 'handling' | 'closed' = 'idle';
+
+  constructor(fd: Fd, framing: Framing, events: FrameEvents) {
+    this.#fd = fd;
+    this.#framing = framing;
+    this.#events = events;
+    this.#header = new Uint8Array(framing.headerBytes);
+    this.#reading = watch(fd, () => this.#pump());
+  }
+
+  /** True until the connection ended. */
+  get open(): boolean {
+    return this.#state !== 'closed';
+  }
+
+  /**
+   * Sends a whole message; what does not fit into the socket now follows later, in order. `fds` are borrowed: duplicates
+   * are made where they have to wait. Throws `DisconnectedError` after the end.
+   */
+  send(bytes: Uint8Array, fds: readonly Fd[] = []): void {
+    if (this.#state === 'closed') throw new DisconnectedError('the connection has ended');
+    const sent = this.#outgoing.length === 0 ? this.#transmit(bytes, fds) : 0;
+    if (sent === bytes.length || sent === 'closed') return;
+    const rest = bytes.subarray(sent);
+    const waiting = this.#outgoingBytes;
+    this.#outgoing.push({ bytes: rest, fds: sent === 0 ? fds.map((fd) => fd.dup()) : [] });
+    this.#outgoingBytes += rest.length;
+    if (waiting > 0 && this.#outgoingBytes > MAX_PENDING_BYTES) {
+      this.#end(this.#framing.violation('unread answers', `the other side leaves ${this.#outgoingBytes} bytes unread`));
+      return;
+    }
+    this.#writing ??= watchWritable(this.#fd, () => this.#flush());
+  }
+
+  /** Looks at the socket now, without waiting for the event loop: notices a peer that is gone. */
+  poll(): void {
+    this.#pump();
+  }
+
+  /** Ends the connection, with a reason if it is not an orderly end. */
+  close(error?: Error): void {
+    this.#end(error);
+  }
+
+  [Symbol.dispose](): void {
+    this.#end(undefined);
+  }
+
+  #transmit(bytes: Uint8Array, fds: readonly Fd[]): number | 'closed' {
+    try {
+      const sent = send(this.#fd, bytes, fds);
+      if (sent === 'again') return 0;
+      // The reading side notices the end of the stream; what is still to be read there comes first.
+      return sent;
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      this.#end(error);
+      return 'closed';
+    }
+  }
+
+  #flush(): void {
+    for (let next = this.#outgoing[0]; next !== undefined; next = this.#outgoing[0]) {
+      const sent = this.#transmit(next.bytes, next.fds);
+      if (this.#state === 'closed') return;
+      if (sent === 0) return;
+      this.#outgoingBytes -= sent === 'closed' ? next.bytes.length : sent;
+      for (const fd of next.fds) fd.close();
+      next.fds = [];
+      if (sent === 'closed' || sent === next.bytes.length) this.#outgoing.shift();
+      else next.bytes = next.bytes.subarray(sent);
+    }
+    this.#writing?.[Symbol.dispose]();
+    this.#writing = undefined;
+  }
+
+  #pump(): void {
+    try {
+      for (let i = 0; i < MESSAGES_PER_TURN && this.#state === 'idle'; i++) {
+        const frame = this.#next();
+        if (frame === undefined) return;
+        this.#hand(frame);
+      }
+    } catch (error) {
+      this.#end(asError(error));
+    }
+  }
+
+  /** The next whole message, if all of it has come. */
+  #next(): Frame | undefined {
+    while (this.#headerBytes < this.#header.length) {
+      const got = this.#receive(this.#header.subarray(this.#headerBytes));
+      if (got === undefined) return undefined;
+      this.#headerBytes += got;
+    }
+    const header = new DataView(this.#header.buffer);
+    if (this.#payload === undefined) {
+      this.#payload = new Uint8Array(this.#framing.payloadBytes(header));
+      this.#payloadBytes = 0;
+    }
+    const payload = this.#payload;
+    while (this.#payloadBytes < payload.length) {
+      const got = this.#receive(payload.subarray(this.#payloadBytes));
+      if (got === undefined) return undefined;
+      this.#payloadBytes += got;
+    }
+    const frame: Frame = { header, payload: new DataView(payload.buffer), fds: this.#fds, surplusFds: this.#surplus };
+    this.#header = new Uint8Array(this.#framing.headerBytes);
+    this.#headerBytes = 0;
+    this.#payload = undefined;
+    this.#fds = [];
+    this.#surplus = 0;
+    return frame;
+  }
+
+  /** Bytes received, or undefined if there are none now or the stream ended. */
+  #receive(into: Uint8Array): number | undefined {
+    const got = receive(this.#fd, into, this.#framing.maxFds - this.#fds.length);
+    if (got === 'again') return undefined;
+    if (got === 'closed') {
+      const half =
+        this.#headerBytes > 0 ? this.#framing.violation('half a message', 'the stream ended inside a message') : undefined;
+      this.#end(half);
+      return undefined;
+    }
+    this.#fds.push(...got.fds);
+    this.#surplus += got.surplus;
+    return got.bytes;
+  }
+
+  #hand(frame: Frame): void {
+    let pending: void | Promise<void>;
+    try {
+      pending = this.#events.frame(frame);
+    } catch (error) {
+      for (const fd of frame.fds) fd.close();
+      throw error;
+    }
+    if (pending === undefined) {
+      for (const fd of frame.fds) fd.close();
+      return;
+    }
+    this.#state = 'handling';
+    this.#reading?.[Symbol.dispose]();
+    this.#reading = undefined;
+    pending.then(
+      () => this.#resume(frame, undefined),
+      (error: unknown) => this.#resume(frame, asError(error)),
+    );
+  }
+
+  #resume(frame: Frame, error: Error | undefined): void {
+    for (const fd of frame.fds) fd.close();
+    if (this.#state !== 'handling') return;
+    if (error !== undefined) return this.#end(error);
+    this.#state = 'idle';
+    this.#reading = watch(this.#fd, () => this.#pump());
+    this.#pump();
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#reading?.[Symbol.dispose]();
+    this.#writing?.[Symbol.dispose]();
+    for (const fd of this.#fds) fd.close();
+    for (const { fds } of this.#outgoing) for (const fd of fds) fd.close();
+    this.#outgoing.length = 0;
+    this.#fd.close();
+    this.#events.closed(error);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new TypeError(`thrown: ${String(error)}`);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MediaDevice, SharedWindow } from '@paravideo/core';
+import type { Arena, HostGuestMemory } from '../memory/index.ts';
+
+/** What a device is made from: one guest's memory, and what belongs to that guest alone. */
+export interface GuestContext {
+  /** where the device's buffers live */
+  readonly arena: Arena;
+  /** the guest's memory; its table changes while the device runs */
+  readonly memory: HostGuestMemory;
+  /** shared memory region 0 */
+  readonly window: SharedWindow;
+}
+
+/** A device that lives as long as its front-end is connected. */
+export type GuestDevice = MediaDevice & AsyncDisposable;

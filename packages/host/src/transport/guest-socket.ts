@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A device at a Unix socket. One front-end at a time: a second one is turned away with a line in the log; one that comes
+ * while the last one's device is being taken down waits until that is done. A front-end that goes, or breaks the protocol,
+ * takes nothing but its own device with it, and the socket stays open for the next.
+ */
+import { lstatSync, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { accept, connectUnix, type Fd, listenUnix, SysError, watch } from '../sys/index.ts';
+import type { Log } from './log.ts';
+import { SocketPathError } from './transport-error.ts';
+
+/** A front-end that is being served. */
+export interface GuestClient {
+  readonly connection: { poll(): void; close(): void };
+  /** settles when everything of this front-end is given back; never rejects */
+  readonly gone: Promise<void>;
+}
+
+/** How a socket is set up. */
+export interface GuestSocketOptions {
+  /** where to listen, at most 107 bytes; a socket that nobody listens on any more is replaced */
+  readonly path: string;
+  readonly log: Log;
+  /** Serves a connection, whose descriptor it takes over. Calls `ended` once, when the connection has ended. Throws if that cannot be. */
+  readonly serve: (fd: Fd, ended: () => void) => GuestClient;
+}
+
+type State =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'busy'; readonly client: GuestClient }
+  /** the last front-end's device is being taken down; `next` waits for that */
+  | { readonly kind: 'clearing'; readonly done: Promise<void>; next: Fd | undefined }
+  | { readonly kind: 'closed' };
+
+/** How long not to accept after an accept failed for lack of descriptors, milliseconds. */
+const ACCEPT_PAUSE = 100;
+
+/** See the top of the file. */
+export class GuestSocket implements AsyncDisposable {
+  readonly path: string;
+  readonly #o: GuestSocketOptions;
+  readonly #log: Log;
+  readonly #listener: Fd;
+  /** the file that `close` may remove */
+  readonly #inode: number;
+  #watch: Disposable | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  #state: State = { kind: 'free' };
+
+  private constructor(o: GuestSocketOptions, listener: Fd) {
+    this.#o = o;
+    this.path = o.path;
+    this.#log = o.log;
+    this.#listener = listener;
+    this.#inode = lstatSync(o.path).ino;
+    this.#watch = watch(listener, () => this.#accept());
+  }
+
+  /**
+   * Listens. Throws `SocketPathError` if somebody else does so at this path or something that is no socket lies there, and
+   * `SysError` where the system refuses.
+   */
+  static listen(o: GuestSocketOptions): GuestSocket {
+    const listener = bindOrReplace(o.path);
+    try {
+      return new GuestSocket(o, listener);
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+  }
+
+  /** True while a front-end is connected. */
+  get connected(): boolean {
+    return this.#state.kind === 'busy';
+  }
+
+  /** Ends the front-end's connection, gives everything back and removes the socket. */
+  async close(): Promise<void> {
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
+    clearTimeout(this.#pause);
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+    this.#listener.close();
+    try {
+      if (lstatSync(this.path).ino === this.#inode) unlinkSync(this.path);
+    } catch (error) {
+      this.#log.debug({ err: error, path: this.path }, 'the socket was removed by somebody else');
+    }
+    if (state.kind === 'busy') {
+      state.client.connection.close();
+      await state.client.gone;
+    } else if (state.kind === 'clearing') {
+      state.next?.close();
+      await state.done;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(): void {
+    let fd: Fd | 'again';
+    try {
+      fd = accept(this.#listener);
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      this.#log.error({ err: error, path: this.path }, 'a connection could not be accepted');
+      this.#watch?.[Symbol.dispose]();
+      this.#pause = setTimeout(() => {
+        this.#watch = watch(this.#listener, () => this.#accept());
+      }, ACCEPT_PAUSE);
+      return;
+    }
+    if (fd === 'again') return;
+    // The old front-end may be gone without our having read so yet.
+    if (this.#state.kind === 'busy') this.#state.client.connection.poll();
+    const state = this.#state;
+    if (state.kind === 'free') return this.#serve(fd);
+    if (state.kind === 'clearing' && state.next === undefined) {
+      state.next = fd;
+      return;
+    }
+    this.#log.warn({ path: this.path }, 'a second front-end was turned away: this socket serves one at a time');
+    fd.close();
+  }
+
+  #serve(fd: Fd): void {
+    try {
+      const client = this.#o.serve(fd, () => this.#clear(client));
+      this.#state = { kind: 'busy', client };
+    } catch (error) {
+      fd.close();
+      this.#log.error({ err: error, path: this.path }, 'the device could not be made: the front-end was turned away');
+      return;
+    }
+    this.#log.info({ path: this.path }, 'front-end connected');
+  }
+
+  #clear(client: GuestClient): void {
+    if (this.#state.kind !== 'busy') return;
+    const state: State = { kind: 'clearing', done: client.gone, next: undefined };
+    this.#state = state;
+    void client.gone.then(() => {
+      if (this.#state !== state) return;
+      this.#state = { kind: 'free' };
+      if (state.next !== undefined) this.#serve(state.next);
+    });
+  }
+}
+
+function bindOrReplace(path: string): Fd {
+  try {
+    return listenUnix(path);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== constants.errno.EADDRINUSE) throw error;
+  }
+  if (!lstatSync(path).isSocket()) throw new SocketPathError(`${path} exists and is no socket: choose another path or remove it`);
+  let other: Fd;
+  try {
+    other = connectUnix(path);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== constants.errno.ECONNREFUSED) throw error;
+    unlinkSync(path);
+    return listenUnix(path);
+  }
+  other.close();
+  throw new SocketPathError(`somebody listens at ${path} already: stop that process or choose another path`);
+}

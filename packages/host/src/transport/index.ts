@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './framed-socket.ts';
+export type * from './guest-context.ts';
+export * from './guest-socket.ts';
+export type * from './log.ts';
+export * from './transport-error.ts';
+export * from './within.ts';

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The guest's memory as the client maps and unmaps it, piece by piece. Pieces without a descriptor (ROM, the device's own
+ * regions) and pieces that may not be written are remembered, so that they can be unmapped, but hold nothing for the device.
+ */
+import { constants } from 'node:os';
+import type { HostGuestMemory } from '../memory/index.ts';
+import { type Fd, fileSize, Mapping } from '../sys/index.ts';
+import { DMA_FLAG, MAX_DMA_MAPS } from './protocol.ts';
+import { VfioRefusedError } from './vfio-user-error.ts';
+
+const { EEXIST, EINVAL, ENOENT, ENOSPC } = constants.errno;
+
+/** A piece as DMA_MAP describes it. Numbers beyond 2^53 arrive as Infinity and are refused. */
+export interface DmaPiece {
+  readonly address: number;
+  readonly size: number;
+  /** where it starts in its file */
+  readonly offset: number;
+  /** DMA_FLAG */
+  readonly flags: number;
+}
+
+/** See the top of the file. */
+export class DmaTable {
+  readonly #memory: HostGuestMemory;
+  #pieces: { readonly address: number; readonly size: number; readonly mapped: boolean }[] = [];
+
+  constructor(memory: HostGuestMemory) {
+    this.#memory = memory;
+  }
+
+  /** Number of pieces, those without memory included. */
+  get size(): number {
+    return this.#pieces.length;
+  }
+
+  /** DMA_MAP. The descriptor is borrowed. True if it brought memory. Throws `VfioRefusedError`. */
+  map(piece: DmaPiece, fd: Fd | undefined): boolean {
+    const { address, size, offset, flags } = piece;
+    if (
+      ![address, size, offset, address + size, offset + size].every((value) => Number.isSafeInteger(value)) ||
+      size === 0 ||
+      flags === 0 ||
+      (flags & ~(DMA_FLAG.READ | DMA_FLAG.WRITE)) !== 0
+    ) {
+      throw new VfioRefusedError(EINVAL, `impossible memory ${describe(piece)}, file offset ${offset}, flags ${flags}`);
+    }
+    if (this.#pieces.length >= MAX_DMA_MAPS) throw new VfioRefusedError(ENOSPC, `more than ${MAX_DMA_MAPS} pieces of memory`);
+    const other = this.#pieces.find((known) => known.address < address + size && address < known.address + known.size);
+    if (other !== undefined) throw new VfioRefusedError(EEXIST, `memory ${describe(piece)} overlaps ${describe(other)}`);
+    const mapped = fd !== undefined && flags === (DMA_FLAG.READ | DMA_FLAG.WRITE);
+    if (mapped) this.#add(piece, fd);
+    this.#pieces.push({ address, size, mapped });
+    return mapped;
+  }
+
+  /** DMA_UNMAP of all pieces inside a range. True if memory went. Throws `VfioRefusedError` if there are none or one is cut. */
+  unmap(address: number, size: number): boolean {
+    const end = address + size;
+    const touched = this.#pieces.filter((piece) => piece.address < end && address < piece.address + piece.size);
+    if (touched.length === 0) throw new VfioRefusedError(ENOENT, `no memory is mapped ${describe({ address, size })}`);
+    const cut = touched.find((piece) => piece.address < address || piece.address + piece.size > end);
+    if (cut !== undefined) {
+      throw new VfioRefusedError(EINVAL, `unmapping memory ${describe({ address, size })} would cut that ${describe(cut)}`);
+    }
+    return this.#remove(touched);
+  }
+
+  /** DMA_UNMAP of everything. True if memory went. */
+  unmapAll(): boolean {
+    return this.#remove(this.#pieces);
+  }
+
+  #add(piece: DmaPiece, fd: Fd): void {
+    const { address, size, offset } = piece;
+    let mapping: Mapping | undefined;
+    try {
+      const there = fileSize(fd);
+      if (offset + size > there) {
+        throw new VfioRefusedError(EINVAL, `memory ${describe(piece)} ends at ${offset + size} of a file of ${there} bytes`);
+      }
+      mapping = Mapping.map(fd, offset, size, { writable: true });
+      this.#memory.addMapping(address, mapping);
+    } catch (error) {
+      mapping?.[Symbol.dispose]();
+      if (error instanceof VfioRefusedError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new VfioRefusedError(EINVAL, `memory ${describe(piece)} cannot be mapped: ${reason}`);
+    }
+  }
+
+  #remove(pieces: readonly { address: number; mapped: boolean }[]): boolean {
+    const gone = new Set(pieces);
+    for (const { address, mapped } of gone) if (mapped) this.#memory.removeRegion(address);
+    this.#pieces = this.#pieces.filter((piece) => !gone.has(piece));
+    return [...gone].some(({ mapped }) => mapped);
+  }
+}
+
+function describe({ address, size }: { address: number; size: number }): string {
+  return `of ${size} bytes at guest address ${address}`;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './connection.ts';
+export * from './dma-table.ts';
+export * from './handler.ts';
+export * from './interrupts.ts';
+export * from './pci-guest.ts';
+export * from './pci-ring.ts';
+export * from './protocol.ts';
+export * from './server.ts';
+export * from './vfio-user-error.ts';
+export * from './whole-window.ts';

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The device of one client: its arena, its view of the guest's memory, its window, two rings, the virtio-media device between
+ * them and the PCI function around it. It knows what a client may ask for, not how that travels.
+ */
+import {
+  DeviceQueue,
+  type RingLayout,
+  VIRTIO_ID_MEDIA,
+  VIRTIO_MEDIA_NUM_QUEUES,
+  VIRTIO_RING_F_EVENT_IDX,
+  VIRTIO_RING_F_INDIRECT_DESC,
+  VirtioMediaDevice,
+  VirtioPciDevice,
+  type VirtioPciOwner,
+  virtio_media_config,
+} from '@paravideo/core';
+import { Arena, HostGuestMemory } from '../memory/index.ts';
+import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
+import { DmaTable } from './dma-table.ts';
+import { Interrupts } from './interrupts.ts';
+import { PciRing } from './pci-ring.ts';
+import { WholeWindow } from './whole-window.ts';
+
+/** How long a reset waits for sessions that close: less than the 5 s after which QEMU gives a message up. */
+const RESET_LIMIT = 3000;
+
+const bit = (n: number): bigint => 1n << BigInt(n);
+
+/** The device side of one connection. */
+export class PciGuest implements VirtioPciOwner, AsyncDisposable {
+  readonly arena: Arena;
+  readonly memory: HostGuestMemory;
+  readonly window: WholeWindow;
+  readonly dma: DmaTable;
+  readonly interrupts: Interrupts;
+  readonly pci: VirtioPciDevice;
+  readonly log: Log;
+  readonly #device: GuestDevice;
+  readonly #media: VirtioMediaDevice;
+  readonly #rings: readonly [PciRing, PciRing];
+  /** rings whose doorbell was rung and that were not looked at yet */
+  readonly #rung = new Set<number>();
+  #disposed = false;
+
+  /** `arenaBytes` is a power of two. Throws what `make` throws, with nothing left behind. */
+  constructor(o: { name: string; arenaBytes: number; make: (guest: GuestContext) => GuestDevice; log: Log }) {
+    this.log = o.log;
+    this.arena = Arena.create(o.name, o.arenaBytes);
+    this.memory = new HostGuestMemory();
+    this.window = new WholeWindow(this.arena);
+    this.dma = new DmaTable(this.memory);
+    try {
+      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window });
+    } catch (error) {
+      this.arena[Symbol.dispose]();
+      throw error;
+    }
+    const none = { indirect: false, eventIdx: false };
+    const queues = { command: new DeviceQueue(this.memory, none), event: new DeviceQueue(this.memory, none) };
+    this.#rings = [new PciRing(queues.command, this.memory), new PciRing(queues.event, this.memory)];
+    this.#media = new VirtioMediaDevice({
+      device: this.#device,
+      memory: this.memory,
+      window: this.window,
+      queues,
+      notify: (queue) => this.pci.interrupt(queue),
+      onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
+    });
+    this.pci = new VirtioPciDevice(
+      {
+        virtioId: VIRTIO_ID_MEDIA,
+        features: bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX),
+        queues: VIRTIO_MEDIA_NUM_QUEUES,
+        configBytes: virtio_media_config.size,
+        sharedBytes: this.arena.size,
+      },
+      this,
+    );
+    this.interrupts = new Interrupts(this.pci.vectors, this.log);
+  }
+
+  /** Counters of the device. */
+  get stats(): VirtioMediaDevice['stats'] {
+    return this.#media.stats;
+  }
+
+  config(): Uint8Array {
+    return this.#media.config();
+  }
+
+  startQueue(index: number, layout: RingLayout, features: bigint): boolean {
+    const error = this.#rings[index]?.start(layout, {
+      indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
+      eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
+    });
+    if (error === undefined) this.log.debug({ ring: index }, 'ring started');
+    else
+      this.log.warn({ ring: index, code: error.code, err: error.message }, 'a ring that is not sound: the device needs a reset');
+    return error === undefined;
+  }
+
+  /** Notes a doorbell; `work` sees to it once the write that rang it was answered. */
+  notify(index: number): void {
+    this.#rung.add(index);
+  }
+
+  raiseVector(n: number): void {
+    this.interrupts.raise(n);
+  }
+
+  readonly shared = {
+    read: (offset: number, into: Uint8Array): void => into.set(this.arena.mapping.bytes().subarray(offset, offset + into.length)),
+    write: (offset: number, from: Uint8Array): void => this.arena.mapping.bytes().set(from, offset),
+  };
+
+  /** Looks at the rings whose doorbells were rung. */
+  work(): void {
+    for (const index of [...this.#rung]) {
+      this.#rung.delete(index);
+      this.#look(index);
+    }
+  }
+
+  /** After DMA_MAP or DMA_UNMAP. */
+  memoryChanged(): void {
+    for (const [index, ring] of this.#rings.entries()) {
+      if (ring.memoryChanged()) this.#rung.add(index);
+      this.#checkBroken(index);
+    }
+  }
+
+  /** The driver set status 0, or the client resets the function. */
+  async reset(): Promise<void> {
+    this.#stop();
+    this.log.info({}, 'device reset: all sessions are dropped');
+    try {
+      if (!(await within(this.#media.reset(), RESET_LIMIT))) this.log.warn({}, 'sessions take long to close');
+    } catch (error) {
+      this.log.error({ err: error }, 'the device failed to reset');
+    }
+    this.window.reset();
+    this.interrupts.forget();
+  }
+
+  /** The client is gone: ends sessions and the device, then gives back all memory and descriptors. Never rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#stop();
+    this.interrupts[Symbol.dispose]();
+    try {
+      if (!(await within(this.#media.close(), RESET_LIMIT)))
+        this.log.warn({}, 'sessions take long to close: going on without them');
+      if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), RESET_LIMIT))) {
+        this.log.warn({}, 'the device takes long to close: going on without it');
+      }
+    } catch (error) {
+      this.log.error({ err: error }, 'the device failed to close');
+    }
+    this.window.reset();
+    this.memory[Symbol.dispose]();
+    this.arena[Symbol.dispose]();
+  }
+
+  #stop(): void {
+    this.#rung.clear();
+    for (const ring of this.#rings) ring.stop();
+  }
+
+  #look(index: number): void {
+    if (this.#rings[index]?.running !== true) return;
+    const more = this.#media.kick(index);
+    this.#checkBroken(index);
+    if (more) setImmediate(() => this.#look(index));
+  }
+
+  #checkBroken(index: number): void {
+    const error = this.#rings[index]?.error;
+    if (error === undefined || this.pci.state !== 'live') return;
+    this.log.warn({ ring: index, code: error.code, err: error.message }, 'a ring is broken: the device needs a reset');
+    this.pci.needsReset();
+  }
+}
