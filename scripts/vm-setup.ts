@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Fetches and builds what test guests need into a cache folder: QEMU, a kernel, the driver for it, a root file system. A second run
+ * does nothing.
+ *
+ *   npm run vm:setup [-- --kernel 6.12] [--userland i386] [--cache FOLDER]
+ */
+import { parseArgs } from 'node:util';
+import { cacheFolder, KERNELS, LabError, setupLab } from '../test/vm/lab/index.ts';
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string', multiple: true, default: ['6.1'] },
+    userland: { type: 'string' },
+    cache: { type: 'string', default: cacheFolder() },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+async function main(): Promise<number> {
+  if (values.help) {
+    const names = KERNELS.map((kernel) => kernel.name).join(', ');
+    console.log(`npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386] [--cache FOLDER]\nkernels: ${names}, all`);
+    return 0;
+  }
+  if (values.userland !== undefined && values.userland !== 'amd64' && values.userland !== 'i386') {
+    console.error(`--userland ${values.userland}: must be amd64 or i386`);
+    return 2;
+  }
+  const { userland } = values;
+  const names = values.kernel.includes('all') ? KERNELS.map((kernel) => kernel.name) : values.kernel;
+  const started = performance.now();
+  const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4);
+  const progress = (part: string, step: string) => console.log(`${seconds()} s  ${part}: ${step}`);
+  for (const kernel of names) {
+    const lab = await setupLab({ cache: values.cache, kernel, progress, ...(userland && { userland }) });
+    console.log(`${seconds()} s  ready: Linux ${lab.kernel.release} (${lab.kernel.choice.architecture}) in ${values.cache}`);
+  }
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof LabError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

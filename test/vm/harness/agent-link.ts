@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { GuestError } from './guest-error.ts';
+
+interface Waiter {
+  readonly resolve: (status: number) => void;
+  readonly reject: (error: GuestError) => void;
+}
+
+/**
+ * The line between the harness and the guest's init: a virtio-serial port, whose other end QEMU connects to a socket here. Commands
+ * are lines ("run 3"), and so are answers ("ready 2.31", "done 3 0"); everything bulky goes through the shared folder.
+ */
+export class AgentLink implements Disposable {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #waiting = new Map<number, Waiter>();
+  #socket: Socket | undefined;
+  #ready = Promise.withResolvers<number>();
+  #starts = 0;
+
+  private constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+    this.#ready.promise.catch(() => {});
+    server.on('connection', (socket) => this.#attach(socket));
+  }
+
+  /** Listens at `path`. */
+  static async listen(path: string): Promise<AgentLink> {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+    return new AgentLink(server, path);
+  }
+
+  /** Resolves to the guest's uptime in seconds when its init first answers. */
+  get ready(): Promise<number> {
+    return this.#ready.promise;
+  }
+
+  /** How often the guest's init started: more than once after a reboot. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Makes `ready` wait for the next start of the guest's init. */
+  expectRestart(): void {
+    this.#ready = Promise.withResolvers<number>();
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** Starts job `id`, whose script lies in the shared folder; resolves to its exit status. */
+  run(id: number): Promise<number> {
+    const done = Promise.withResolvers<number>();
+    this.#waiting.set(id, done);
+    this.send(`run ${id}`);
+    return done.promise;
+  }
+
+  /** Sends a line. Throws `GuestError` if QEMU is not connected. */
+  send(line: string): void {
+    if (this.#socket === undefined) throw new GuestError(`the guest is not there to be told "${line}"`);
+    this.#socket.write(`${line}\n`);
+  }
+
+  /** Fails everything that still waits. */
+  fail(error: GuestError): void {
+    this.#ready.reject(error);
+    for (const waiter of this.#waiting.values()) waiter.reject(error);
+    this.#waiting.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.destroy();
+    this.#server.close();
+    rmSync(this.#path, { force: true });
+  }
+
+  #attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#socket = undefined;
+    });
+    createInterface({ input: socket }).on('line', (line) => this.#take(line.trim().split(' ')));
+  }
+
+  #take([verb, first, second]: readonly string[]): void {
+    if (verb === 'ready') {
+      this.#starts++;
+      this.#ready.resolve(Number(first));
+    } else if (verb === 'done') {
+      const id = Number(first);
+      this.#waiting.get(id)?.resolve(Number(second));
+      this.#waiting.delete(id);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Lab } from '../lab/index.ts';
+import { AgentLink } from './agent-link.ts';
+import type { GuestDevice } from './devices.ts';
+import { GuestError } from './guest-error.ts';
+import { machineArguments } from './machine.ts';
+
+/** How a guest is started. */
+export interface GuestOptions {
+  readonly lab: Lab;
+  readonly devices?: readonly GuestDevice[];
+  readonly memoryMiB?: number;
+  readonly kernelWords?: readonly string[];
+  /** whether the guest may restart; a panic then restarts it, too */
+  readonly reboot?: boolean;
+  /** milliseconds until the guest must have started; 3 minutes unless told */
+  readonly bootTimeout?: number;
+}
+
+/** What a script in the guest did. */
+export interface ScriptResult {
+  /** exit status; 128 and more: the signal that ended it */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly millis: number;
+}
+
+const BOOT_TIMEOUT = 180_000;
+const SCRIPT_TIMEOUT = 180_000;
+const OFF_TIMEOUT = 30_000;
+
+/**
+ * A running test guest. Scripts run in it one after another or at once; what they write to /mnt is in `share` here. Disposing of it
+ * switches it off, kills QEMU if that takes too long, and removes the folder, unless something failed: then the folder stays, with the
+ * console's log, and the error names it.
+ */
+export class Guest implements AsyncDisposable {
+  /** milliseconds from QEMU's start until the guest took orders */
+  readonly bootMillis: number;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<void>;
+  readonly #link: AgentLink;
+  readonly #folder: string;
+  #jobs = 0;
+  #keep = false;
+
+  private constructor(child: ChildProcess, exit: Promise<void>, link: AgentLink, folder: string, bootMillis: number) {
+    this.#child = child;
+    this.#exit = exit;
+    this.#link = link;
+    this.#folder = folder;
+    this.bootMillis = bootMillis;
+  }
+
+  /** Boots a guest. Throws `GuestError` with the end of the console's log if it does not come up. */
+  static async start(options: GuestOptions): Promise<Guest> {
+    const { lab, devices = [], memoryMiB = 1024, kernelWords = [], reboot = false } = options;
+    const folder = mkdtempSync(join(tmpdir(), 'paravideo-vm-'));
+    const share = join(folder, 'share');
+    mkdirSync(join(share, 'jobs'), { recursive: true });
+    const agent = join(folder, 'agent.sock');
+    const link = await AgentLink.listen(agent);
+    const log = join(folder, 'console.log');
+    const args = machineArguments({ lab, devices, share, memoryMiB, kernelWords, console: { file: log }, agent, reboot });
+    const started = performance.now();
+    const child = spawn(lab.qemu.program, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...lab.qemu.env },
+    });
+    let words = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      words = (words + text).slice(-4000);
+    });
+    const exit = new Promise<void>((resolve) => {
+      const ended = (how: string) => {
+        link.fail(new GuestError(`QEMU ended (${how})${words && `: ${words.trim()}`}${lastLines(log)}\nsee ${folder}`));
+        resolve();
+      };
+      child.once('error', (error) => ended(error.message));
+      child.once('close', (code, signal) => ended(signal ?? `status ${code}`));
+    });
+    try {
+      await withTimeout(
+        link.ready,
+        options.bootTimeout ?? BOOT_TIMEOUT,
+        () => `the guest did not start${lastLines(log)}\nsee ${folder}`,
+      );
+    } catch (error) {
+      child.kill('SIGKILL');
+      await exit;
+      link[Symbol.dispose]();
+      throw error;
+    }
+    return new Guest(child, exit, link, folder, performance.now() - started);
+  }
+
+  /** Folder that the guest sees as /mnt. */
+  get share(): string {
+    return join(this.#folder, 'share');
+  }
+
+  /** What the guest's console has shown. */
+  get console(): string {
+    return readFileSync(join(this.#folder, 'console.log'), 'latin1');
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** False after QEMU ended. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /**
+   * Runs a shell script in the guest's root file system. A script that takes longer than `timeout` milliseconds is killed with all its
+   * children, and `GuestError` is thrown; so it is when the guest dies.
+   */
+  async run(script: string, timeout = SCRIPT_TIMEOUT): Promise<ScriptResult> {
+    const id = ++this.#jobs;
+    const folder = join(this.share, 'jobs', String(id));
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'script'), script);
+    const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : '');
+    const started = performance.now();
+    try {
+      const status = await withTimeout(this.#link.run(id), timeout, () => {
+        if (this.running) this.#link.send(`kill ${id}`);
+        return `the script took more than ${timeout / 1000} s: ${summary(script)}\n${read('stdout')}${read('stderr')}see ${this.#folder}`;
+      });
+      return { status, stdout: read('stdout'), stderr: read('stderr'), millis: performance.now() - started };
+    } catch (error) {
+      this.#keep = true;
+      throw error;
+    }
+  }
+
+  /** Runs a script that has to succeed and returns its standard output. Throws `GuestError` with its output otherwise. */
+  async must(script: string, timeout = SCRIPT_TIMEOUT): Promise<string> {
+    const { status, stdout, stderr } = await this.run(script, timeout);
+    if (status === 0) return stdout;
+    this.#keep = true;
+    throw new GuestError(`status ${status} of ${summary(script)}\n${stdout}${stderr}see ${this.#folder}`);
+  }
+
+  /** Restarts the guest from inside and waits until it takes orders again; its share stays. */
+  async reboot(timeout = BOOT_TIMEOUT): Promise<void> {
+    this.#link.expectRestart();
+    this.#link.send('reboot');
+    await withTimeout(
+      this.#link.ready,
+      timeout,
+      () => `the guest did not come back${lastLines(join(this.#folder, 'console.log'))}`,
+    );
+  }
+
+  /** Keeps the folder with the console's log when the guest is disposed of, and says where it is. */
+  keep(): string {
+    this.#keep = true;
+    return this.#folder;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.running) {
+      try {
+        this.#link.send('poweroff');
+      } catch {
+        // its port is gone already
+      }
+      const timer = setTimeout(() => this.#child.kill('SIGKILL'), OFF_TIMEOUT);
+      await this.#exit;
+      clearTimeout(timer);
+    }
+    this.#link[Symbol.dispose]();
+    if (!this.#keep) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function withTimeout<T>(promise: Promise<T>, millis: number, message: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new GuestError(message())), millis);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The first line of a script that says something. */
+function summary(script: string): string {
+  const lines = script.split('\n').filter((line) => line.trim() !== '');
+  return lines.length > 1 ? `${lines[0]} …` : (lines[0] ?? '');
+}
+
+function lastLines(log: string): string {
+  if (!existsSync(log)) return '';
+  const lines = readFileSync(log, 'latin1').split('\n').slice(-20);
+  return `; its console ended with\n  ${lines.join('\n  ')}`;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import { command } from './command.ts';
+
+/** Mounts of the new name space only; they go with its last process. */
+const ENTER =
+  'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs tmp "$0/tmp" && exec chroot "$0" "$@"';
+
+/** Runs a program of an unpacked tree with that tree as its root, as root or, by a user name space, as anybody. */
+export function inTree(tree: string, what: string, args: readonly string[], onLine?: (line: string) => void): Promise<string> {
+  const rights = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  const unshare = [...rights, '--mount', '--pid', '--fork', '/bin/sh', '-c', ENTER, tree, ...args];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+  return command('unshare', unshare, { what, env, ...(onLine && { onLine }) });
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+export { command } from './command.ts';
+export { DRIVER_MODULE, TEST_VIRTIO_ID } from './driver.ts';
+export { cacheFolder, REPOSITORY } from './folders.ts';
+export type { Kernel } from './kernel.ts';
+export { KERNELS } from './kernels.ts';
+export { LabError } from './lab-error.ts';
+export type { QemuProgram } from './qemu.ts';
+export { type Lab, type SetupOptions, setupLab } from './setup.ts';

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Apt } from './apt.ts';
+import { inTree } from './chroot.ts';
+import type { KernelChoice } from './kernels.ts';
+import { LabError } from './lab-error.ts';
+import { unpackPackage, unpackTree } from './tree.ts';
+
+/** A kernel with its modules and the tools that build more of them, unpacked in one tree. */
+export interface Kernel {
+  readonly choice: KernelChoice;
+  /** the tree: compiler, headers and modules */
+  readonly tree: string;
+  /** as `uname -r` says it */
+  readonly release: string;
+  /** what QEMU boots */
+  readonly image: string;
+}
+
+/** Besides what the headers ask for. */
+const TOOLS = [
+  'base-files',
+  'bash',
+  'coreutils',
+  'dash',
+  'findutils',
+  'grep',
+  'kmod',
+  'libc-bin',
+  'make',
+  'mawk',
+  'sed',
+  'xz-utils',
+];
+
+/** Downloads and unpacks a kernel, its headers and the compiler that Debian built it with. */
+export async function fetchKernel(choice: KernelChoice, tree: string, apt: Apt, progress: (text: string) => void): Promise<void> {
+  const image = (await apt.dependencies(choice.image)).find((name) => /^linux-image-\d/.test(name));
+  if (image === undefined) throw new LabError(`${choice.image} of ${choice.suites[0]} names no kernel`);
+  progress(`downloading ${image}, its headers and compiler`);
+  const [imageFile] = await apt.downloadOnly([image]);
+  const tools = await apt.download([choice.headers, ...TOOLS]);
+  if (imageFile === undefined) throw new LabError(`${image} was not downloaded`);
+  const staged = `${tree}.new`;
+  await unpackTree(staged, tools, progress);
+  await unpackPackage(staged, imageFile);
+  if (!existsSync(join(staged, 'usr/bin/awk'))) {
+    writeFileSync(join(staged, 'usr/bin/awk'), '#!/bin/sh\nexec mawk "$@"\n', { mode: 0o755 });
+  }
+  await inTree(staged, 'listing the modules of the kernel', ['depmod', releaseOf(staged)]);
+  renameSync(staged, tree);
+}
+
+/** The kernel that `fetchKernel` left in a tree. */
+export function openKernel(choice: KernelChoice, tree: string): Kernel {
+  const release = releaseOf(tree);
+  return { choice, tree, release, image: join(tree, 'boot', `vmlinuz-${release}`) };
+}
+
+function releaseOf(tree: string): string {
+  const image = readdirSync(join(tree, 'boot')).find((name) => name.startsWith('vmlinuz-'));
+  if (image === undefined) throw new LabError(`there is no kernel in ${tree}: remove it and run npm run vm:setup`);
+  return image.slice('vmlinuz-'.length);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Apt } from './apt.ts';
+import { buildDriver, driverSources } from './driver.ts';
+import { installHostTools } from './host-tools.ts';
+import { INIT, makeInitramfs } from './initramfs.ts';
+import { fetchKernel, type Kernel, openKernel } from './kernel.ts';
+import { kernelChoice } from './kernels.ts';
+import { findMirror, type Mirror } from './mirror.ts';
+import { type QemuProgram, qemuProgram } from './qemu.ts';
+import { GUEST_RECIPE, GUEST32_RECIPE, makeRoot, type OpenApt, QEMU_RECIPE, type RootRecipe } from './roots.ts';
+import { keyOf, Stamp } from './stamp.ts';
+
+/** Everything a test guest is started from. */
+export interface Lab {
+  readonly qemu: QemuProgram;
+  readonly kernel: Kernel;
+  readonly initramfs: string;
+  /** root file system of the guest, shared with it read-only */
+  readonly root: string;
+}
+
+/** What to set up, and where. */
+export interface SetupOptions {
+  readonly cache: string;
+  /** a name of `KERNELS`; "6.1" unless told */
+  readonly kernel?: string;
+  /** architecture of the guest's programs, that of the kernel unless told */
+  readonly userland?: 'amd64' | 'i386';
+  /** hears what is being done: the part, and the step */
+  readonly progress?: (part: string, step: string) => void;
+}
+
+/** Raised when what the steps do changes, so that caches of an earlier version are made anew. */
+const RECIPE_VERSION = '2';
+
+/**
+ * Fetches and builds what a test guest needs, unless it is in the cache already: then nothing is done and no network is needed. Can be
+ * interrupted at any time and continues where it was. Throws `LabError`.
+ */
+export async function setupLab(options: SetupOptions): Promise<Lab> {
+  const { cache, progress = () => {} } = options;
+  const choice = kernelChoice(options.kernel ?? '6.1');
+  const userland = (options.userland ?? choice.architecture) === 'i386' ? GUEST32_RECIPE : GUEST_RECIPE;
+  mkdirSync(join(cache, 'stamps'), { recursive: true });
+  const stamp = (name: string, ...inputs: string[]) => new Stamp(join(cache, 'stamps', name), keyOf(RECIPE_VERSION, ...inputs));
+
+  let mirror: Mirror | undefined;
+  const open: OpenApt = async ({ architecture, suites }) => {
+    if (mirror === undefined) {
+      await installHostTools((step) => progress('tools', step));
+      mirror = await findMirror();
+    }
+    return Apt.open({ folder: join(cache, 'apt', [architecture, ...suites].join('-')), mirror, architecture, suites });
+  };
+  const root = async (recipe: RootRecipe): Promise<string> => {
+    const folder = join(cache, recipe.name);
+    await stamp(recipe.name, JSON.stringify(recipe)).make(() =>
+      makeRoot(recipe, folder, open, (step) => progress(recipe.name, step)),
+    );
+    return folder;
+  };
+
+  const qemu = await root(QEMU_RECIPE);
+  const tree = join(cache, `kernel-${choice.name}`);
+  await stamp(`kernel-${choice.name}`, JSON.stringify(choice)).make(async () => {
+    progress(`kernel ${choice.name}`, 'fetching the package lists');
+    rmSync(tree, { recursive: true, force: true });
+    await fetchKernel(choice, tree, await open(choice), (step) => progress(`kernel ${choice.name}`, step));
+  });
+  const kernel = openKernel(choice, tree);
+  const guest = await root(userland);
+  const driver = driverSources();
+  await stamp(`driver-${choice.name}`, kernel.release, ...driver).make(() =>
+    buildDriver(kernel, (step) => progress('driver', step)),
+  );
+  const initramfs = join(cache, `initramfs-${choice.name}-${userland.architecture}.cpio.gz`);
+  await stamp(`initramfs-${choice.name}-${userland.architecture}`, kernel.release, readFileSync(INIT, 'utf8')).make(() => {
+    progress('initramfs', 'packing');
+    return makeInitramfs(kernel, join(guest, 'usr/bin/busybox'), initramfs);
+  });
+  const downloads = join(cache, 'apt');
+  if (existsSync(downloads)) rmSync(downloads, { recursive: true, force: true });
+  return { qemu: qemuProgram(qemu), kernel, initramfs, root: guest };
+}
