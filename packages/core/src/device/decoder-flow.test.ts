@@ -127,6 +127,20 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(await pictures()).toEqual([5]);
   });
 
+  test('CAPTURE buffers made for a smaller picture before the header was found: LAST, no error, and then a new set-up', async () => {
+    await client.startOutput({ width: 32, height: 32 });
+    const early = await BufferSet.create(session, await session.gFmt(CAPTURE), 3, 'mmap', 'read');
+    await client.send(0, toyChunk(toyHeader(), toyPicture(5, 'key')));
+    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
+    for (let index = 0; index < early.count; index++) await early.queue(index);
+    await session.streamon(CAPTURE);
+    expect(await pictures()).toEqual(['last']);
+    await session.streamoff(CAPTURE);
+    await early.release();
+    await client.startCapture({ count: 3 });
+    expect(await pictures()).toEqual([5]);
+  });
+
   test('one that set the right size and does not listen decodes on without an interruption', async () => {
     const deaf = await guest.open('deaf');
     await deaf.startOutput({ width: 64, height: 48 });

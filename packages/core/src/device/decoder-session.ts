@@ -104,7 +104,7 @@ export class DecoderSession extends V4l2Session {
       client: {
         planeSizes: () => sizesOf(this.formats.capture.layout),
         minBuffers: () => this.formats.stream?.minBuffers ?? 1,
-        start: () => errnoOf(this.stream.startOutput(this.formats.capture.layout)),
+        start: () => errnoOf(this.stream.startOutput(this.formats.capture.layout, this.#captureFits())),
         queued: () => this.#supply(),
         stop: () => this.stream.stopOutput(),
       },
@@ -152,6 +152,15 @@ export class DecoderSession extends V4l2Session {
     };
     // The old decoder counts against the limit of streams until it has gone.
     return this.#resetting === undefined ? start() : this.#resetting.then(start);
+  }
+
+  /** An application may have made its CAPTURE buffers while the header was still on its way. */
+  #captureFits(): boolean {
+    const sizes = sizesOf(this.formats.capture.layout);
+    for (const { planes } of this.capture.all) {
+      if (planes.length !== sizes.length || planes.some((plane, i) => plane.length < (sizes[i] ?? 0))) return false;
+    }
+    return true;
   }
 
   #submit(): void {

@@ -149,14 +149,19 @@ export class CodedStream<In, Out, Cookie> {
     if (this.#phase.kind === 'failed') this.#move({ kind: 'stop-input' });
   }
 
-  /** Starts the output queue with the layout of its buffers (which is of no interest while the format is not known). */
-  startOutput(layout: PictureLayout): StreamResult {
+  /**
+   * Starts the output queue with the layout of its buffers (which is of no interest while the format is not known). `fits`
+   * is false if they were made before the format was found and cannot hold it: a LAST buffer then says that they have to
+   * be made again, as if the format had come a moment later.
+   */
+  startOutput(layout: PictureLayout, fits = true): StreamResult {
     if (this.#over()) return 'failed';
     if (this.#output !== 'off') return 'ignored';
     this.#output = 'on';
     this.#layout = layout;
     this.#sequence = 0;
-    this.#move({ kind: 'start-output' });
+    if (!fits) this.#phase = nextPhase(this.#phase, { kind: 'start-output' });
+    this.#move({ kind: fits ? 'start-output' : 'format-stop' });
     return 'ok';
   }
 
