@@ -25,7 +25,6 @@ import {
   PCI_CLASS_MULTIMEDIA_OTHER,
   PCI_MSIX_FLAGS_ENABLE,
   PCI_MSIX_FLAGS_MASKALL,
-  pci_header,
   pci_msix_cap,
   VIRTIO_ISR_CONFIG,
   VIRTIO_ISR_QUEUE,
@@ -347,9 +346,4 @@ function structure(size: number, type: number, bar: number, offset: number, leng
   cap.offset.set(view, 0, offset);
   cap.length.set(view, 0, length);
   return content;
-}
-
-/** Offset of a base address register in the configuration space. */
-export function barRegister(index: number): number {
-  return pci_header.fields.base_address.at(index).offset;
 }

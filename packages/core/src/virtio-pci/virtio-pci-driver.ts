@@ -3,7 +3,7 @@
  * The guest's side of a virtio device on PCI: finds its structures, sizes its regions, agrees on features, hands over rings;
  * register by register as Linux does. For machines that have no driver of their own: the checker's front-end, and tests.
  */
-import { type RingLayout, ringBytes } from '../virtqueue/ring-layout.ts';
+import type { RingLayout } from '../virtqueue/ring-layout.ts';
 import { VIRTIO_F_VERSION_1 } from '../wire/index.ts';
 import type { PciBar } from './config-space.ts';
 import { PciError } from './pci-error.ts';
@@ -212,14 +212,6 @@ export class VirtioPciDriver {
   async #addStatus(bits: number): Promise<void> {
     await this.set('device_status', (await this.get('device_status')) | bits);
   }
-}
-
-/** Layout of a ring whose three parts follow each other from `address` on, a multiple of 4096. */
-export function contiguousRing(address: number, size: number): { layout: RingLayout; length: number } {
-  const bytes = ringBytes(size);
-  const available = address + bytes.descriptors;
-  const used = Math.ceil((available + bytes.available) / 4) * 4;
-  return { layout: { size, descriptors: address, available, used }, length: used + bytes.used - address };
 }
 
 function number(bytes: Uint8Array): number {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Config, type ConfigInput, checkConfig, createLogger, Daemon, loadConfig } from '../daemon/index.ts';
+import { type Config, type ConfigInput, checkConfig, createLogger, Daemon, loadConfig, TRANSPORTS } from '../daemon/index.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -10,6 +10,7 @@ interface ServeFlags {
   readonly size?: string;
   readonly fps?: number;
   readonly planes?: 'single' | 'multi';
+  readonly transport?: 'vhost-user' | 'vfio-user';
   readonly codecs?: string;
   readonly threads?: number;
   readonly log?: Config['log'];
@@ -35,7 +36,7 @@ SIGINT or SIGTERM ends it; nothing is left behind.`;
 export function addServe(program: Command): void {
   program
     .command('serve')
-    .description('serve cameras and decoders on vhost-user sockets')
+    .description('serve cameras and decoders on vhost-user or vfio-user sockets')
     .option('-c, --config <file>', 'YAML file; the flags below add devices to it and override the rest')
     .option('--camera <socket...>', 'a camera on this socket (several: each gets the same picture)')
     .option('--decoder <socket...>', 'a decoder on this socket')
@@ -47,6 +48,11 @@ export function addServe(program: Command): void {
         'single',
         'multi',
       ]),
+    )
+    .addOption(
+      new Option('--transport <name>', 'what the sockets of --camera and --decoder speak (default: vhost-user)').choices(
+        TRANSPORTS,
+      ),
     )
     .option('--codecs <list>', 'codecs of the decoders of --decoder, separated by commas')
     .option('--threads <n>', 'decoding threads per stream of the decoders of --decoder', number)
@@ -107,6 +113,7 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
       name: 'camera',
       socket: [...flags.camera],
       source: isFile ? 'file' : 'pattern',
+      ...(flags.transport !== undefined && { transport: flags.transport }),
       ...(flags.size !== undefined && { size: flags.size }),
       ...(flags.fps !== undefined && { fps: flags.fps }),
       ...(flags.planes !== undefined && { planes: flags.planes }),
@@ -117,6 +124,7 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
       kind: 'decoder',
       name: 'decoder',
       socket: [...flags.decoder],
+      ...(flags.transport !== undefined && { transport: flags.transport }),
       ...(flags.codecs !== undefined && { codecs: flags.codecs.split(',') as never }),
       ...(flags.threads !== undefined && { threads: flags.threads }),
     });

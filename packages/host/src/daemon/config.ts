@@ -5,6 +5,7 @@
 import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ARENA_BYTES } from '../memory/index.ts';
+import { DEFAULT_VFIO_ARENA_BYTES } from '../vfio-user/index.ts';
 import { formatSize, parseSize } from './units.ts';
 
 const name = z
@@ -39,6 +40,10 @@ const sockets = z
   .union([socketPath, z.array(socketPath).min(1)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
+/** How a device reaches its virtual machine. */
+export const TRANSPORTS = ['vhost-user', 'vfio-user'] as const;
+const transport = z.enum(TRANSPORTS).default('vhost-user');
+
 const fps = z.number().min(1).max(120);
 
 const source = z.union([
@@ -54,6 +59,7 @@ const camera = z.strictObject({
   name,
   card: z.string().min(1).optional(),
   socket: sockets,
+  transport,
   source: z.string().default('pattern'),
   size: size.optional(),
   fps: fps.optional(),
@@ -65,6 +71,7 @@ const decoder = z.strictObject({
   name,
   card: z.string().min(1).optional(),
   socket: sockets,
+  transport,
   codecs: z
     .array(z.enum(CODECS))
     .min(1)
@@ -83,6 +90,12 @@ export const configSchema = z
         `must be a multiple of 64KiB, at most ${formatSize(MAX_ARENA_BYTES)}`,
       )
       .default(DEFAULT_ARENA_BYTES),
+    'vfio-arena': bytes
+      .refine(
+        (value) => Number.isInteger(Math.log2(value)) && value >= ARENA_ALIGN && value <= MAX_ARENA_BYTES,
+        `must be a power of two from 64KiB to ${formatSize(MAX_ARENA_BYTES)}`,
+      )
+      .default(DEFAULT_VFIO_ARENA_BYTES),
     'old-shmem-bit': z.boolean().default(false),
     sources: z.record(name, source).default({}),
     devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),

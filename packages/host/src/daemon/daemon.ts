@@ -3,9 +3,10 @@
  * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
  * a failure while starting goes straight to stopped and takes everything down again.
  */
+import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
-import type { Config } from './config.ts';
-import { DeviceFactory } from './device-factory.ts';
+import type { Config, DeviceConfig } from './config.ts';
+import { DeviceFactory, type MakeDevice } from './device-factory.ts';
 import type { Logger } from './logger.ts';
 import { announceReady } from './ready.ts';
 
@@ -13,6 +14,7 @@ import { announceReady } from './ready.ts';
 export interface ServedSocket {
   readonly name: string;
   readonly kind: 'camera' | 'decoder';
+  readonly transport: DeviceConfig['transport'];
   readonly path: string;
 }
 
@@ -39,16 +41,10 @@ export class Daemon implements AsyncDisposable {
       const make = factory.device(device, `devices[${i}]`);
       for (const path of device.socket) {
         const name = device.name;
-        const server = VhostUserServer.listen({
-          path,
-          device: make,
-          log: log.child({ device: name, socket: path }),
-          oldShmemBit: config['old-shmem-bit'],
-          arenaBytes: config.arena,
-        });
+        const server = listen(path, device, make, config, log.child({ device: name, socket: path }));
         parts.defer(() => server.close());
-        sockets.push({ name, kind: device.kind, path });
-        log.info({ device: name, kind: device.kind, socket: path }, 'listening');
+        sockets.push({ name, kind: device.kind, transport: device.transport, path });
+        log.info({ device: name, kind: device.kind, transport: device.transport, socket: path }, 'listening');
       }
     }
     return new Daemon(sockets, factory, parts.move(), log);
@@ -69,4 +65,18 @@ export class Daemon implements AsyncDisposable {
     await this.#parts.disposeAsync();
     this.#log.info({ copies: this.#factory.copies }, 'stopped');
   }
+}
+
+/** One socket of a device, on the transport that it is configured for. */
+function listen(path: string, device: DeviceConfig, make: MakeDevice, config: Config, log: Logger): { close(): Promise<void> } {
+  if (device.transport === 'vfio-user') {
+    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'] });
+  }
+  return VhostUserServer.listen({
+    path,
+    device: make,
+    log,
+    oldShmemBit: config['old-shmem-bit'],
+    arenaBytes: config.arena,
+  });
 }
