@@ -5,7 +5,7 @@
  */
 
 import { AvError } from '../../av/av-error.ts';
-import { loadAv } from '../../av/node-av.ts';
+import { countPicturesAsHeap, loadAv } from '../../av/node-av.ts';
 import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
 import { FIRST_GIVEN_FD } from '../../child/child-process.ts';
@@ -23,6 +23,7 @@ const DATA_BYTES = 6 * 2 ** 30;
 const TURN = 2;
 
 bindToParent(Number(process.argv[2]));
+countPicturesAsHeap();
 const av = await loadAv();
 const arenaFd = Fd.adopt(FIRST_GIVEN_FD);
 const arena = Mapping.map(arenaFd, 0, fileSize(arenaFd), { writable: true }).bytes();

@@ -4,7 +4,7 @@
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
 import { AvError } from '../../../av/av-error.ts';
-import { loadAv } from '../../../av/node-av.ts';
+import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { FIRST_GIVEN_FD } from '../../../child/child-process.ts';
 import { ParentLink } from '../../../child/parent-link.ts';
 import { ProtocolError } from '../../../child/protocol-error.ts';
@@ -23,6 +23,7 @@ interface OpenRendition {
 }
 
 bindToParent(Number(process.argv[2]));
+countPicturesAsHeap();
 const av = await loadAv();
 fileAsStandardInput(FIRST_GIVEN_FD);
 const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
