@@ -117,7 +117,7 @@ describe('the cutting of a stream in pieces', () => {
           at += bytes.length;
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { JoinedInputs } from './joined-inputs.ts';
 import type { AccessUnit, Cut, Splitter } from './splitter.ts';
 
 const SOI = Buffer.from([0xff, 0xd8]);
 const EOI = 0xd9;
 const SOS = 0xda;
-const MAX_KEPT = 32 * 1024 * 1024;
 
 /**
  * Where the JPEG image that begins at `start` ends (ITU-T T.81, B.1): behind its EOI marker. The markers of its segments
@@ -32,36 +32,40 @@ export function jpegEnd(data: Buffer, start: number): number | undefined {
 
 /** Cuts Motion JPEG into images; what lies between them is dropped. */
 export class JpegSplitter implements Splitter {
-  #kept: AccessUnit | undefined;
+  readonly #inputs = new JoinedInputs();
 
   push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
-    const kept = this.#kept;
-    this.#kept = undefined;
-    const data = kept === undefined ? bytes : Buffer.concat([kept.bytes, bytes]);
-    const idAt = (at: number): number => (kept !== undefined && at < kept.bytes.length ? kept.id : id);
-    const units: AccessUnit[] = [];
-    let found = false;
-    let end = 0;
-    for (let start = data.indexOf(SOI); start >= 0; start = data.indexOf(SOI, end)) {
-      found = true;
-      const stop = jpegEnd(data, start);
-      if (stop === undefined && mayContinue && data.length - start <= MAX_KEPT) {
-        this.#kept = { id: idAt(start), bytes: data.subarray(start) };
-        break;
-      }
-      end = stop ?? data.length;
-      units.push({ id: idAt(start), bytes: data.subarray(start, end) });
-    }
-    return { units, understood: found };
+    this.#inputs.add(id, bytes);
+    return this.#cut(mayContinue);
   }
 
   flush(): readonly AccessUnit[] {
-    const kept = this.#kept;
-    this.#kept = undefined;
-    return kept === undefined ? [] : [kept];
+    return this.#cut(false).units;
   }
 
   reset(): void {
-    this.#kept = undefined;
+    this.#inputs.clear();
+  }
+
+  #cut(mayContinue: boolean): Cut {
+    const { data } = this.#inputs;
+    const units: AccessUnit[] = [];
+    let found = false;
+    let end = 0;
+    // Half of the next image's first marker may be there already.
+    let rest = data.length - (data.at(-1) === SOI[0] ? 1 : 0);
+    for (let start = data.indexOf(SOI); start >= 0; start = data.indexOf(SOI, end)) {
+      found = true;
+      const stop = jpegEnd(data, start);
+      if (stop === undefined && mayContinue) {
+        rest = start;
+        break;
+      }
+      end = stop ?? data.length;
+      units.push({ id: this.#inputs.idAt(start), bytes: data.subarray(start, end) });
+    }
+    const kept = mayContinue ? this.#inputs.keepFrom(Math.max(rest, end)) : true;
+    if (!mayContinue) this.#inputs.clear();
+    return { units, understood: found && kept };
   }
 }

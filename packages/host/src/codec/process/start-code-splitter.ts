@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { JoinedInputs } from './joined-inputs.ts';
 import type { AccessUnit, Cut, Splitter } from './splitter.ts';
 import type { Classifier } from './start-codes.ts';
 
 const START_CODE = Buffer.from([0, 0, 1]);
 const NOTHING = Buffer.alloc(0);
 
-/** Most bytes that are kept waiting for the rest of a picture, and most of headers without one. */
-const MAX_KEPT = 32 * 1024 * 1024;
+/** Most bytes of headers that wait for a picture. */
 const MAX_HEADERS = 1024 * 1024;
 
 /**
@@ -15,7 +15,7 @@ const MAX_HEADERS = 1024 * 1024;
  */
 export class StartCodeSplitter implements Splitter {
   readonly #classifier: Classifier;
-  #kept: AccessUnit | undefined;
+  readonly #inputs = new JoinedInputs();
   #headers = NOTHING;
 
   constructor(classifier: Classifier) {
@@ -23,10 +23,20 @@ export class StartCodeSplitter implements Splitter {
   }
 
   push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
-    const kept = this.#kept;
-    this.#kept = undefined;
-    const data = kept === undefined ? bytes : Buffer.concat([kept.bytes, bytes]);
-    const idAt = (at: number): number => (kept !== undefined && at < kept.bytes.length ? kept.id : id);
+    this.#inputs.add(id, bytes);
+    return this.#cut(mayContinue);
+  }
+
+  flush(): readonly AccessUnit[] {
+    return this.#cut(false).units;
+  }
+
+  reset(): void {
+    this.#inputs.clear();
+  }
+
+  #cut(mayContinue: boolean): Cut {
+    const { data } = this.#inputs;
     const units: AccessUnit[] = [];
     let start = 0;
     let picture = false;
@@ -41,7 +51,7 @@ export class StartCodeSplitter implements Splitter {
       if (picture && (kind === 'first' || kind === 'before')) {
         // One zero byte before a start code belongs to it.
         const end = code > start && data[code - 1] === 0 ? code - 1 : code;
-        this.#emit(units, idAt(start), data.subarray(start, end), true);
+        this.#emit(units, start, end, true);
         start = end;
         picture = false;
         this.#classifier.cut();
@@ -49,30 +59,26 @@ export class StartCodeSplitter implements Splitter {
       }
       if (kind === 'first' || kind === 'more') picture = true;
     }
-    const rest = data.subarray(start);
-    if (rest.length === 0) return { units, understood: found };
-    if (mayContinue && rest.length <= MAX_KEPT) this.#kept = { id: idAt(start), bytes: rest };
-    else if (found) this.#emit(units, idAt(start), rest, picture);
-    return { units, understood: found || mayContinue };
+    if (mayContinue) {
+      // Too much is no video: it is dropped.
+      return { units, understood: this.#inputs.keepFrom(start) };
+    }
+    if (found && start < data.length) this.#emit(units, start, data.length, picture);
+    this.#inputs.clear();
+    return { units, understood: found };
   }
 
-  flush(): readonly AccessUnit[] {
-    const kept = this.#kept;
-    this.#kept = undefined;
-    return kept === undefined ? [] : this.push(kept.id, kept.bytes, false).units;
-  }
-
-  reset(): void {
-    this.#kept = undefined;
-  }
-
-  #emit(units: AccessUnit[], id: number, bytes: Buffer, picture: boolean): void {
+  #emit(units: AccessUnit[], start: number, end: number, picture: boolean): void {
+    const bytes = this.#inputs.data.subarray(start, end);
     if (!picture) {
       const headers = Buffer.concat([this.#headers, bytes]);
       this.#headers = headers.length > MAX_HEADERS ? NOTHING : headers;
       return;
     }
-    units.push({ id, bytes: this.#headers.length === 0 ? bytes : Buffer.concat([this.#headers, bytes]) });
+    units.push({
+      id: this.#inputs.idAt(start),
+      bytes: this.#headers.length === 0 ? bytes : Buffer.concat([this.#headers, bytes]),
+    });
     this.#headers = NOTHING;
   }
 }
