@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ConformanceReport, countResults, idResults, reportText, runConformance, type TestStream } from '@paravideo/core';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
+import { TRANSPORTS } from '../daemon/index.ts';
 import { CODED_FORMATS, carriedFiles, openCodedFile } from '../demo/index.ts';
-import { connectFrontend } from '../frontend/index.ts';
+import { connectGuest, type SocketTransport } from '../frontend/index.ts';
 import { EXIT } from './exit-codes.ts';
 
 interface CheckFlags {
   readonly json?: boolean;
+  readonly transport: SocketTransport;
 }
 
 const EXAMPLES = `
@@ -23,19 +25,20 @@ export function addCheck(program: Command): void {
   program
     .command('check')
     .description('check any virtio-media back-end against the MUSTs of the specification, without a virtual machine')
-    .argument('<socket>', 'vhost-user socket of the back-end')
+    .argument('<socket>', 'socket of the back-end')
+    .addOption(new Option('--transport <name>', 'what the socket speaks').choices(TRANSPORTS).default('vhost-user'))
     .option('--json', 'print the report as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (socket: string, flags: CheckFlags) => {
-      const report = await check(socket);
+      const report = await check(socket, flags.transport);
       if (flags.json) console.log(JSON.stringify({ ...report, ids: idResults(report), counts: countResults(report) }, null, 2));
       else process.stdout.write(reportText(report));
       if (countResults(report).fail > 0) process.exitCode = EXIT.failed;
     });
 }
 
-async function check(socket: string): Promise<ConformanceReport> {
-  const transport = await connectFrontend(socket);
+async function check(socket: string, kind: SocketTransport): Promise<ConformanceReport> {
+  const transport = await connectGuest(socket, kind);
   try {
     const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
     return await runConformance(transport, { clock: new LinuxClock(), pause, streams: await testStreams() });

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describeDevice, describeText } from '@paravideo/core';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { TRANSPORTS } from '../daemon/index.ts';
 import { withGuest } from '../demo/index.ts';
+import type { SocketTransport } from '../frontend/index.ts';
 
 const EXAMPLES = `
 Examples:
@@ -13,11 +15,12 @@ export function addProbe(program: Command): void {
   program
     .command('probe')
     .description('show all that a virtio-media back-end offers: formats, sizes, rates, controls; no virtual machine needed')
-    .argument('<socket>', 'vhost-user socket of the back-end')
+    .argument('<socket>', 'socket of the back-end')
+    .addOption(new Option('--transport <name>', 'what the socket speaks').choices(TRANSPORTS).default('vhost-user'))
     .option('--json', 'print it as JSON')
     .addHelpText('after', EXAMPLES)
-    .action(async (socket: string, flags: { json?: boolean }) => {
-      const device = await withGuest(socket, describeDevice);
+    .action(async (socket: string, flags: { json?: boolean; transport: SocketTransport }) => {
+      const device = await withGuest(socket, describeDevice, flags.transport);
       console.log(flags.json ? JSON.stringify(device, bigints, 2) : describeText(device).trimEnd());
     });
 }

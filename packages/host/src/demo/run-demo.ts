@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DriverError, IoctlError, MediaDriver } from '@paravideo/core';
 import { DaemonProcess } from '../daemon/index.ts';
-import { connectFrontend } from '../frontend/index.ts';
+import { connectGuest, type SocketTransport } from '../frontend/index.ts';
 import { type CameraResult, runCamera } from './camera-part.ts';
 import { openCodedFile } from './coded-file.ts';
 import { type DecodeResult, DecodeStalled, runDecode } from './decode-part.ts';
@@ -96,8 +96,8 @@ export async function runDemo(options: DemoOptions, progress: DemoProgress): Pro
 }
 
 /** Connects to a back-end as a guest, and leaves it again whatever happens. */
-export async function withGuest<T>(socket: string, use: (driver: MediaDriver) => Promise<T>): Promise<T> {
-  const transport = await connectFrontend(socket);
+export async function withGuest<T>(socket: string, use: (driver: MediaDriver) => Promise<T>, kind?: SocketTransport): Promise<T> {
+  const transport = await connectGuest(socket, kind);
   try {
     const driver = await MediaDriver.attach(transport);
     try {
