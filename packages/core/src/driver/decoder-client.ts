@@ -222,7 +222,7 @@ export class StatefulDecoderClient {
       throw new IoctlError('VIDIOC_S_FMT', Errno.EINVAL, 'the device does not decode this format');
     this.#coded = await BufferSet.create(session, format, this.#o.inputBuffers ?? 8, this.#o.inputMemory ?? 'mmap', 'read-write');
     this.#freeInputs = Array.from({ length: this.#coded.count }, (_, i) => i);
-    session.queue(this.#input).onFinished = () => this.#signal.raise();
+    for (const type of [this.#input, this.#output]) session.queue(type).onFinished = () => this.#signal.raise();
     await session.streamon(this.#input);
     void this.#pump();
   }
@@ -283,14 +283,19 @@ export class StatefulDecoderClient {
   }
 
   async #dequeuePicture(): Promise<ClientPicture | undefined> {
-    let buffer: BufferState;
+    let buffer: BufferState | undefined;
     try {
-      buffer = await this.session.dqbuf(this.#output);
+      // Not a blocking DQBUF: a QBUF that the device refuses meanwhile leaves it with no buffer that could ever come back.
+      buffer = this.session.tryDqbuf(this.#output);
     } catch (error) {
       // A seek stops the queue under us, and goes on with it afterwards.
       if (this.#seeking !== undefined && error instanceof IoctlError && error.errno === Errno.EINVAL) return undefined;
       if (this.#phase === 'closed') return undefined;
       throw error;
+    }
+    if (buffer === undefined) {
+      await this.#signal.wait();
+      return undefined;
     }
     const last = (buffer.flags & V4L2_BUF_FLAG_LAST) !== 0;
     this.#lastSeen = last;
