@@ -19,7 +19,7 @@ import {
 import { MAX_PENDING_PER_SUBSCRIPTION, MAX_REFUSED_BUFFERS } from './limits.ts';
 
 type PendingEvent = { readonly session: number; readonly bytes: Uint8Array; readonly view: DataView } & (
-  | { readonly kind: 'dequeue'; readonly bufferType: number }
+  | { readonly kind: 'dequeue'; readonly bufferType: number; readonly index: number }
   | { readonly kind: 'event'; readonly type: number; readonly id: number }
   | { readonly kind: 'error' }
 );
@@ -63,7 +63,19 @@ export class EventQueue {
         bytes.fill(0, at, at + v4l2_plane.fields.m.size);
       }
     }
-    this.#add({ kind: 'dequeue', session, bytes, view, bufferType: v4l2_buffer.fields.type.get(buffer, 0) });
+    const bufferType = v4l2_buffer.fields.type.get(buffer, 0);
+    this.#add({ kind: 'dequeue', session, bytes, view, bufferType, index: v4l2_buffer.fields.index.get(buffer, 0) });
+  }
+
+  /**
+   * True if the EVT_DQBUF of this buffer has not reached the guest. The guest cannot have the buffer back yet, so it may
+   * not queue it again: that bounds the events that wait by the buffers there are.
+   */
+  owesDequeue(session: number, buffer: DataView): boolean {
+    if (this.#pending.length === 0) return false;
+    const type = v4l2_buffer.fields.type.get(buffer, 0);
+    const index = v4l2_buffer.fields.index.get(buffer, 0);
+    return this.#pending.some((e) => e.kind === 'dequeue' && e.session === session && e.bufferType === type && e.index === index);
   }
 
   /** EVT_EVENT: 144 bytes */

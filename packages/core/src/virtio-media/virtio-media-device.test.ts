@@ -457,6 +457,18 @@ describe('VirtioMediaDevice', () => {
     expect(guest.events.every((e) => e.byteLength === 608 && e.getUint32(4, true) === id)).toBe(true);
   });
 
+  it('VM-DX10: refuses to queue a buffer whose EVT_DQBUF the guest has not got yet', async () => {
+    const device = media(() => 0);
+    const guest = new Guest(device);
+    const id = await guest.open();
+    const buffer = (index: number) => bufferOf({ index, type: 1, memory: 1, length: 4096 });
+    device.events[0]?.dequeue(new DataView(buffer(3).buffer), undefined);
+    expect((await guest.ioctl(id, VIDIOC_QBUF, buffer(3), 88)).status).toBe(Errno.EINVAL);
+    expect((await guest.ioctl(id, VIDIOC_QBUF, buffer(4), 88)).status).toBe(0);
+    guest.post(1);
+    expect((await guest.ioctl(id, VIDIOC_QBUF, buffer(3), 88)).status).toBe(0);
+  });
+
   it('VM-DX12: zeroes the pointer members of EVT_DQBUF', async () => {
     const device = media(refuse);
     const guest = new Guest(device);

@@ -14,7 +14,7 @@ import type { SharedWindow } from '../ports/host-buffers.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { VIDIOC_REMOVE_BUFS, VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
+import { VIDIOC_PREPARE_BUF, VIDIOC_QBUF, VIDIOC_REMOVE_BUFS, VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
 import { encodeUtf8 } from '../wire/text.ts';
 import { v4l2_requestbuffers } from '../wire/videodev2.ts';
 import {
@@ -303,6 +303,8 @@ export class VirtioMediaDevice {
     const room = chain.writableLength - virtio_media_resp_header.size;
     if (errno !== 0) return this.#answerIoctl(chain, call, errno);
     if (room < call.answerBytes) return this.#fail(chain, Errno.EINVAL);
+    const queues = call.nr === VIDIOC_QBUF || call.nr === VIDIOC_PREPARE_BUF;
+    if (queues && this.#events.owesDequeue(entry.id, call.payload)) return this.#fail(chain, Errno.EINVAL);
     const result = entry.session.ioctl(call);
     if (typeof result === 'number') return this.#finishIoctl(chain, call, entry, result);
     this.#wait(entry, chain, result, (status) => this.#finishIoctl(chain, call, entry, status));

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Events: buffers that the device fills when a buffer is done, a V4L2 event happened or a session broke. They are
+ * handled in a work item, in order, and go back to the device at once.
+ */
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <media/v4l2-event.h>
+
+#include "virtio_media.h"
+
+int vmedia_events_init(struct vmedia_device *dev)
+{
+	dev->events = kcalloc(VMEDIA_EVENT_BUFFERS, sizeof(*dev->events), GFP_KERNEL);
+	return dev->events ? 0 : -ENOMEM;
+}
+
+static int vmedia_event_post(struct vmedia_device *dev, struct virtio_media_event_dqbuf *event)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, event, sizeof(*event));
+	return virtqueue_add_inbuf(dev->eventq, &sg, 1, event, GFP_KERNEL);
+}
+
+void vmedia_events_post(struct vmedia_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMEDIA_EVENT_BUFFERS; i++)
+		if (vmedia_event_post(dev, &dev->events[i]))
+			break;
+	virtqueue_kick(dev->eventq);
+}
+
+void vmedia_eventq_ready(struct virtqueue *vq)
+{
+	struct vmedia_device *dev = vq->vdev->priv;
+
+	queue_work(system_highpri_wq, &dev->event_work);
+}
+
+static void vmedia_event_v4l2(struct vmedia_session *s, const struct virtio_media_v4l2_event *wire)
+{
+	struct v4l2_event event = {
+		.type = le32_to_cpu(wire->type),
+		.id = le32_to_cpu(wire->id),
+	};
+
+	memcpy(&event.u, wire->u, sizeof(event.u));
+	v4l2_event_queue_fh(&s->fh, &event);
+}
+
+static void vmedia_event_error(struct vmedia_session *s)
+{
+	WRITE_ONCE(s->broken, true);
+	vmedia_queues_error(s);
+}
+
+static void vmedia_event_handle(struct vmedia_device *dev, const struct virtio_media_event_dqbuf *event, unsigned int len)
+{
+	u32 id = le32_to_cpu(event->hdr.session_id);
+	struct vmedia_session *s;
+	bool found = false;
+
+	mutex_lock(&dev->sessions_lock);
+	list_for_each_entry(s, &dev->sessions, link) {
+		if (s->id == id) {
+			found = true;
+			break;
+		}
+	}
+	if (found) {
+		switch (le32_to_cpu(event->hdr.event)) {
+		case VIRTIO_MEDIA_EVT_DQBUF:
+			if (len >= sizeof(*event))
+				vmedia_queue_done(s, event);
+			break;
+		case VIRTIO_MEDIA_EVT_EVENT:
+			if (len >= sizeof(struct virtio_media_event_event))
+				vmedia_event_v4l2(s, &((const struct virtio_media_event_event *)event)->event);
+			break;
+		case VIRTIO_MEDIA_EVT_ERROR:
+			vmedia_event_error(s);
+			break;
+		}
+	}
+	mutex_unlock(&dev->sessions_lock);
+}
+
+void vmedia_event_work(struct work_struct *work)
+{
+	struct vmedia_device *dev = container_of(work, struct vmedia_device, event_work);
+	struct virtio_media_event_dqbuf *event;
+	unsigned int len;
+
+	if (READ_ONCE(dev->gone))
+		return;
+	do {
+		virtqueue_disable_cb(dev->eventq);
+		while ((event = virtqueue_get_buf(dev->eventq, &len))) {
+			if (len >= sizeof(event->hdr))
+				vmedia_event_handle(dev, event, min_t(unsigned int, len, sizeof(*event)));
+			vmedia_event_post(dev, event);
+		}
+		virtqueue_kick(dev->eventq);
+	} while (!virtqueue_enable_cb(dev->eventq) && !virtqueue_is_broken(dev->eventq));
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Ioctls. Buffers are videobuf2's (queue.c); everything else goes to the device as it is, after the V4L2 core has
+ * checked it. A structure whose layout depends on the machine is translated.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <media/v4l2-event.h>
+#include <media/v4l2-ioctl.h>
+
+#include "compat.h"
+#include "virtio_media.h"
+
+static int vmedia_querycap(struct file *file, void *fh, struct v4l2_capability *cap)
+{
+	struct vmedia_device *dev = vmedia_session_of(file)->dev;
+
+	strscpy(cap->driver, "virtio-media", sizeof(cap->driver));
+	strscpy(cap->card, dev->video.name, sizeof(cap->card));
+	snprintf(cap->bus_info, sizeof(cap->bus_info), "platform:%s", dev_name(&dev->vdev->dev));
+	return 0;
+}
+
+/*
+ * A relay for a structure that looks the same on every machine, or is only padded at its end on 64-bit ones: @size is
+ * its size on the wire.
+ */
+static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size_t size, bool in, bool out)
+{
+	u8 wire[256] = { 0 };
+	int ret;
+
+	if (WARN_ON_ONCE(size > sizeof(wire) || len > size))
+		return -EINVAL;
+	memcpy(wire, arg, len);
+	ret = vmedia_ioctl(vmedia_session_of(file), code, wire, in ? size : 0, out ? size : 0, NULL, 0, false);
+	if (!ret && out)
+		memcpy(arg, wire, len);
+	return ret;
+}
+
+#define RELAY(name, nr, type, size, in, out)						\
+static int vmedia_##name(struct file *file, void *fh, type *arg)			\
+{											\
+	return vmedia_relay(file, _IOC_NR(nr), (void *)arg, sizeof(*arg), size, in, out); \
+}
+
+RELAY(enum_fmt, VIDIOC_ENUM_FMT, struct v4l2_fmtdesc, 64, true, true)
+RELAY(enum_input, VIDIOC_ENUMINPUT, struct v4l2_input, 80, true, true)
+RELAY(enum_output, VIDIOC_ENUMOUTPUT, struct v4l2_output, 72, true, true)
+RELAY(enum_framesizes, VIDIOC_ENUM_FRAMESIZES, struct v4l2_frmsizeenum, 44, true, true)
+RELAY(enum_frameintervals, VIDIOC_ENUM_FRAMEINTERVALS, struct v4l2_frmivalenum, 52, true, true)
+RELAY(g_selection, VIDIOC_G_SELECTION, struct v4l2_selection, 64, true, true)
+RELAY(s_selection, VIDIOC_S_SELECTION, struct v4l2_selection, 64, true, true)
+RELAY(querymenu, VIDIOC_QUERYMENU, struct v4l2_querymenu, 44, true, true)
+RELAY(query_ext_ctrl, VIDIOC_QUERY_EXT_CTRL, struct v4l2_query_ext_ctrl, 232, true, true)
+RELAY(try_decoder_cmd, VIDIOC_TRY_DECODER_CMD, struct v4l2_decoder_cmd, 72, true, true)
+RELAY(try_encoder_cmd, VIDIOC_TRY_ENCODER_CMD, struct v4l2_encoder_cmd, 40, true, true)
+RELAY(encoder_cmd, VIDIOC_ENCODER_CMD, struct v4l2_encoder_cmd, 40, true, true)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+RELAY(queryctrl, VIDIOC_QUERYCTRL, struct v4l2_queryctrl, 68, true, true)
+RELAY(g_ctrl, VIDIOC_G_CTRL, struct v4l2_control, 8, true, true)
+RELAY(s_ctrl, VIDIOC_S_CTRL, struct v4l2_control, 8, true, true)
+#endif
+RELAY(g_input, VIDIOC_G_INPUT, unsigned int, 4, false, true)
+RELAY(g_output, VIDIOC_G_OUTPUT, unsigned int, 4, false, true)
+
+/* read() is this driver's, so the number of buffers it uses is this driver's answer. */
+static int vmedia_parm(struct file *file, u32 code, struct v4l2_streamparm *parm)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+	int ret = vmedia_relay(file, code, parm, sizeof(*parm), 204, true, true);
+
+	if (ret || s->dev->m2m)
+		return ret;
+	if (V4L2_TYPE_IS_OUTPUT(parm->type))
+		parm->parm.output.writebuffers = VMEDIA_READ_BUFFERS;
+	else
+		parm->parm.capture.readbuffers = VMEDIA_READ_BUFFERS;
+	return 0;
+}
+
+static int vmedia_g_parm(struct file *file, void *fh, struct v4l2_streamparm *parm)
+{
+	return vmedia_parm(file, _IOC_NR(VIDIOC_G_PARM), parm);
+}
+
+static int vmedia_s_parm(struct file *file, void *fh, struct v4l2_streamparm *parm)
+{
+	return vmedia_parm(file, _IOC_NR(VIDIOC_S_PARM), parm);
+}
+
+static int vmedia_s_input(struct file *file, void *fh, unsigned int input)
+{
+	return vmedia_relay(file, _IOC_NR(VIDIOC_S_INPUT), &input, sizeof(input), sizeof(input), true, true);
+}
+
+static int vmedia_s_output(struct file *file, void *fh, unsigned int output)
+{
+	return vmedia_relay(file, _IOC_NR(VIDIOC_S_OUTPUT), &output, sizeof(output), sizeof(output), true, true);
+}
+
+static int vmedia_g_fmt(struct file *file, void *fh, struct v4l2_format *f)
+{
+	return vmedia_fmt_ioctl(vmedia_session_of(file), _IOC_NR(VIDIOC_G_FMT), f);
+}
+
+static int vmedia_try_fmt(struct file *file, void *fh, struct v4l2_format *f)
+{
+	return vmedia_fmt_ioctl(vmedia_session_of(file), _IOC_NR(VIDIOC_TRY_FMT), f);
+}
+
+/*
+ * The device keeps buffers from the first REQBUFS on, so it says EBUSY by itself while the queue has any; when the
+ * application freed all of its own, the device's go too.
+ */
+static int vmedia_s_fmt(struct file *file, void *fh, struct v4l2_format *f)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+	struct vmedia_queue *q = vmedia_queue_of(s, f->type);
+
+	if (!q)
+		return -EINVAL;
+	if (vb2_is_busy(&q->vb2))
+		return -EBUSY;
+	if (q->device_buffers)
+		vmedia_queue_free_device_buffers(q);
+	return vmedia_fmt_ioctl(s, _IOC_NR(VIDIOC_S_FMT), f);
+}
+
+static int vmedia_reqbufs(struct file *file, void *fh, struct v4l2_requestbuffers *req)
+{
+	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), req->type);
+	int ret;
+
+	if (!q)
+		return -EINVAL;
+	/* Who may have buffers at all is the device's to say, also to somebody who has none to free. */
+	if (!req->count && !q->device_buffers) {
+		ret = vmedia_queue_free_device_buffers(q);
+		if (ret)
+			return ret;
+	}
+	ret = vb2_reqbufs(&q->vb2, req);
+	if (q->device_buffers && !vmedia_vb2_count(&q->vb2))
+		vmedia_queue_free_device_buffers(q);
+	return ret;
+}
+
+static int vmedia_create_bufs(struct file *file, void *fh, struct v4l2_create_buffers *create)
+{
+	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), create->format.type);
+
+	return q ? vb2_create_bufs(&q->vb2, create) : -EINVAL;
+}
+
+/* The offsets that mmap() gets must tell the two queues of a memory-to-memory device apart. */
+static void vmedia_tag_offsets(struct vmedia_session *s, struct vmedia_queue *q, struct v4l2_buffer *b)
+{
+	unsigned int i;
+
+	if (!s->dev->m2m || q != &s->queue[VMEDIA_CAPTURE] || b->memory != V4L2_MEMORY_MMAP)
+		return;
+	if (!V4L2_TYPE_IS_MULTIPLANAR(b->type)) {
+		b->m.offset += VMEDIA_CAPTURE_OFFSET;
+		return;
+	}
+	for (i = 0; i < b->length; i++)
+		b->m.planes[i].m.mem_offset += VMEDIA_CAPTURE_OFFSET;
+}
+
+#define BUFFER_IOCTL(name, call)							\
+static int vmedia_##name(struct file *file, void *fh, struct v4l2_buffer *b)		\
+{											\
+	struct vmedia_session *s = vmedia_session_of(file);				\
+	struct vmedia_queue *q = vmedia_queue_of(s, b->type);				\
+	int ret = q ? (call) : -EINVAL;							\
+											\
+	if (!ret)									\
+		vmedia_tag_offsets(s, q, b);						\
+	return ret;									\
+}
+
+BUFFER_IOCTL(querybuf, vb2_querybuf(&q->vb2, b))
+BUFFER_IOCTL(qbuf, vb2_qbuf(&q->vb2, NULL, b))
+BUFFER_IOCTL(prepare_buf, vb2_prepare_buf(&q->vb2, NULL, b))
+BUFFER_IOCTL(dqbuf, vb2_dqbuf(&q->vb2, b, file->f_flags & O_NONBLOCK))
+
+static int vmedia_expbuf(struct file *file, void *fh, struct v4l2_exportbuffer *e)
+{
+	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), e->type);
+
+	return q ? vb2_expbuf(&q->vb2, e) : -EINVAL;
+}
+
+static int vmedia_streamon(struct file *file, void *fh, enum v4l2_buf_type type)
+{
+	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), type);
+
+	return q ? vb2_streamon(&q->vb2, type) : -EINVAL;
+}
+
+static int vmedia_streamoff(struct file *file, void *fh, enum v4l2_buf_type type)
+{
+	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), type);
+
+	return q ? vb2_streamoff(&q->vb2, type) : -EINVAL;
+}
+
+static int vmedia_decoder_cmd(struct file *file, void *fh, struct v4l2_decoder_cmd *cmd)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+	int ret = vmedia_relay(file, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72, true, true);
+
+	if (!ret && cmd->cmd == V4L2_DEC_CMD_START && s->queue[VMEDIA_CAPTURE].present)
+		vb2_clear_last_buffer_dequeued(&s->queue[VMEDIA_CAPTURE].vb2);
+	return ret;
+}
+
+static int vmedia_subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_subscription *sub)
+{
+	struct vmedia_session *s = container_of(fh, struct vmedia_session, fh);
+	struct v4l2_event_subscription wire = *sub;
+	int ret;
+
+	/* First here, so that the device's initial event finds the subscription. */
+	ret = v4l2_event_subscribe(fh, sub, 16, NULL);
+	if (ret)
+		return ret;
+	ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_SUBSCRIBE_EVENT), &wire, sizeof(wire), 0, NULL, 0, false);
+	if (ret) {
+		v4l2_event_unsubscribe(fh, sub);
+		return ret;
+	}
+	/* The initial event is in the ring before the answer: have it in the queue before the application looks. */
+	if (sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL) {
+		vmedia_eventq_ready(s->dev->eventq);
+		flush_work(&s->dev->event_work);
+	}
+	return 0;
+}
+
+static int vmedia_unsubscribe_event(struct v4l2_fh *fh, const struct v4l2_event_subscription *sub)
+{
+	struct vmedia_session *s = container_of(fh, struct vmedia_session, fh);
+	struct v4l2_event_subscription wire = *sub;
+	int ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_UNSUBSCRIBE_EVENT), &wire, sizeof(wire), 0, NULL, 0, false);
+
+	v4l2_event_unsubscribe(fh, sub);
+	return ret;
+}
+
+/* A control whose value lies in user memory gets kernel memory of its own for the way to the device. */
+struct vmedia_value {
+	void *memory;
+	size_t size;
+};
+
+static int vmedia_ext_ctrls(struct file *file, u32 code, struct v4l2_ext_controls *c)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+	size_t head = sizeof(struct virtio_media_ext_controls) + c->count * sizeof(struct v4l2_ext_control);
+	struct virtio_media_sg_entry *list = NULL;
+	struct virtio_media_ext_controls *wire;
+	struct vmedia_value *values;
+	struct v4l2_ext_control *wired;
+	unsigned int i, n = 0;
+	int ret = -ENOMEM;
+
+	BUILD_BUG_ON(sizeof(struct v4l2_ext_control) != 20);
+	wire = kvzalloc(head, GFP_KERNEL);
+	values = kvcalloc(c->count ?: 1, sizeof(*values), GFP_KERNEL);
+	list = kvcalloc(c->count ?: 1, sizeof(*list), GFP_KERNEL);
+	if (!wire || !values || !list)
+		goto out;
+	wire->which = cpu_to_le32(c->which);
+	wire->count = cpu_to_le32(c->count);
+	wire->error_idx = cpu_to_le32(c->error_idx);
+	wire->request_fd = cpu_to_le32(c->request_fd);
+	wired = (struct v4l2_ext_control *)(wire + 1);
+	if (c->count)
+		memcpy(wired, c->controls, c->count * sizeof(*wired));
+	for (i = 0; i < c->count; i++) {
+		struct v4l2_ext_control *ctrl = &c->controls[i];
+
+		if (!ctrl->size)
+			continue;
+		/* One piece of memory a value; no control of a media device comes near this. */
+		if (ctrl->size > SZ_64K) {
+			ret = -EINVAL;
+			goto out;
+		}
+		values[i].size = ctrl->size;
+		values[i].memory = kzalloc(ctrl->size, GFP_KERNEL);
+		if (!values[i].memory)
+			goto out;
+		if (copy_from_user(values[i].memory, ctrl->ptr, ctrl->size)) {
+			ret = -EFAULT;
+			goto out;
+		}
+		list[n].start = cpu_to_le64(virt_to_phys(values[i].memory));
+		list[n].len = cpu_to_le32(ctrl->size);
+		n++;
+	}
+	ret = vmedia_ioctl(s, code, wire, head, head, list, n * sizeof(*list), true);
+	c->error_idx = le32_to_cpu(wire->error_idx);
+	for (i = 0; i < c->count; i++) {
+		struct v4l2_ext_control *ctrl = &c->controls[i];
+
+		if (!values[i].size) {
+			ctrl->value64 = wired[i].value64;
+			/* A control that has a size the application did not know of: ENOSPC says so. */
+			ctrl->size = wired[i].size;
+			continue;
+		}
+		ctrl->size = wired[i].size;
+		if (!ret && copy_to_user(ctrl->ptr, values[i].memory, min_t(size_t, values[i].size, wired[i].size)))
+			ret = -EFAULT;
+	}
+out:
+	if (values)
+		for (i = 0; i < c->count; i++)
+			kfree(values[i].memory);
+	kvfree(list);
+	kvfree(values);
+	kvfree(wire);
+	return ret;
+}
+
+static int vmedia_g_ext_ctrls(struct file *file, void *fh, struct v4l2_ext_controls *c)
+{
+	return vmedia_ext_ctrls(file, _IOC_NR(VIDIOC_G_EXT_CTRLS), c);
+}
+
+static int vmedia_s_ext_ctrls(struct file *file, void *fh, struct v4l2_ext_controls *c)
+{
+	return vmedia_ext_ctrls(file, _IOC_NR(VIDIOC_S_EXT_CTRLS), c);
+}
+
+static int vmedia_try_ext_ctrls(struct file *file, void *fh, struct v4l2_ext_controls *c)
+{
+	return vmedia_ext_ctrls(file, _IOC_NR(VIDIOC_TRY_EXT_CTRLS), c);
+}
+
+const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
+	.vidioc_querycap = vmedia_querycap,
+	.vidioc_enum_fmt_vid_cap = vmedia_enum_fmt,
+	.vidioc_enum_fmt_vid_out = vmedia_enum_fmt,
+	.vidioc_g_fmt_vid_cap = vmedia_g_fmt,
+	.vidioc_g_fmt_vid_cap_mplane = vmedia_g_fmt,
+	.vidioc_g_fmt_vid_out = vmedia_g_fmt,
+	.vidioc_g_fmt_vid_out_mplane = vmedia_g_fmt,
+	.vidioc_s_fmt_vid_cap = vmedia_s_fmt,
+	.vidioc_s_fmt_vid_cap_mplane = vmedia_s_fmt,
+	.vidioc_s_fmt_vid_out = vmedia_s_fmt,
+	.vidioc_s_fmt_vid_out_mplane = vmedia_s_fmt,
+	.vidioc_try_fmt_vid_cap = vmedia_try_fmt,
+	.vidioc_try_fmt_vid_cap_mplane = vmedia_try_fmt,
+	.vidioc_try_fmt_vid_out = vmedia_try_fmt,
+	.vidioc_try_fmt_vid_out_mplane = vmedia_try_fmt,
+	.vidioc_reqbufs = vmedia_reqbufs,
+	.vidioc_create_bufs = vmedia_create_bufs,
+	.vidioc_querybuf = vmedia_querybuf,
+	.vidioc_qbuf = vmedia_qbuf,
+	.vidioc_dqbuf = vmedia_dqbuf,
+	.vidioc_prepare_buf = vmedia_prepare_buf,
+	.vidioc_expbuf = vmedia_expbuf,
+	.vidioc_streamon = vmedia_streamon,
+	.vidioc_streamoff = vmedia_streamoff,
+	.vidioc_g_parm = vmedia_g_parm,
+	.vidioc_s_parm = vmedia_s_parm,
+	.vidioc_enum_input = vmedia_enum_input,
+	.vidioc_g_input = vmedia_g_input,
+	.vidioc_s_input = vmedia_s_input,
+	.vidioc_enum_output = vmedia_enum_output,
+	.vidioc_g_output = vmedia_g_output,
+	.vidioc_s_output = vmedia_s_output,
+	.vidioc_enum_framesizes = vmedia_enum_framesizes,
+	.vidioc_enum_frameintervals = vmedia_enum_frameintervals,
+	.vidioc_g_selection = vmedia_g_selection,
+	.vidioc_s_selection = vmedia_s_selection,
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	.vidioc_queryctrl = vmedia_queryctrl,
+	.vidioc_g_ctrl = vmedia_g_ctrl,
+	.vidioc_s_ctrl = vmedia_s_ctrl,
+#endif
+	.vidioc_query_ext_ctrl = vmedia_query_ext_ctrl,
+	.vidioc_querymenu = vmedia_querymenu,
+	.vidioc_g_ext_ctrls = vmedia_g_ext_ctrls,
+	.vidioc_s_ext_ctrls = vmedia_s_ext_ctrls,
+	.vidioc_try_ext_ctrls = vmedia_try_ext_ctrls,
+	.vidioc_decoder_cmd = vmedia_decoder_cmd,
+	.vidioc_try_decoder_cmd = vmedia_try_decoder_cmd,
+	.vidioc_encoder_cmd = vmedia_encoder_cmd,
+	.vidioc_try_encoder_cmd = vmedia_try_encoder_cmd,
+	.vidioc_subscribe_event = vmedia_subscribe_event,
+	.vidioc_unsubscribe_event = vmedia_unsubscribe_event,
+};

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Virtio media driver: the device's life, from probe to removal. */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <media/v4l2-event.h>
+#include <media/v4l2-ioctl.h>
+
+#include "compat.h"
+#include "virtio_media.h"
+
+/* An id for test machines whose VMM does not know device 48; 0: none. */
+#ifndef VMEDIA_TEST_ID
+#define VMEDIA_TEST_ID	0
+#endif
+
+static void vmedia_video_release(struct video_device *video)
+{
+	struct vmedia_device *dev = container_of(video, struct vmedia_device, video);
+
+	/* The last open file is closed: nothing refers to the device any more. */
+	v4l2_device_unregister(&dev->v4l2_dev);
+	kfree(dev->events);
+	kfree(dev);
+}
+
+static int vmedia_read_config(struct vmedia_device *dev)
+{
+	u32 type;
+
+	virtio_cread_le(dev->vdev, struct virtio_media_config, device_caps, &dev->caps);
+	virtio_cread_le(dev->vdev, struct virtio_media_config, device_type, &type);
+	virtio_cread_bytes(dev->vdev, offsetof(struct virtio_media_config, card), dev->video.name,
+			   min(sizeof(dev->video.name) - 1, sizeof_field(struct virtio_media_config, card)));
+	if (type != VFL_TYPE_VIDEO) {
+		dev_err(&dev->vdev->dev, "device type %u is not a video device\n", type);
+		return -ENODEV;
+	}
+	if (!(dev->caps & V4L2_CAP_STREAMING)) {
+		dev_err(&dev->vdev->dev, "the device does not stream (capabilities %#x)\n", dev->caps);
+		return -ENODEV;
+	}
+	dev->m2m = dev->caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE);
+	dev->multiplanar = dev->caps & (V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OUTPUT_MPLANE);
+	return 0;
+}
+
+/*
+ * Ioctls that this device does not have must not be there at all: the V4L2 core would otherwise answer some of their
+ * mistakes itself. The device is asked with harmless questions; ENOTTY stands for the whole group.
+ */
+static void vmedia_disable_ioctls(struct vmedia_device *dev)
+{
+	static const struct {
+		unsigned int ask;
+		size_t in, out;
+		unsigned int group[3];
+	} questions[] = {
+		{ VIDIOC_G_PARM, 204, 204, { VIDIOC_G_PARM, VIDIOC_S_PARM } },
+		{ VIDIOC_ENUMINPUT, 80, 80, { VIDIOC_ENUMINPUT, VIDIOC_G_INPUT, VIDIOC_S_INPUT } },
+		{ VIDIOC_ENUMOUTPUT, 72, 72, { VIDIOC_ENUMOUTPUT, VIDIOC_G_OUTPUT, VIDIOC_S_OUTPUT } },
+		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_SELECTION, VIDIOC_S_SELECTION } },
+		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_CROP, VIDIOC_S_CROP, VIDIOC_CROPCAP } },
+		{ VIDIOC_ENUM_FRAMESIZES, 44, 44, { VIDIOC_ENUM_FRAMESIZES } },
+		{ VIDIOC_ENUM_FRAMEINTERVALS, 52, 52, { VIDIOC_ENUM_FRAMEINTERVALS } },
+		{ VIDIOC_TRY_DECODER_CMD, 72, 72, { VIDIOC_TRY_DECODER_CMD, VIDIOC_DECODER_CMD } },
+		{ VIDIOC_TRY_ENCODER_CMD, 40, 40, { VIDIOC_TRY_ENCODER_CMD, VIDIOC_ENCODER_CMD } },
+	};
+	struct vmedia_session s = { .dev = dev };
+	unsigned int i, j;
+	u8 payload[256];
+
+	if (vmedia_session_open(dev, &s.id))
+		return;
+	for (i = 0; i < ARRAY_SIZE(questions); i++) {
+		memset(payload, 0, sizeof(payload));
+		if (vmedia_ioctl(&s, _IOC_NR(questions[i].ask), payload, questions[i].in, questions[i].out, NULL, 0, false) != -ENOTTY)
+			continue;
+		for (j = 0; j < ARRAY_SIZE(questions[i].group) && questions[i].group[j]; j++)
+			v4l2_disable_ioctl(&dev->video, questions[i].group[j]);
+	}
+	vmedia_session_close(dev, s.id);
+}
+
+static int vmedia_probe(struct virtio_device *vdev)
+{
+	struct vmedia_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	struct virtqueue *vqs[2];
+	int ret;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->vdev = vdev;
+	vdev->priv = dev;
+	spin_lock_init(&dev->command_lock);
+	init_waitqueue_head(&dev->command_room);
+	mutex_init(&dev->sessions_lock);
+	INIT_LIST_HEAD(&dev->sessions);
+	INIT_WORK(&dev->event_work, vmedia_event_work);
+
+	ret = vmedia_read_config(dev);
+	if (ret)
+		goto free;
+	ret = vmedia_events_init(dev);
+	if (ret)
+		goto free;
+	ret = v4l2_device_register(&vdev->dev, &dev->v4l2_dev);
+	if (ret)
+		goto free_events;
+	ret = vmedia_find_vqs(vdev, vqs, vmedia_commandq_done, vmedia_eventq_ready);
+	if (ret)
+		goto unregister;
+	dev->commandq = vqs[0];
+	dev->eventq = vqs[1];
+	virtio_device_ready(vdev);
+	vmedia_events_post(dev);
+
+	dev->video.v4l2_dev = &dev->v4l2_dev;
+	dev->video.fops = &vmedia_fops;
+	dev->video.ioctl_ops = &vmedia_ioctl_ops;
+	dev->video.release = vmedia_video_release;
+	dev->video.device_caps = dev->caps | (dev->m2m ? 0 : V4L2_CAP_READWRITE);
+	if (dev->m2m)
+		dev->video.vfl_dir = VFL_DIR_M2M;
+	else if (dev->caps & (V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE))
+		dev->video.vfl_dir = VFL_DIR_TX;
+	else
+		dev->video.vfl_dir = VFL_DIR_RX;
+	video_set_drvdata(&dev->video, dev);
+	vmedia_disable_ioctls(dev);
+	ret = video_register_device(&dev->video, VFL_TYPE_VIDEO, -1);
+	if (ret)
+		goto reset;
+	return 0;
+
+reset:
+	virtio_reset_device(vdev);
+	vdev->config->del_vqs(vdev);
+unregister:
+	v4l2_device_unregister(&dev->v4l2_dev);
+free_events:
+	kfree(dev->events);
+free:
+	kfree(dev);
+	return ret;
+}
+
+static void vmedia_remove(struct virtio_device *vdev)
+{
+	struct vmedia_device *dev = vdev->priv;
+	struct vmedia_session *s;
+
+	/* Nobody gets in any more; those who wait for an answer or a buffer are let go. */
+	vmedia_commands_abort(dev);
+	virtio_reset_device(vdev);
+	vmedia_commands_drain(dev);
+	cancel_work_sync(&dev->event_work);
+	mutex_lock(&dev->sessions_lock);
+	list_for_each_entry(s, &dev->sessions, link)
+		vmedia_queues_error(s);
+	mutex_unlock(&dev->sessions_lock);
+	vdev->config->del_vqs(vdev);
+	v4l2_device_disconnect(&dev->v4l2_dev);
+	video_unregister_device(&dev->video);
+}
+
+static const struct virtio_device_id vmedia_ids[] = {
+	{ VIRTIO_MEDIA_DEVICE_ID, VIRTIO_DEV_ANY_ID },
+#if VMEDIA_TEST_ID
+	{ VMEDIA_TEST_ID, VIRTIO_DEV_ANY_ID },
+#endif
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, vmedia_ids);
+
+static struct virtio_driver vmedia_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.id_table = vmedia_ids,
+	.probe = vmedia_probe,
+	.remove = vmedia_remove,
+};
+module_virtio_driver(vmedia_driver);
+
+MODULE_DESCRIPTION("Virtio media driver");
+MODULE_AUTHOR("The Paravideo authors");
+MODULE_LICENSE("GPL");
+VMEDIA_IMPORT_DMA_BUF;

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Buffer queues: videobuf2 owns the buffers, in guest memory, and the device gets each as a scatter list (memory type
+ * SHARED_PAGES). MMAP, USERPTR, DMABUF, EXPBUF, read() and poll() therefore come from videobuf2, and the device needs no
+ * shared memory region.
+ *
+ * The device is asked once for as many buffers as a queue may have; that costs it nothing, and its buffer numbers are
+ * then videobuf2's.
+ */
+#include <linux/slab.h>
+#include <media/v4l2-event.h>
+#include <media/videobuf2-dma-sg.h>
+
+#include "compat.h"
+#include "virtio_media.h"
+
+/* Flags of a finished buffer that come from the device; the others are videobuf2's. */
+#define VMEDIA_DONE_FLAGS	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME | \
+				 V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_LAST | V4L2_BUF_FLAG_TSTAMP_SRC_MASK)
+
+static inline struct vmedia_buffer *to_vmedia_buffer(struct vb2_buffer *vb)
+{
+	return container_of(to_vb2_v4l2_buffer(vb), struct vmedia_buffer, vb);
+}
+
+static struct vmedia_queue *vmedia_queue_get(struct vb2_queue *vq)
+{
+	return container_of(vq, struct vmedia_queue, vb2);
+}
+
+struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type)
+{
+	int i;
+
+	for (i = 0; i < VMEDIA_QUEUES; i++)
+		if (s->queue[i].present && s->queue[i].vb2.type == type)
+			return &s->queue[i];
+	return NULL;
+}
+
+static int vmedia_request_buffers(struct vmedia_queue *q, unsigned int count)
+{
+	struct v4l2_requestbuffers req = {
+		.count = count,
+		.type = q->vb2.type,
+		.memory = V4L2_MEMORY_USERPTR,
+	};
+	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_REQBUFS), &req, sizeof(req), sizeof(req), NULL, 0, false);
+
+	if (ret)
+		return ret;
+	q->device_buffers = min_t(u32, req.count, count);
+	return count && !q->device_buffers ? -ENOMEM : 0;
+}
+
+int vmedia_queue_free_device_buffers(struct vmedia_queue *q)
+{
+	return vmedia_request_buffers(q, 0);
+}
+
+/*
+ * Sizes of the planes of the device's buffers. They are asked for after REQBUFS: the format of a decoder may change at any
+ * time, that of its buffers may not.
+ */
+static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsigned int sizes[])
+{
+	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(q->vb2.type);
+	struct {
+		struct virtio_media_buffer b;
+		struct virtio_media_plane p[VIDEO_MAX_PLANES];
+	} query = {
+		.b.type = cpu_to_le32(q->vb2.type),
+		.b.length = cpu_to_le32(mplane ? VIDEO_MAX_PLANES : 0),
+	};
+	size_t size = mplane ? sizeof(query) : sizeof(query.b);
+	unsigned int i;
+	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_QUERYBUF), &query, size, size, NULL, 0, false);
+
+	if (ret)
+		return ret;
+	*planes = mplane ? le32_to_cpu(query.b.length) : 1;
+	if (!*planes || *planes > VIDEO_MAX_PLANES)
+		return -EIO;
+	for (i = 0; i < *planes; i++) {
+		sizes[i] = le32_to_cpu(mplane ? query.p[i].length : query.b.length);
+		if (!sizes[i])
+			return -EIO;
+	}
+	return 0;
+}
+
+static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers, unsigned int *num_planes, unsigned int sizes[],
+			      struct device *alloc_devs[])
+{
+	struct vmedia_queue *q = vmedia_queue_get(vq);
+	unsigned int planes, needed[VIDEO_MAX_PLANES], i;
+	int ret;
+
+	if (!q->device_buffers) {
+		ret = vmedia_request_buffers(q, VIDEO_MAX_FRAME);
+		if (ret)
+			return ret;
+	}
+	ret = vmedia_plane_sizes(q, &planes, needed);
+	if (ret)
+		return ret;
+	if (*num_planes) {
+		/* CREATE_BUFS: buffers of the application's size, if that is enough. */
+		if (*num_planes != planes)
+			return -EINVAL;
+		for (i = 0; i < planes; i++)
+			if (sizes[i] < needed[i])
+				return -EINVAL;
+	} else {
+		*num_planes = planes;
+		memcpy(sizes, needed, planes * sizeof(sizes[0]));
+	}
+	if (vmedia_vb2_count(vq) >= q->device_buffers)
+		return -ENOBUFS;
+	*num_buffers = min(*num_buffers, q->device_buffers - vmedia_vb2_count(vq));
+	return 0;
+}
+
+static int vmedia_buf_out_validate(struct vb2_buffer *vb)
+{
+	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
+
+	if (vbuf->field == V4L2_FIELD_ANY)
+		vbuf->field = V4L2_FIELD_NONE;
+	return 0;
+}
+
+/* The scatter list of a plane, its whole length and no more. Returns the entries, or a negative errno. */
+static int vmedia_plane_list(struct vb2_buffer *vb, unsigned int plane, struct virtio_media_sg_entry *list, unsigned int room)
+{
+	struct sg_table *sgt = vb2_dma_sg_plane_desc(vb, plane);
+	unsigned long left = vb2_plane_size(vb, plane);
+	struct scatterlist *sg;
+	unsigned int i, n = 0;
+
+	for_each_sg(sgt->sgl, sg, sgt->orig_nents, i) {
+		u32 len = min_t(unsigned long, sg->length, left);
+
+		if (!left)
+			break;
+		if (n == room)
+			return -ENOSPC;
+		list[n].start = cpu_to_le64(sg_phys(sg));
+		list[n].len = cpu_to_le32(len);
+		n++;
+		left -= len;
+	}
+	return left ? -EFAULT : (int)n;
+}
+
+static unsigned int vmedia_list_room(struct vb2_buffer *vb)
+{
+	unsigned int plane, room = 0;
+
+	for (plane = 0; plane < vb->num_planes; plane++) {
+		struct sg_table *sgt = vb2_dma_sg_plane_desc(vb, plane);
+
+		room += sgt ? sgt->orig_nents : 0;
+	}
+	return room;
+}
+
+static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
+{
+	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
+	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
+	size_t head = sizeof(struct virtio_media_buffer) + (mplane ? vb->num_planes * sizeof(struct virtio_media_plane) : 0);
+	unsigned int plane, room = vmedia_list_room(vb), used = 0;
+	struct virtio_media_sg_entry *list;
+	struct virtio_media_buffer *b;
+	struct virtio_media_plane *p;
+	int ret = -ENOMEM;
+
+	b = kzalloc(head, GFP_KERNEL);
+	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL);
+	if (!b || !list)
+		goto out;
+	b->index = cpu_to_le32(vb->index);
+	b->type = cpu_to_le32(vb->type);
+	b->memory = cpu_to_le32(V4L2_MEMORY_USERPTR);
+	b->field = cpu_to_le32(vbuf->field);
+	b->flags = cpu_to_le32(vbuf->flags & (V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_TSTAMP_SRC_MASK | V4L2_BUF_FLAG_LAST));
+	if (vb->vb2_queue->is_output) {
+		u64 us = div_u64(vb->timestamp, NSEC_PER_USEC);
+		u32 rest;
+
+		b->tv_sec = cpu_to_le64(div_u64_rem(us, USEC_PER_SEC, &rest));
+		b->tv_usec = cpu_to_le64(rest);
+		memcpy(b->timecode, &vbuf->timecode, sizeof(b->timecode));
+	}
+	p = (struct virtio_media_plane *)(b + 1);
+	for (plane = 0; plane < vb->num_planes; plane++) {
+		u32 length = vb2_plane_size(vb, plane);
+		u32 bytesused = vb->vb2_queue->is_output ? vb2_get_plane_payload(vb, plane) : 0;
+
+		if (mplane) {
+			p[plane].bytesused = cpu_to_le32(bytesused);
+			p[plane].length = cpu_to_le32(length);
+			p[plane].data_offset = cpu_to_le32(vb->vb2_queue->is_output ? vb->planes[plane].data_offset : 0);
+			/* Any value but 0: the lists say where the memory is. */
+			p[plane].m = cpu_to_le64(PAGE_SIZE);
+		} else {
+			b->bytesused = cpu_to_le32(bytesused);
+			b->length = cpu_to_le32(length);
+			b->m = cpu_to_le64(PAGE_SIZE);
+		}
+		ret = vmedia_plane_list(vb, plane, list + used, room - used);
+		if (ret < 0)
+			goto out;
+		used += ret;
+	}
+	if (mplane)
+		b->length = cpu_to_le32(vb->num_planes);
+	ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_QBUF), b, head, head, list, used * sizeof(*list), false);
+out:
+	kvfree(list);
+	kfree(b);
+	return ret;
+}
+
+static void vmedia_buf_queue(struct vb2_buffer *vb)
+{
+	struct vmedia_queue *q = vmedia_queue_get(vb->vb2_queue);
+	struct vmedia_buffer *buf = to_vmedia_buffer(vb);
+	unsigned long flags;
+	bool failed;
+
+	/* The event of the buffer can come before the answer to its QBUF. */
+	spin_lock_irqsave(&q->lock, flags);
+	buf->active = true;
+	spin_unlock_irqrestore(&q->lock, flags);
+	if (!vmedia_send_buffer(q, vb))
+		return;
+	spin_lock_irqsave(&q->lock, flags);
+	failed = buf->active;
+	buf->active = false;
+	spin_unlock_irqrestore(&q->lock, flags);
+	if (failed)
+		vb2_buffer_done(vb, VB2_BUF_STATE_ERROR);
+}
+
+/* Gives back what the device has, once it promised not to touch it any more. */
+static void vmedia_return_buffers(struct vmedia_queue *q, enum vb2_buffer_state state)
+{
+	unsigned int i;
+
+	for (i = 0; i < VIDEO_MAX_FRAME; i++) {
+		struct vb2_buffer *vb = vmedia_vb2_buffer(&q->vb2, i);
+		unsigned long flags;
+		bool active;
+
+		if (!vb)
+			continue;
+		spin_lock_irqsave(&q->lock, flags);
+		active = to_vmedia_buffer(vb)->active;
+		to_vmedia_buffer(vb)->active = false;
+		spin_unlock_irqrestore(&q->lock, flags);
+		if (active)
+			vb2_buffer_done(vb, state);
+	}
+}
+
+static int vmedia_stream(struct vmedia_queue *q, u32 code)
+{
+	__le32 type = cpu_to_le32(q->vb2.type);
+
+	return vmedia_ioctl(q->session, code, &type, sizeof(type), 0, NULL, 0, false);
+}
+
+static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
+{
+	struct vmedia_queue *q = vmedia_queue_get(vq);
+	int ret = vmedia_stream(q, _IOC_NR(VIDIOC_STREAMON));
+
+	if (ret) {
+		/* The device has them queued though it does not stream: STREAMOFF takes them back. */
+		vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF));
+		vmedia_return_buffers(q, VB2_BUF_STATE_QUEUED);
+	}
+	return ret;
+}
+
+static void vmedia_stop_streaming(struct vb2_queue *vq)
+{
+	struct vmedia_queue *q = vmedia_queue_get(vq);
+
+	vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF));
+	vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
+}
+
+static const struct vb2_ops vmedia_vb2_ops = {
+	.queue_setup = vmedia_queue_setup,
+	.buf_out_validate = vmedia_buf_out_validate,
+	.buf_queue = vmedia_buf_queue,
+	.start_streaming = vmedia_start_streaming,
+	.stop_streaming = vmedia_stop_streaming,
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+	.wait_prepare = vb2_ops_wait_prepare,
+	.wait_finish = vb2_ops_wait_finish,
+#endif
+};
+
+void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event)
+{
+	const struct virtio_media_buffer *b = &event->buffer;
+	struct vmedia_queue *q = vmedia_queue_of(s, le32_to_cpu(b->type));
+	u32 index = le32_to_cpu(b->index), flags = le32_to_cpu(b->flags);
+	struct vb2_v4l2_buffer *vbuf;
+	unsigned long irq_flags;
+	struct vb2_buffer *vb;
+	unsigned int plane;
+	bool active;
+
+	if (!q || index >= VIDEO_MAX_FRAME)
+		return;
+	vb = vmedia_vb2_buffer(&q->vb2, index);
+	if (!vb)
+		return;
+	spin_lock_irqsave(&q->lock, irq_flags);
+	active = to_vmedia_buffer(vb)->active;
+	to_vmedia_buffer(vb)->active = false;
+	spin_unlock_irqrestore(&q->lock, irq_flags);
+	/* An event for a buffer that the device does not have: a broken device must not finish it twice. */
+	if (!active)
+		return;
+	vbuf = to_vb2_v4l2_buffer(vb);
+	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (flags & VMEDIA_DONE_FLAGS);
+	vbuf->field = le32_to_cpu(b->field);
+	vbuf->sequence = le32_to_cpu(b->sequence);
+	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC + le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
+	memcpy(&vbuf->timecode, b->timecode, sizeof(b->timecode));
+	if (!vb->vb2_queue->is_output) {
+		for (plane = 0; plane < vb->num_planes; plane++) {
+			u32 used = le32_to_cpu(V4L2_TYPE_IS_MULTIPLANAR(vb->type) ? event->planes[plane].bytesused : b->bytesused);
+
+			vb2_set_plane_payload(vb, plane, min_t(u32, used, vb2_plane_size(vb, plane)));
+		}
+	}
+	vb2_buffer_done(vb, flags & V4L2_BUF_FLAG_ERROR ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
+}
+
+void vmedia_queues_error(struct vmedia_session *s)
+{
+	int i;
+
+	for (i = 0; i < VMEDIA_QUEUES; i++) {
+		if (!s->queue[i].present)
+			continue;
+		vmedia_return_buffers(&s->queue[i], VB2_BUF_STATE_ERROR);
+		vb2_queue_error(&s->queue[i].vb2);
+	}
+}
+
+static int vmedia_queue_init(struct vmedia_session *s, int which)
+{
+	struct vmedia_device *dev = s->dev;
+	struct vmedia_queue *q = &s->queue[which];
+	struct vb2_queue *vq = &q->vb2;
+	bool output = which == VMEDIA_OUTPUT;
+	int ret;
+
+	if (output)
+		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE : V4L2_BUF_TYPE_VIDEO_OUTPUT;
+	else
+		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+	vq->io_modes = VB2_MMAP | VB2_USERPTR | VB2_DMABUF;
+	if (!dev->m2m)
+		vq->io_modes |= output ? VB2_WRITE : VB2_READ;
+	vq->drv_priv = s;
+	vq->ops = &vmedia_vb2_ops;
+	vq->mem_ops = &vb2_dma_sg_memops;
+	vq->buf_struct_size = sizeof(struct vmedia_buffer);
+	vq->timestamp_flags = dev->m2m ? V4L2_BUF_FLAG_TIMESTAMP_COPY : V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+	vq->lock = &s->lock;
+	vq->dev = dev->vdev->dev.parent;
+	/* DECODER_CMD START and the end of a stream use OUTPUT buffers without payload. */
+	vq->allow_zero_bytesused = output;
+	spin_lock_init(&q->lock);
+	q->session = s;
+	ret = vb2_queue_init(vq);
+	q->present = !ret;
+	return ret;
+}
+
+int vmedia_queues_init(struct vmedia_session *s)
+{
+	struct vmedia_device *dev = s->dev;
+	u32 out = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE;
+	u32 cap = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+	int ret = 0;
+
+	if (dev->m2m || (dev->caps & out))
+		ret = vmedia_queue_init(s, VMEDIA_OUTPUT);
+	if (!ret && (dev->m2m || (dev->caps & cap)))
+		ret = vmedia_queue_init(s, VMEDIA_CAPTURE);
+	return ret;
+}
+
+void vmedia_queues_release(struct vmedia_session *s)
+{
+	int i;
+
+	mutex_lock(&s->lock);
+	for (i = 0; i < VMEDIA_QUEUES; i++)
+		if (s->queue[i].present)
+			vb2_queue_release(&s->queue[i].vb2);
+	mutex_unlock(&s->lock);
+}
