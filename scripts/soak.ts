@@ -182,7 +182,8 @@ async function die(driver: MediaDriver, clip: CodedClip, codec: number): Promise
   });
   try {
     for await (const picture of client.decode(chunks(clip))) {
-      if (!picture.error) pictures += 1;
+      if (picture.error) continue;
+      pictures += 1;
       if (pictures === 30) process.kill(codec, 'SIGKILL');
     }
   } catch (error) {

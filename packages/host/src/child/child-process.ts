@@ -4,6 +4,7 @@
  * environment, no channel of Node's. What it says is only numbers (`message.ts`), for its user to check.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { MessageLink } from './message-link.ts';
@@ -39,6 +40,18 @@ const permissionFlags = (): string[] => {
   return ['--permission', '--allow-addons', '--allow-fs-read=*'];
 };
 
+/** Nice value of children: where the processor is short, the event loop and the cameras come before the decoders. */
+const NICE = 5;
+
+/** Set before the child makes threads, so that they inherit it. */
+function yieldToParent(pid: number): void {
+  try {
+    setPriority(pid, NICE);
+  } catch {
+    // It has ended already (its exit tells), or this process is nicer than that itself.
+  }
+}
+
 /** One child, from start to exit. */
 export class Child {
   readonly pid: number | undefined;
@@ -58,6 +71,7 @@ export class Child {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...o.fds],
     });
     this.pid = this.#process.pid;
+    if (this.pid !== undefined) yieldToParent(this.pid);
     let text = MAX_STDERR;
     this.#process.stderr?.on('data', (bytes: Buffer) => {
       if (text > 0)
