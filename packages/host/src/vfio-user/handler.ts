@@ -177,7 +177,10 @@ export class VfioHandler {
 
   #refuse(connection: VfioConnection, message: VfioMessage, error: unknown): void {
     if (!(error instanceof VfioRefusedError)) throw error;
-    this.#log.warn({ command: commandRules.get(message.command)?.name ?? message.command, errno: error.errno }, error.message);
+    const name = commandRules.get(message.command)?.name;
+    // Clients ask for interrupts that few devices have, to see whether they are there.
+    const level = name === 'DEVICE_GET_IRQ_INFO' ? 'debug' : 'warn';
+    this.#log[level]({ command: name ?? message.command, errno: error.errno }, error.message);
     if ((message.flags & FLAG_NO_REPLY) !== 0 || !connection.open) return;
     const flags = TYPE_REPLY | FLAG_ERROR;
     connection.send({ id: message.id, command: message.command, flags, error: error.errno }, NOTHING);
