@@ -17,6 +17,7 @@ interface ServeFlags {
   readonly workers?: number;
   readonly oldShmemBit?: boolean;
   readonly readyFd: number;
+  readonly untilEof?: boolean;
 }
 
 const EXAMPLES = `
@@ -69,12 +70,13 @@ export function addServe(program: Command): void {
       ]),
     )
     .option('--ready-fd <fd>', 'where to write "ready" and the list of sockets once all of them accept connections', number, 1)
+    .option('--until-eof', 'end when standard input does, too: for programs that start the daemon')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ServeFlags) => {
       const config = mergeFlags(flags);
       const log = createLogger(config.log);
       const daemon = await Daemon.start(config, log);
-      await daemon.runUntilSignal(flags.readyFd);
+      await daemon.runUntilSignal(flags.readyFd, flags.untilEof === true);
     });
 }
 

@@ -71,8 +71,9 @@ export class DaemonProcess implements AsyncDisposable {
     // JSON is YAML
     writeFileSync(path, JSON.stringify(config));
     const started = performance.now();
-    const child = spawn(process.execPath, [ENTRY, 'serve', '--config', path, '--ready-fd', String(READY_FD)], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    const child = spawn(process.execPath, [ENTRY, 'serve', '--config', path, '--ready-fd', String(READY_FD), '--until-eof'], {
+      // it ends with this process, however that ends: then its standard input does
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     });
     const exit = new Promise<number | null>((resolve) => {
       child.once('exit', resolve);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -79,6 +81,22 @@ describe('the daemon', () => {
       for (const guest of guests) await guest.close();
     },
   );
+
+  it('ends with the process that started it, even if that is killed', async () => {
+    const program = `
+      import { DaemonProcess } from ${JSON.stringify(new URL('../../dist/daemon/index.js', import.meta.url).href)};
+      const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera' }]);
+      console.log(daemon.pid, daemon.folder);`;
+    const starter = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [text] = (await once(starter.stdout, 'data')) as [Buffer];
+    const [pid, left] = text.toString().trim().split(' ') as [string, string];
+    expect(isAlive(Number(pid))).toBe(true);
+    starter.kill('SIGKILL');
+    for (let i = 0; i < 500 && isAlive(Number(pid)); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isAlive(Number(pid))).toBe(false);
+    expect(readdirSync(left)).toEqual(['config.yaml']);
+    rmSync(left, { recursive: true });
+  });
 
   it('that does not start says why', async () => {
     const start = DaemonProcess.start([{ kind: 'camera', name: 'camera', source: 'nothing' }]);

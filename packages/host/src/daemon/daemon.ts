@@ -50,14 +50,19 @@ export class Daemon implements AsyncDisposable {
     return new Daemon(sockets, factory, parts.move(), log);
   }
 
-  /** Announces that it is ready on `readyFd` and serves until SIGINT or SIGTERM; a second one ends the process at once. */
-  async runUntilSignal(readyFd: number): Promise<void> {
-    const signal = new Promise<NodeJS.Signals>((resolve) => {
+  /**
+   * Announces that it is ready on `readyFd` and serves until SIGINT or SIGTERM, or with `untilEof` until standard input ends; a
+   * second signal ends the process at once.
+   */
+  async runUntilSignal(readyFd: number, untilEof = false): Promise<void> {
+    const reason = new Promise<string>((resolve) => {
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+      if (untilEof) process.stdin.once('close', () => resolve('end of standard input')).resume();
     });
     announceReady(this.sockets, readyFd);
-    this.#log.info({ signal: await signal }, 'stopping');
+    this.#log.info({ reason: await reason }, 'stopping');
     await this[Symbol.asyncDispose]();
+    if (untilEof) process.stdin.destroy();
   }
 
   /** Disconnects all guests, closes the sockets and removes their files, ends codec and source processes and workers. */
