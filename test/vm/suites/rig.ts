@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the tests in a guest share: a daemon, a guest that its devices are plugged into, and where the devices appeared. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
+import { Guest, type GuestOptions, type Transport } from '../harness/index.ts';
+import { cacheFolder, type Lab, REPOSITORY, setupLab } from '../lab/index.ts';
+
+export const FIXTURES = join(REPOSITORY, 'packages/host/fixtures');
+
+/** Real streams, on machines that have them: `PARAVIDEO_VECTORS`, or a folder beside the repository. */
+export function vectorsFolder(): string | undefined {
+  const folder = process.env.PARAVIDEO_VECTORS ?? join(REPOSITORY, '../shared/vectors');
+  return existsSync(folder) ? folder : undefined;
+}
+
+/** The laboratory, set up if it is not; the progress is shown, as a first time takes a minute or two. */
+export function lab(options: { kernel?: string; userland?: 'amd64' | 'i386' } = {}): Promise<Lab> {
+  const progress = (part: string, step: string) => process.stderr.write(`vm:setup ${part}: ${step}\n`);
+  return setupLab({ cache: cacheFolder(), progress, ...options });
+}
+
+/** Transports to test, all unless `PARAVIDEO_VM_TRANSPORT` names one. */
+export const TRANSPORTS: readonly Transport[] =
+  process.env.PARAVIDEO_VM_TRANSPORT === undefined
+    ? ['vhost-user', 'vfio-user']
+    : [process.env.PARAVIDEO_VM_TRANSPORT === 'vfio-user' ? 'vfio-user' : 'vhost-user'];
+
+/** A daemon and a guest with its devices. */
+export interface Rig extends AsyncDisposable {
+  readonly daemon: DaemonProcess;
+  readonly guest: Guest;
+  /** `/dev/videoN` of each device, by its name in the daemon */
+  readonly nodes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts a daemon with `devices`, boots a guest with them and loads the driver. Devices are told apart by the name that they show
+ * (`card`), which is set to their name.
+ */
+export async function startRig(
+  devices: readonly DeviceInput[],
+  transport: Transport,
+  options: Omit<GuestOptions, 'devices' | 'lab'> & { lab?: Lab; sources?: Record<string, { file: string }> } = {},
+): Promise<Rig> {
+  const named = devices.map((device) => ({ ...device, card: device.name, transport }) as DeviceInput);
+  const daemon = await DaemonProcess.start(named, { ...(options.sources && { sources: options.sources }) });
+  try {
+    const sockets = devices.map((device) => ({ transport, socket: daemon.socket(device.name) }));
+    const guest = await Guest.start({ ...options, lab: options.lab ?? (await lab()), devices: sockets });
+    try {
+      const nodes = await loadDriver(guest);
+      return {
+        daemon,
+        guest,
+        nodes,
+        async [Symbol.asyncDispose]() {
+          await guest[Symbol.asyncDispose]();
+          await daemon[Symbol.asyncDispose]();
+        },
+      };
+    } catch (error) {
+      guest.keep();
+      await guest[Symbol.asyncDispose]();
+      throw error;
+    }
+  } catch (error) {
+    await daemon[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Loads the driver and finds the node of each device by the name that it shows. */
+export async function loadDriver(guest: Guest): Promise<Record<string, string>> {
+  const list = await guest.must(
+    'modprobe paravideo-media && for d in /sys/class/video4linux/*; do echo "/dev/$(basename $d)=$(cat $d/name)"; done',
+  );
+  return Object.fromEntries(
+    list
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=').reverse() as [string, string]),
+  );
+}
+
+const COMPLAINT =
+  /\b(BUG|WARNING|Oops|KASAN|UBSAN|panic|hung task|stall|Call Trace|unreferenced object|corruption|use-after-free)\b/;
+const HARMLESS = /ommand line:|report a bug|not a bug/;
+
+/** Lines of the kernel's log that tell of something wrong. */
+export async function kernelComplaints(guest: Guest): Promise<readonly string[]> {
+  const log = await guest.must('dmesg');
+  return log.split('\n').filter((line) => COMPLAINT.test(line) && !HARMLESS.test(line));
+}
