@@ -41,6 +41,7 @@ const HOST_LAYERS = {
   memory: ['sys'],
   copy: ['sys', 'memory', 'threads'],
   transport: ['sys', 'memory'],
+  vmm: [],
   'vhost-user': ['sys', 'memory', 'transport'],
   'vfio-user': ['sys', 'memory', 'transport'],
   frontend: ['sys', 'memory', 'transport', 'vhost-user', 'vfio-user'],
@@ -49,7 +50,7 @@ const HOST_LAYERS = {
   daemon: ['sys', 'memory', 'copy', 'clock', 'transport', 'vhost-user', 'vfio-user', 'sources', 'codec', 'av'],
   demo: ['sys', 'frontend', 'av', 'daemon'],
   bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
-  cli: ['sys', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench'],
+  cli: ['sys', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench', 'vmm'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */

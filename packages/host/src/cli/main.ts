@@ -17,15 +17,16 @@ const program = new Command('paravideo')
   .exitOverride();
 
 // Each command brings its own libraries: loaded here, after the refusal above, so that it can be given anywhere.
-const [{ addServe }, { addDemo }, { addProbe }, { addCheck }, { addBench }, { addDoctor }] = await Promise.all([
+const [{ addServe }, { addDemo }, { addProbe }, { addCheck }, { addBench }, { addDoctor }, { addQemu }] = await Promise.all([
   import('./serve-command.ts'),
   import('./demo-command.ts'),
   import('./probe-command.ts'),
   import('./check-command.ts'),
   import('./bench-command.ts'),
   import('./doctor-command.ts'),
+  import('./qemu-command.ts'),
 ]);
-for (const add of [addServe, addDemo, addProbe, addCheck, addBench, addDoctor]) add(program);
+for (const add of [addServe, addDemo, addProbe, addCheck, addBench, addDoctor, addQemu]) add(program);
 
 try {
   await program.parseAsync();
