@@ -182,7 +182,7 @@ describe('the configuration space', () => {
     expect([...(await bus.readConfig(0, 256))]).toEqual([...before]);
   });
 
-  it('reaches the registers through the capability made for that, and nothing but those', async () => {
+  it('reaches the regions through the capability made for that, and nothing else', async () => {
     const { device } = await live();
     const bus = access(device);
     const raw = await bus.readConfig(0, 256);
@@ -249,10 +249,11 @@ describe('a driver that does as Linux does', () => {
   it('sees a status of 0 only when the reset is done, and everything is new then', async () => {
     const { owner, device, driver } = await live();
     owner.slow = true;
+    await driver.set('queue_select', 0);
     await driver.set('device_status', 0);
     await driver.set('queue_select', 1);
     await driver.set('device_status', VirtioStatus.ACKNOWLEDGE);
-    expect([device.state, await driver.get('device_status')]).toEqual(['resetting', 0x0f]);
+    expect([device.state, await driver.get('device_status'), await driver.get('queue_select')]).toEqual(['resetting', 0x0f, 0]);
     await driver.notify(0);
     device.interrupt(0);
     const again = device.reset();
@@ -303,6 +304,23 @@ describe('a driver that does as Linux does', () => {
     owner.seen.length = 0;
     await driver.setupQueue(0, layout(4096));
     expect(owner.seen).toEqual(['start 0 true', 'notify 0', 'notify 1']);
+  });
+
+  it('writes whole registers, two halves of an address at once at most, and nothing else (4.1.3.1)', async () => {
+    const { device } = make();
+    const driver = await VirtioPciDriver.probe(access(device), pause);
+    const f = virtio_pci_common_cfg.fields;
+    device.writeBar(0, f.queue_desc_lo.offset, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+    expect([await driver.get('queue_desc_lo'), await driver.get('queue_desc_hi')]).toEqual([0x04030201, 0x08070605]);
+    device.writeBar(0, f.queue_desc_lo.offset, Uint8Array.of(9, 9));
+    device.writeBar(0, f.queue_desc_lo.offset + 2, Uint8Array.of(9, 9));
+    device.writeBar(0, f.queue_size.offset, Uint8Array.of(16));
+    device.writeBar(0, f.device_status.offset, Uint8Array.of(1, 0, 0, 0));
+    device.writeBar(0, f.num_queues.offset, Uint8Array.of(9, 0));
+    expect(await driver.get('queue_desc_lo')).toBe(0x04030201);
+    expect([await driver.get('queue_size'), await driver.get('device_status'), await driver.get('num_queues')]).toEqual([
+      256, 0, 2,
+    ]);
   });
 
   it('gets no vector that is not there, no size that is none, and no queue beyond the last', async () => {

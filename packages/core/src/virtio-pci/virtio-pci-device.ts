@@ -293,7 +293,7 @@ export class VirtioPciDevice {
     const at = cap.cap.fields.offset.get(view, this.#window);
     const length = cap.cap.fields.length.get(view, this.#window);
     const sound = length === width && (length === 1 || length === 2 || length === 4) && at % length === 0;
-    return sound && bar === REGISTER_BAR ? { bar, offset: at } : undefined;
+    return sound ? { bar, offset: at } : undefined;
   }
 
   #addMsix(): number {
