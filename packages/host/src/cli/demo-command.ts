@@ -19,7 +19,8 @@ Examples:
   paravideo demo --input a.h264 b.ivf --threads 2 --json
 
 Needs the ffmpeg command. Writes a contact sheet per file and a snapshot of the camera to --out.
-Ends with 1 if a picture differs from the reference or the camera lost a frame.`;
+Ends with 1 if a picture differs from the reference or a frame of the camera is damaged. Frames that a busy machine
+had no time for are counted in the table.`;
 
 /** Adds `paravideo demo`. */
 export function addDemo(program: Command): void {
@@ -50,7 +51,9 @@ export function positive(text: string): number {
 
 function renderReport(report: DemoReport): string {
   const head = ['file', 'codec', 'visible size', 'pictures', 'reference', 'equal MD5', 'frames/s', 'verdict'];
-  const verdict = report.ok ? 'All pictures are equal; the camera lost no frame.' : 'NOT ALL IS EQUAL: see the verdicts above.';
+  const { lost } = report.camera;
+  const camera = lost === 0 ? 'the camera lost no frame' : `the machine was too busy for ${lost} frames of the camera`;
+  const verdict = report.ok ? `All pictures are equal; ${camera}.` : 'NOT ALL IS EQUAL: see the verdicts above.';
   const pngs = [...report.files.flatMap((file) => (file.kind === 'decoded' ? (file.png ?? []) : [])), report.camera.png];
   return [
     renderTable(head, report.files.map(fileRow)),
@@ -94,7 +97,8 @@ function cameraLines(camera: CameraReport): string {
     ['jitter of arrival, p99', ms(camera.arrivalJitterP99), 'as the guest sees it'],
     ['capture to guest, p50', ms(camera.latencyP50), ''],
     ['capture to guest, p99', ms(camera.latencyP99), ''],
-    ['frames lost', String(camera.lost), `of ${camera.frames}`],
+    ['frames lost', String(camera.lost), `of ${camera.frames + camera.lost}`],
+    ['frames damaged', String(camera.damaged), `of ${camera.frames}`],
   ];
   return renderTable([`camera ${camera.width}x${camera.height} at ${camera.rate}`, 'value', ''], rows);
 }

@@ -21,7 +21,9 @@ export interface CameraResult {
   /** from capture to the guest, middle and 99th of 100 */
   readonly latencyP50: number;
   readonly latencyP99: number;
-  /** frames that are missing from the sequence, or marked as damaged */
+  /** frames that came marked as damaged */
+  readonly damaged: number;
+  /** frames missing from the sequence: the machine was too busy for the rate */
   readonly lost: number;
   /** the last frame */
   readonly snapshot: I420Picture;
@@ -88,7 +90,8 @@ async function capture(client: CaptureClient, request: CameraRequest, rate: numb
     arrivalJitterP99: off(arrivals),
     latencyP50: percentile(latencies, 0.5),
     latencyP99: percentile(latencies, 0.99),
-    lost: damaged + intervals(sequences).reduce((sum, step) => sum + Math.max(0, step - 1), 0),
+    damaged,
+    lost: intervals(sequences).reduce((sum, step) => sum + Math.max(0, step - 1), 0),
     snapshot,
   };
 }

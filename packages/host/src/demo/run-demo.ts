@@ -60,7 +60,10 @@ export interface CameraReport extends Omit<CameraResult, 'snapshot'> {
   readonly png: string;
 }
 
-/** What came of it. `ok`: every picture of every file equals the reference, and the camera lost no frame. */
+/**
+ * What came of it. `ok`: every picture of every file equals the reference, and no frame of the camera was damaged. Frames that
+ * a busy machine had no time for are counted, not judged: that is for the benchmarks.
+ */
 export interface DemoReport {
   readonly ok: boolean;
   readonly files: readonly FileReport[];
@@ -133,7 +136,7 @@ async function showCamera(driver: MediaDriver, out: string, progress: DemoProgre
   try {
     const { snapshot, ...result } = await runCamera(driver, CAMERA, () => progress.step());
     const png = save(toRgba(snapshot), join(out, 'camera.png'));
-    return { ok: result.lost === 0, png, ...result };
+    return { ok: result.damaged === 0, png, ...result };
   } finally {
     progress.end();
   }
