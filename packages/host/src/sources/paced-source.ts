@@ -24,7 +24,7 @@ import { Pacer, type PacerTick } from './pacer.ts';
 import { SourceError } from './source-error.ts';
 
 /** Frames of a rendition that may be filling or lent at one time. */
-const DEFAULT_SLOTS = 4;
+const DEFAULT_SLOTS = 8;
 
 /** Makes the pictures of one layout. At most `PacedSource`'s `inFlight` renders are under way at a time; they resolve in order. */
 export interface Rendition {

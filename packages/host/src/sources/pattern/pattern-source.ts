@@ -48,8 +48,9 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     clock,
     renderer,
     name: 'paravideo-pattern',
-    // A busy machine may keep the thread waiting for longer than an interval: one frame may wait in front of it, no more.
-    inFlight: 2,
+    // A busy machine may keep the thread waiting for longer than an interval. A few frames may wait in front of it and come
+    // late, close together, rather than not at all; each is stamped with the time it is of.
+    inFlight: 4,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
   return source;
