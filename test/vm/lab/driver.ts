@@ -6,7 +6,8 @@ import { REPOSITORY } from './folders.ts';
 import type { Kernel } from './kernel.ts';
 import { LabError } from './lab-error.ts';
 
-const SOURCES = join(REPOSITORY, 'guest/linux');
+/** `PARAVIDEO_VM_DRIVER` names another version of the driver, to compare with. */
+const SOURCES = process.env.PARAVIDEO_VM_DRIVER ?? join(REPOSITORY, 'guest/linux');
 export const DRIVER_MODULE = 'paravideo-media';
 
 /** The virtio id that test guests use over vhost-user: the generic device of QEMU 11.1 refuses the real one, 48. */
