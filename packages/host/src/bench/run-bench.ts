@@ -52,12 +52,12 @@ export interface BenchReport {
   readonly memory: MemoryReport;
 }
 
-const RUNS = 5;
+const RUNS = 3;
 const SESSIONS = 8;
 
 /** Runs the benchmarks: about a minute. `threads`: for both decoders. `say` is told what is being measured. */
 export async function runBench(options: { out: string; threads: number }, say: (what: string) => void): Promise<BenchReport> {
-  const clipPath = join(options.out, 'bench-1080p.h264');
+  const clipPath = join(options.out, 'bench-1080p-1200.h264');
   say('making the 1080p clip');
   makeClip(clipPath);
   say('round trips');
