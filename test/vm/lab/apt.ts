@@ -23,16 +23,20 @@ export interface AptOptions {
 export class Apt {
   readonly #options: AptOptions;
   readonly #archives: string;
+  /** always empty: apt leaves out of a plan what it finds downloaded */
+  readonly #nothing: string;
 
   private constructor(options: AptOptions) {
     this.#options = options;
     this.#archives = join(options.folder, 'archives');
+    this.#nothing = join(options.folder, 'nothing');
   }
 
   /** Fetches the package lists of the suites. Throws `LabError`. */
   static async open(options: AptOptions): Promise<Apt> {
     const apt = new Apt(options);
-    for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(join(options.folder, folder), { recursive: true });
+    for (const folder of ['lists/partial', 'archives/partial', 'nothing/partial'])
+      mkdirSync(join(options.folder, folder), { recursive: true });
     writeFileSync(join(options.folder, 'status'), '');
     const { uri, keyring } = options.mirror;
     const sources = options.suites.map((suite) => `deb [signed-by=${keyring}] ${uri} ${suite} main\n`);
@@ -49,16 +53,21 @@ export class Apt {
 
   /** Downloads packages with everything that they need; paths of the files. `onLine` hears apt's own progress. */
   async download(names: readonly string[], onLine?: (line: string) => void): Promise<readonly string[]> {
-    const plan = await this.#run('apt-get', ['--print-uris', 'install', ...names], `resolving ${names.join(' ')}`);
+    const plan = await this.#plan(['install', ...names]);
     await this.#run('apt-get', ['--download-only', 'install', ...names], `downloading ${names.join(' ')}`, onLine);
     return this.#paths(plan);
   }
 
   /** Downloads packages by themselves, without what they need. */
   async downloadOnly(names: readonly string[], onLine?: (line: string) => void): Promise<readonly string[]> {
-    const plan = await this.#run('apt-get', ['--print-uris', 'download', ...names], `looking up ${names.join(' ')}`);
+    const plan = await this.#plan(['download', ...names]);
     await this.#run('apt-get', ['download', ...names], `downloading ${names.join(' ')}`, onLine);
     return this.#paths(plan);
+  }
+
+  /** What apt would fetch if nothing had been. */
+  #plan(args: readonly string[]): Promise<string> {
+    return this.#run('apt-get', ['--print-uris', ...args], `resolving ${args.join(' ')}`, undefined, this.#nothing);
   }
 
   #paths(plan: string): readonly string[] {
@@ -69,7 +78,13 @@ export class Apt {
     return paths;
   }
 
-  #run(program: string, args: readonly string[], what: string, onLine?: (line: string) => void): Promise<string> {
+  #run(
+    program: string,
+    args: readonly string[],
+    what: string,
+    onLine?: (line: string) => void,
+    archives = this.#archives,
+  ): Promise<string> {
     const { folder, architecture, suites } = this.#options;
     const settings = {
       'APT::Architecture': architecture,
@@ -85,7 +100,7 @@ export class Apt {
       'Dir::State::Lists': join(folder, 'lists'),
       'Dir::State::status': join(folder, 'status'),
       'Dir::Cache': folder,
-      'Dir::Cache::Archives': this.#archives,
+      'Dir::Cache::Archives': archives,
       'Debug::NoLocking': 'true',
       'Acquire::Languages': 'none',
       'Acquire::Retries': '3',
@@ -96,6 +111,6 @@ export class Apt {
       'Dpkg::Use-Pty': 'false',
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-    return command(program, [...flags, ...args], { what, cwd: this.#archives, ...(onLine && { onLine }) });
+    return command(program, [...flags, ...args], { what, cwd: archives, ...(onLine && { onLine }) });
   }
 }

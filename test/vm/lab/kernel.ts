@@ -38,13 +38,14 @@ const TOOLS = [
 export async function fetchKernel(choice: KernelChoice, tree: string, apt: Apt, progress: (text: string) => void): Promise<void> {
   const image = (await apt.dependencies(choice.image)).find((name) => /^linux-image-\d/.test(name));
   if (image === undefined) throw new LabError(`${choice.image} of ${choice.suites[0]} names no kernel`);
+  // newer kernels come in several packages: the image proper, its modules
+  const parts = (await apt.dependencies(image)).filter((name) => /^linux-(binary|modules)-\d/.test(name));
   progress(`downloading ${image}, its headers and compiler`);
-  const [imageFile] = await apt.downloadOnly([image]);
+  const imageFiles = await apt.downloadOnly([image, ...parts]);
   const tools = await apt.download([choice.headers, ...TOOLS]);
-  if (imageFile === undefined) throw new LabError(`${image} was not downloaded`);
   const staged = `${tree}.new`;
   await unpackTree(staged, tools, progress);
-  await unpackPackage(staged, imageFile);
+  for (const file of imageFiles) await unpackPackage(staged, file);
   if (!existsSync(join(staged, 'usr/bin/awk'))) {
     writeFileSync(join(staged, 'usr/bin/awk'), '#!/bin/sh\nexec mawk "$@"\n', { mode: 0o755 });
   }
@@ -52,14 +53,18 @@ export async function fetchKernel(choice: KernelChoice, tree: string, apt: Apt, 
   renameSync(staged, tree);
 }
 
-/** The kernel that `fetchKernel` left in a tree. */
+/** The kernel that `fetchKernel` left in a tree. Throws `LabError` if there is none. */
 export function openKernel(choice: KernelChoice, tree: string): Kernel {
   const release = releaseOf(tree);
-  return { choice, tree, release, image: join(tree, 'boot', `vmlinuz-${release}`) };
+  // newer packages put it beside the modules
+  const images = [join(tree, 'boot', `vmlinuz-${release}`), join(tree, 'usr/lib/modules', release, 'vmlinuz')];
+  const image = images.find((path) => existsSync(path));
+  if (image === undefined) throw new LabError(`there is no kernel in ${tree}: remove it and run npm run vm:setup`);
+  return { choice, tree, release, image };
 }
 
 function releaseOf(tree: string): string {
-  const image = readdirSync(join(tree, 'boot')).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new LabError(`there is no kernel in ${tree}: remove it and run npm run vm:setup`);
-  return image.slice('vmlinuz-'.length);
+  const release = readdirSync(join(tree, 'usr/lib/modules')).find((name) => /^\d/.test(name));
+  if (release === undefined) throw new LabError(`there are no modules in ${tree}: remove it and run npm run vm:setup`);
+  return release;
 }
