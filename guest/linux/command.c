@@ -5,9 +5,12 @@
  * A command is reference counted. One reference is the caller's, one belongs to the ring while the device has the
  * chain, so an answer that comes after the caller gave up finds memory that is still there.
  */
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/virtio_config.h>
 
 #include "virtio_media.h"
 
@@ -17,20 +20,71 @@
 struct vmedia_command {
 	struct kref ref;
 	struct completion done;
-	/* on the ring; guarded by vmedia_device.command_lock */
-	bool in_flight;
 	int result;
 	size_t request_len;
 	size_t response_len;
 	void *request;
 	void *response;
 	struct sg_table sg;
+	struct vmedia_memory *memory;
 };
+
+struct vmedia_memory *vmedia_memory_alloc(struct vmedia_device *dev, size_t size)
+{
+	struct vmedia_memory *memory = kzalloc(struct_size(memory, data, size), GFP_KERNEL);
+	dma_addr_t address;
+
+	if (!memory)
+		return NULL;
+	kref_init(&memory->ref);
+	memory->dev = dev;
+	memory->size = size;
+	if (virtio_has_dma_quirk(dev->vdev)) {
+		memory->address = virt_to_phys(memory->data);
+		return memory;
+	}
+	address = dma_map_single(dev->dma_dev, memory->data, size, DMA_BIDIRECTIONAL);
+	if (dma_mapping_error(dev->dma_dev, address)) {
+		kfree(memory);
+		return NULL;
+	}
+	memory->address = address;
+	memory->mapped = true;
+	return memory;
+}
+
+void vmedia_memory_for_device(struct vmedia_memory *memory)
+{
+	if (memory->mapped)
+		dma_sync_single_for_device(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+}
+
+void vmedia_memory_for_cpu(struct vmedia_memory *memory)
+{
+	if (memory->mapped)
+		dma_sync_single_for_cpu(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+}
+
+static void vmedia_memory_free(struct kref *ref)
+{
+	struct vmedia_memory *memory = container_of(ref, struct vmedia_memory, ref);
+
+	if (memory->mapped)
+		dma_unmap_single(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+	kfree(memory);
+}
+
+void vmedia_memory_put(struct vmedia_memory *memory)
+{
+	if (memory)
+		kref_put(&memory->ref, vmedia_memory_free);
+}
 
 static void vmedia_command_free(struct kref *ref)
 {
 	struct vmedia_command *cmd = container_of(ref, struct vmedia_command, ref);
 
+	vmedia_memory_put(cmd->memory);
 	sg_free_table(&cmd->sg);
 	kvfree(cmd->request);
 	kfree(cmd->response);
@@ -99,12 +153,18 @@ const void *vmedia_command_response(struct vmedia_command *cmd)
 	return cmd->response;
 }
 
+void vmedia_command_attach(struct vmedia_command *cmd, struct vmedia_memory *memory)
+{
+	if (memory)
+		kref_get(&memory->ref);
+	cmd->memory = memory;
+}
+
 /* Puts the chain on the ring. -ENOSPC: no room now. */
 static int vmedia_command_submit(struct vmedia_device *dev, struct vmedia_command *cmd)
 {
 	struct scatterlist answer, *sgs[2] = { cmd->sg.sgl, &answer };
 	unsigned long flags;
-	bool kick = false;
 	int ret;
 
 	if (cmd->response_len)
@@ -112,17 +172,18 @@ static int vmedia_command_submit(struct vmedia_device *dev, struct vmedia_comman
 	spin_lock_irqsave(&dev->command_lock, flags);
 	if (dev->gone) {
 		ret = -ENODEV;
+	} else if (cmd->sg.nents + 1 > virtqueue_get_vring_size(dev->commandq)) {
+		/* No chain is longer than its ring, and none of that length ever finds room. */
+		ret = -E2BIG;
 	} else {
 		ret = virtqueue_add_sgs(dev->commandq, sgs, 1, cmd->response_len ? 1 : 0, cmd, GFP_ATOMIC);
 		if (!ret) {
 			kref_get(&cmd->ref);
-			cmd->in_flight = true;
-			kick = virtqueue_kick_prepare(dev->commandq);
+			/* With the lock: the queue may be deleted as soon as it is released. */
+			virtqueue_kick(dev->commandq);
 		}
 	}
 	spin_unlock_irqrestore(&dev->command_lock, flags);
-	if (kick)
-		virtqueue_notify(dev->commandq);
 	return ret;
 }
 
@@ -139,17 +200,19 @@ int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd)
 			ret = -ETIMEDOUT;
 		finish_wait(&dev->command_room, &wait);
 	}
+	/* Not interruptible: the device may be writing to pages named in the request until it answers. */
+	if (!ret && !wait_for_completion_timeout(&cmd->done, VMEDIA_TIMEOUT))
+		ret = -ETIMEDOUT;
+	if (ret == -ETIMEDOUT)
+		v4l2_err(&dev->v4l2_dev, "no answer in %d s, the device is given up\n", VMEDIA_TIMEOUT / HZ);
+	/* -EIO: the ring is broken. */
+	if (ret == -ETIMEDOUT || ret == -ENODEV || ret == -EIO) {
+		vmedia_give_up(dev);
+		return ret == -ETIMEDOUT ? ret : -ENODEV;
+	}
 	if (ret)
 		return ret;
-	/* Not interruptible: the device may be writing to pages named in the request until it answers. */
-	if (!wait_for_completion_timeout(&cmd->done, VMEDIA_TIMEOUT)) {
-		v4l2_err(&dev->v4l2_dev, "no answer in %d s, the device is given up\n", VMEDIA_TIMEOUT / HZ);
-		vmedia_commands_abort(dev);
-		return -ETIMEDOUT;
-	}
-	if (cmd->result < 0 || !cmd->response_len)
-		return cmd->result;
-	if (cmd->result < sizeof(struct virtio_media_resp_header))
+	if (cmd->result >= 0 && cmd->response_len && cmd->result < (int)sizeof(struct virtio_media_resp_header))
 		return -EIO;
 	return cmd->result;
 }
@@ -167,7 +230,6 @@ void vmedia_commandq_done(struct virtqueue *vq)
 		while ((cmd = virtqueue_get_buf(vq, &len))) {
 			/* Trust no length the device gives. */
 			cmd->result = min_t(size_t, len, cmd->response_len);
-			cmd->in_flight = false;
 			complete(&cmd->done);
 			vmedia_command_put(cmd);
 		}
@@ -176,24 +238,14 @@ void vmedia_commandq_done(struct virtqueue *vq)
 	wake_up_all(&dev->command_room);
 }
 
-void vmedia_commands_abort(struct vmedia_device *dev)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&dev->command_lock, flags);
-	dev->gone = true;
-	spin_unlock_irqrestore(&dev->command_lock, flags);
-	wake_up_all(&dev->command_room);
-}
-
-void vmedia_commands_drain(struct vmedia_device *dev)
+/* Ends the commands that the device will never answer. It must have been reset. */
+static void vmedia_commands_drain(struct vmedia_device *dev)
 {
 	struct vmedia_command *cmd;
 	unsigned long flags;
 
 	spin_lock_irqsave(&dev->command_lock, flags);
 	while ((cmd = virtqueue_detach_unused_buf(dev->commandq))) {
-		cmd->in_flight = false;
 		cmd->result = -ENODEV;
 		complete(&cmd->done);
 		vmedia_command_put(cmd);
@@ -201,82 +253,20 @@ void vmedia_commands_drain(struct vmedia_device *dev)
 	spin_unlock_irqrestore(&dev->command_lock, flags);
 }
 
-int vmedia_session_open(struct vmedia_device *dev, u32 *id)
+void vmedia_give_up(struct vmedia_device *dev)
 {
-	struct vmedia_command *cmd;
-	struct virtio_media_cmd_header *req;
-	const struct virtio_media_resp_open *resp;
-	int ret;
+	unsigned long flags;
 
-	cmd = vmedia_command_alloc(sizeof(*req), sizeof(*resp));
-	if (!cmd)
-		return -ENOMEM;
-	req = vmedia_command_request(cmd);
-	req->cmd = cpu_to_le32(VIRTIO_MEDIA_CMD_OPEN);
-	ret = vmedia_command_run(dev, cmd);
-	if (ret >= 0) {
-		resp = vmedia_command_response(cmd);
-		if (resp->hdr.status)
-			ret = -(int)(le32_to_cpu(resp->hdr.status) & (MAX_ERRNO - 1));
-		else if (ret < (int)sizeof(*resp))
-			ret = -EIO;
-		else
-			ret = 0;
-		*id = le32_to_cpu(resp->session_id);
+	mutex_lock(&dev->reset_lock);
+	if (!dev->reset) {
+		spin_lock_irqsave(&dev->command_lock, flags);
+		dev->gone = true;
+		spin_unlock_irqrestore(&dev->command_lock, flags);
+		virtio_reset_device(dev->vdev);
+		vmedia_commands_drain(dev);
+		dev->reset = true;
+		wake_up_all(&dev->command_room);
+		queue_work(system_wq, &dev->gone_work);
 	}
-	vmedia_command_put(cmd);
-	return ret;
-}
-
-void vmedia_session_close(struct vmedia_device *dev, u32 id)
-{
-	struct vmedia_command *cmd;
-	struct virtio_media_cmd_close *req;
-
-	cmd = vmedia_command_alloc(sizeof(*req), 0);
-	if (!cmd)
-		return;
-	req = vmedia_command_request(cmd);
-	req->hdr.cmd = cpu_to_le32(VIRTIO_MEDIA_CMD_CLOSE);
-	req->session_id = cpu_to_le32(id);
-	vmedia_command_run(dev, cmd);
-	vmedia_command_put(cmd);
-}
-
-int vmedia_ioctl(struct vmedia_session *s, u32 code, void *payload, size_t in, size_t out, const void *tail, size_t tail_len,
-		 bool keep)
-{
-	struct vmedia_command *cmd;
-	struct virtio_media_cmd_ioctl *req;
-	const struct virtio_media_resp_header *resp;
-	size_t header = sizeof(*resp);
-	u32 status;
-	int ret;
-
-	if (READ_ONCE(s->broken))
-		return -EIO;
-	cmd = vmedia_command_alloc(sizeof(*req) + in + tail_len, header + out);
-	if (!cmd)
-		return -ENOMEM;
-	req = vmedia_command_request(cmd);
-	req->hdr.cmd = cpu_to_le32(VIRTIO_MEDIA_CMD_IOCTL);
-	req->session_id = cpu_to_le32(s->id);
-	req->code = cpu_to_le32(code);
-	memcpy(req + 1, payload, in);
-	if (tail_len)
-		memcpy((void *)(req + 1) + in, tail, tail_len);
-	ret = vmedia_command_run(s->dev, cmd);
-	if (ret >= 0) {
-		resp = vmedia_command_response(cmd);
-		status = le32_to_cpu(resp->status);
-		if (status >= MAX_ERRNO)
-			status = EIO;
-		if (!status && ret < (int)(header + out))
-			status = EIO;
-		if ((!status || keep) && ret >= (int)(header + out))
-			memcpy(payload, resp + 1, out);
-		ret = -(int)status;
-	}
-	vmedia_command_put(cmd);
-	return ret;
+	mutex_unlock(&dev->reset_lock);
 }

@@ -30,14 +30,28 @@ void vmedia_events_post(struct vmedia_device *dev)
 	for (i = 0; i < VMEDIA_EVENT_BUFFERS; i++)
 		if (vmedia_event_post(dev, &dev->events[i]))
 			break;
-	virtqueue_kick(dev->eventq);
+}
+
+void vmedia_events_drain(struct vmedia_device *dev)
+{
+	while (virtqueue_detach_unused_buf(dev->eventq))
+		;
+}
+
+void vmedia_events_run(struct vmedia_device *dev)
+{
+	queue_work(system_highpri_wq, &dev->event_work);
+}
+
+void vmedia_events_flush(struct vmedia_device *dev)
+{
+	vmedia_events_run(dev);
+	flush_work(&dev->event_work);
 }
 
 void vmedia_eventq_ready(struct virtqueue *vq)
 {
-	struct vmedia_device *dev = vq->vdev->priv;
-
-	queue_work(system_highpri_wq, &dev->event_work);
+	vmedia_events_run(vq->vdev->priv);
 }
 
 static void vmedia_event_v4l2(struct vmedia_session *s, const struct virtio_media_v4l2_event *wire)
@@ -53,8 +67,9 @@ static void vmedia_event_v4l2(struct vmedia_session *s, const struct virtio_medi
 
 static void vmedia_event_error(struct vmedia_session *s)
 {
+	/* Its buffers are the device's until CLOSE was answered, which is not waited for here. */
 	WRITE_ONCE(s->broken, true);
-	vmedia_queues_error(s);
+	queue_work(system_wq, &s->break_work);
 }
 
 static void vmedia_event_handle(struct vmedia_device *dev, const struct virtio_media_event_dqbuf *event, unsigned int len)
@@ -91,18 +106,27 @@ static void vmedia_event_handle(struct vmedia_device *dev, const struct virtio_m
 void vmedia_event_work(struct work_struct *work)
 {
 	struct vmedia_device *dev = container_of(work, struct vmedia_device, event_work);
+	unsigned int left = 2 * VMEDIA_EVENT_BUFFERS, len;
 	struct virtio_media_event_dqbuf *event;
-	unsigned int len;
 
 	if (READ_ONCE(dev->gone))
 		return;
 	do {
 		virtqueue_disable_cb(dev->eventq);
-		while ((event = virtqueue_get_buf(dev->eventq, &len))) {
-			if (len >= sizeof(event->hdr))
-				vmedia_event_handle(dev, event, min_t(unsigned int, len, sizeof(*event)));
+		while (left && (event = virtqueue_get_buf(dev->eventq, &len))) {
+			left--;
+			/* The device can write to its buffers at any time: look at a copy. */
+			len = min_t(unsigned int, len, sizeof(dev->event));
+			memcpy(&dev->event, event, len);
 			vmedia_event_post(dev, event);
+			if (len >= sizeof(dev->event.hdr))
+				vmedia_event_handle(dev, &dev->event, len);
 		}
 		virtqueue_kick(dev->eventq);
+		/* A device that never pauses must not keep those waiting who flush this work. */
+		if (!left) {
+			vmedia_events_run(dev);
+			return;
+		}
 	} while (!virtqueue_enable_cb(dev->eventq) && !virtqueue_is_broken(dev->eventq));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Open files: one session of the device each. */
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <media/v4l2-event.h>
 #include <media/v4l2-ioctl.h>
@@ -12,6 +13,16 @@ struct vmedia_session *vmedia_session_of(struct file *file)
 	return container_of(file->private_data, struct vmedia_session, fh);
 }
 
+/* The device gave the session up (EVT_ERROR). */
+static void vmedia_break_work(struct work_struct *work)
+{
+	struct vmedia_session *s = container_of(work, struct vmedia_session, break_work);
+
+	mutex_lock(&s->lock);
+	vmedia_session_break(s);
+	mutex_unlock(&s->lock);
+}
+
 static int vmedia_open(struct file *file)
 {
 	struct vmedia_device *dev = video_drvdata(file);
@@ -22,6 +33,8 @@ static int vmedia_open(struct file *file)
 		return -ENOMEM;
 	s->dev = dev;
 	mutex_init(&s->lock);
+	INIT_LIST_HEAD(&s->link);
+	INIT_WORK(&s->break_work, vmedia_break_work);
 	ret = vmedia_queues_init(s);
 	if (ret)
 		goto free;
@@ -30,11 +43,20 @@ static int vmedia_open(struct file *file)
 		goto free;
 	v4l2_fh_init(&s->fh, &dev->video);
 	vmedia_fh_add(&s->fh, file);
+	/* Events that a former session of this id left behind find nobody. */
+	vmedia_events_flush(dev);
 	mutex_lock(&dev->sessions_lock);
-	list_add(&s->link, &dev->sessions);
+	/* A session of a device that was reset in between is none. */
+	if (READ_ONCE(dev->gone)) {
+		s->ended = true;
+		s->broken = true;
+	} else {
+		list_add(&s->link, &dev->sessions);
+	}
 	mutex_unlock(&dev->sessions_lock);
 	return 0;
 free:
+	vmedia_queues_release(s);
 	kfree(s);
 	return ret;
 }
@@ -44,32 +66,57 @@ static int vmedia_release(struct file *file)
 	struct vmedia_session *s = vmedia_session_of(file);
 	struct vmedia_device *dev = s->dev;
 
-	vmedia_queues_release(s);
-	/* No event finds the session from here on. */
+	/* No event finds the session from here on, none is being handled, and none breaks it. */
 	mutex_lock(&dev->sessions_lock);
-	list_del(&s->link);
+	list_del_init(&s->link);
 	mutex_unlock(&dev->sessions_lock);
-	vmedia_session_close(dev, s->id);
+	cancel_work_sync(&s->break_work);
+	/* STREAMOFF, then CLOSE; a broken session knows no STREAMOFF. */
+	vmedia_queues_release(s);
+	vmedia_session_end(s);
 	vmedia_fh_del(&s->fh, file);
 	v4l2_fh_exit(&s->fh);
+	mutex_destroy(&s->lock);
 	kfree(s);
 	return 0;
 }
 
+static bool vmedia_session_over(struct vmedia_session *s)
+{
+	return READ_ONCE(s->dev->gone) || READ_ONCE(s->broken);
+}
+
 /*
- * Calls of one open file follow each other. DQEVENT may wait for long and touches nothing of the session but its event
- * queue, which has a lock of its own; a waiting DQBUF lets go of the lock (vb2_queue.lock).
+ * DQEVENT may wait for long and touches nothing of the session but its event queue, which has a lock of its own: it
+ * takes none. The V4L2 core would go on waiting when the device is gone.
  */
+static long vmedia_dqevent(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+
+	if (!(file->f_flags & O_NONBLOCK) &&
+	    wait_event_interruptible(s->fh.wait, v4l2_event_pending(&s->fh) || vmedia_session_over(s)))
+		return -ERESTARTSYS;
+	if (!v4l2_event_pending(&s->fh) && vmedia_session_over(s))
+		return READ_ONCE(s->dev->gone) ? -ENODEV : -EIO;
+	return video_ioctl2(file, cmd, arg);
+}
+
+/* Calls of one open file follow each other; a waiting DQBUF lets go of the lock (vb2_queue.lock). */
 static long vmedia_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
 	long ret;
 
-	if (cmd == VIDIOC_DQEVENT)
-		return video_ioctl2(file, cmd, arg);
+	/* By its number: a 32-bit program's has another size. */
+	if (_IOC_TYPE(cmd) == 'V' && _IOC_NR(cmd) == _IOC_NR(VIDIOC_DQEVENT))
+		return vmedia_dqevent(file, cmd, arg);
 	if (mutex_lock_interruptible(&s->lock))
 		return -ERESTARTSYS;
 	ret = READ_ONCE(s->dev->gone) ? -ENODEV : video_ioctl2(file, cmd, arg);
+	/* What videobuf2 says to a DQBUF that waited. */
+	if (ret == -EIO && READ_ONCE(s->dev->gone))
+		ret = -ENODEV;
 	mutex_unlock(&s->lock);
 	return ret;
 }
@@ -86,7 +133,7 @@ static __poll_t vmedia_poll(struct file *file, struct poll_table_struct *wait)
 	for (i = 0; i < VMEDIA_QUEUES; i++)
 		if (s->queue[i].present)
 			poll_wait(file, &s->queue[i].vb2.done_wq, wait);
-	if (READ_ONCE(s->dev->gone) || READ_ONCE(s->broken))
+	if (vmedia_session_over(s))
 		return EPOLLERR | EPOLLHUP;
 	if (v4l2_event_pending(&s->fh))
 		ready |= EPOLLPRI;
@@ -120,6 +167,8 @@ static int vmedia_mmap(struct file *file, struct vm_area_struct *vma)
 		if (which == VMEDIA_CAPTURE)
 			vma->vm_pgoff -= capture;
 	}
+	if (!s->queue[which].present)
+		return -EINVAL;
 	return vb2_mmap(&s->queue[which].vb2, vma);
 }
 
@@ -132,7 +181,8 @@ static ssize_t vmedia_read(struct file *file, char __user *buf, size_t count, lo
 		return -EINVAL;
 	if (mutex_lock_interruptible(&s->lock))
 		return -ERESTARTSYS;
-	ret = vb2_read(&s->queue[VMEDIA_CAPTURE].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
+	ret = READ_ONCE(s->dev->gone) ? -ENODEV :
+	      vb2_read(&s->queue[VMEDIA_CAPTURE].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
 	mutex_unlock(&s->lock);
 	return ret;
 }
@@ -146,7 +196,8 @@ static ssize_t vmedia_write(struct file *file, const char __user *buf, size_t co
 		return -EINVAL;
 	if (mutex_lock_interruptible(&s->lock))
 		return -ERESTARTSYS;
-	ret = vb2_write(&s->queue[VMEDIA_OUTPUT].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
+	ret = READ_ONCE(s->dev->gone) ? -ENODEV :
+	      vb2_write(&s->queue[VMEDIA_OUTPUT].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
 	mutex_unlock(&s->lock);
 	return ret;
 }

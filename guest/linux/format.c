@@ -9,7 +9,7 @@ int vmedia_fmt_ioctl(struct vmedia_session *s, u32 code, struct v4l2_format *f)
 
 	BUILD_BUG_ON(sizeof(f->fmt) < sizeof(wire.fmt));
 	memcpy(wire.fmt, &f->fmt, sizeof(wire.fmt));
-	ret = vmedia_ioctl(s, code, &wire, sizeof(wire), sizeof(wire), NULL, 0, false);
+	ret = vmedia_ioctl(s, code, &wire, sizeof(wire), sizeof(wire));
 	if (!ret)
 		memcpy(&f->fmt, wire.fmt, sizeof(wire.fmt));
 	return ret;

@@ -33,7 +33,7 @@ static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size
 	if (WARN_ON_ONCE(size > sizeof(wire) || len > size))
 		return -EINVAL;
 	memcpy(wire, arg, len);
-	ret = vmedia_ioctl(vmedia_session_of(file), code, wire, in ? size : 0, out ? size : 0, NULL, 0, false);
+	ret = vmedia_ioctl(vmedia_session_of(file), code, wire, in ? size : 0, out ? size : 0);
 	if (!ret && out)
 		memcpy(arg, wire, len);
 	return ret;
@@ -151,7 +151,14 @@ static int vmedia_create_bufs(struct file *file, void *fh, struct v4l2_create_bu
 {
 	struct vmedia_queue *q = vmedia_queue_of(vmedia_session_of(file), create->format.type);
 
-	return q ? vb2_create_bufs(&q->vb2, create) : -EINVAL;
+	int ret;
+
+	if (!q)
+		return -EINVAL;
+	ret = vb2_create_bufs(&q->vb2, create);
+	if (ret && q->device_buffers && !vmedia_vb2_count(&q->vb2))
+		vmedia_queue_free_device_buffers(q);
+	return ret;
 }
 
 /* The offsets that mmap() gets must tell the two queues of a memory-to-memory device apart. */
@@ -227,16 +234,14 @@ static int vmedia_subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_su
 	ret = v4l2_event_subscribe(fh, sub, 16, NULL);
 	if (ret)
 		return ret;
-	ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_SUBSCRIBE_EVENT), &wire, sizeof(wire), 0, NULL, 0, false);
+	ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_SUBSCRIBE_EVENT), &wire, sizeof(wire), 0);
 	if (ret) {
 		v4l2_event_unsubscribe(fh, sub);
 		return ret;
 	}
 	/* The initial event is in the ring before the answer: have it in the queue before the application looks. */
-	if (sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL) {
-		vmedia_eventq_ready(s->dev->eventq);
-		flush_work(&s->dev->event_work);
-	}
+	if (sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)
+		vmedia_events_flush(s->dev);
 	return 0;
 }
 
@@ -244,34 +249,101 @@ static int vmedia_unsubscribe_event(struct v4l2_fh *fh, const struct v4l2_event_
 {
 	struct vmedia_session *s = container_of(fh, struct vmedia_session, fh);
 	struct v4l2_event_subscription wire = *sub;
-	int ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_UNSUBSCRIBE_EVENT), &wire, sizeof(wire), 0, NULL, 0, false);
+	int ret = vmedia_ioctl(s, _IOC_NR(VIDIOC_UNSUBSCRIBE_EVENT), &wire, sizeof(wire), 0);
 
 	v4l2_event_unsubscribe(fh, sub);
 	return ret;
 }
 
-/* A control whose value lies in user memory gets kernel memory of its own for the way to the device. */
-struct vmedia_value {
-	void *memory;
-	size_t size;
-};
+/* The values of all controls of one call that lie in user memory; no media device comes near this. */
+#define VMEDIA_MAX_VALUES	SZ_256K
+
+static size_t vmedia_value_room(const struct v4l2_ext_control *ctrl)
+{
+	return ALIGN((size_t)ctrl->size, 8);
+}
+
+/* Kernel memory for the values that lie in user memory. Returns their sum, or a negative errno. */
+static int vmedia_values_size(const struct v4l2_ext_controls *c)
+{
+	size_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < c->count; i++) {
+		if (c->controls[i].size > VMEDIA_MAX_VALUES)
+			return -EINVAL;
+		sum += vmedia_value_room(&c->controls[i]);
+		if (sum > VMEDIA_MAX_VALUES)
+			return -EINVAL;
+	}
+	return sum;
+}
+
+/* Copies the values in and describes each; one piece of memory a value. */
+static int vmedia_values_in(const struct v4l2_ext_controls *c, struct vmedia_memory *memory, struct virtio_media_sg_entry *list)
+{
+	unsigned int i, n = 0;
+	size_t at = 0;
+
+	for (i = 0; i < c->count; i++) {
+		const struct v4l2_ext_control *ctrl = &c->controls[i];
+
+		if (!ctrl->size)
+			continue;
+		if (copy_from_user(memory->data + at, ctrl->ptr, ctrl->size))
+			return -EFAULT;
+		list[n].start = cpu_to_le64(memory->address + at);
+		list[n].len = cpu_to_le32(ctrl->size);
+		n++;
+		at += vmedia_value_room(ctrl);
+	}
+	return n;
+}
+
+/* The answer back into the controls; the values too if @values. */
+static int vmedia_values_out(struct v4l2_ext_controls *c, const struct vmedia_memory *memory,
+			     const struct v4l2_ext_control *wired, bool values)
+{
+	unsigned int i;
+	size_t at = 0;
+
+	for (i = 0; i < c->count; i++) {
+		struct v4l2_ext_control *ctrl = &c->controls[i];
+		size_t room = vmedia_value_room(ctrl);
+
+		if (!ctrl->size)
+			ctrl->value64 = wired[i].value64;
+		else if (values && copy_to_user(ctrl->ptr, memory->data + at, min(ctrl->size, wired[i].size)))
+			return -EFAULT;
+		/* A control may have a size that the application did not know of: ENOSPC says so. */
+		ctrl->size = wired[i].size;
+		at += room;
+	}
+	return 0;
+}
 
 static int vmedia_ext_ctrls(struct file *file, u32 code, struct v4l2_ext_controls *c)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
 	size_t head = sizeof(struct virtio_media_ext_controls) + c->count * sizeof(struct v4l2_ext_control);
-	struct virtio_media_sg_entry *list = NULL;
+	struct vmedia_call call = { .code = code, .in = head, .out = head, .keep = true };
+	struct virtio_media_sg_entry *list;
 	struct virtio_media_ext_controls *wire;
-	struct vmedia_value *values;
 	struct v4l2_ext_control *wired;
-	unsigned int i, n = 0;
-	int ret = -ENOMEM;
+	int ret = vmedia_values_size(c), fault;
 
 	BUILD_BUG_ON(sizeof(struct v4l2_ext_control) != 20);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		call.memory = vmedia_memory_alloc(s->dev, ret);
+		if (!call.memory)
+			return -ENOMEM;
+	}
+	ret = -ENOMEM;
 	wire = kvzalloc(head, GFP_KERNEL);
-	values = kvcalloc(c->count ?: 1, sizeof(*values), GFP_KERNEL);
 	list = kvcalloc(c->count ?: 1, sizeof(*list), GFP_KERNEL);
-	if (!wire || !values || !list)
+	if (!wire || !list)
 		goto out;
 	wire->which = cpu_to_le32(c->which);
 	wire->count = cpu_to_le32(c->count);
@@ -280,50 +352,26 @@ static int vmedia_ext_ctrls(struct file *file, u32 code, struct v4l2_ext_control
 	wired = (struct v4l2_ext_control *)(wire + 1);
 	if (c->count)
 		memcpy(wired, c->controls, c->count * sizeof(*wired));
-	for (i = 0; i < c->count; i++) {
-		struct v4l2_ext_control *ctrl = &c->controls[i];
-
-		if (!ctrl->size)
-			continue;
-		/* One piece of memory a value; no control of a media device comes near this. */
-		if (ctrl->size > SZ_64K) {
-			ret = -EINVAL;
+	call.payload = wire;
+	if (call.memory) {
+		ret = vmedia_values_in(c, call.memory, list);
+		if (ret < 0)
 			goto out;
-		}
-		values[i].size = ctrl->size;
-		values[i].memory = kzalloc(ctrl->size, GFP_KERNEL);
-		if (!values[i].memory)
-			goto out;
-		if (copy_from_user(values[i].memory, ctrl->ptr, ctrl->size)) {
-			ret = -EFAULT;
-			goto out;
-		}
-		list[n].start = cpu_to_le64(virt_to_phys(values[i].memory));
-		list[n].len = cpu_to_le32(ctrl->size);
-		n++;
+		call.tail = list;
+		call.tail_len = ret * sizeof(*list);
+		vmedia_memory_for_device(call.memory);
 	}
-	ret = vmedia_ioctl(s, code, wire, head, head, list, n * sizeof(*list), true);
+	ret = vmedia_session_call(s, &call);
 	c->error_idx = le32_to_cpu(wire->error_idx);
-	for (i = 0; i < c->count; i++) {
-		struct v4l2_ext_control *ctrl = &c->controls[i];
-
-		if (!values[i].size) {
-			ctrl->value64 = wired[i].value64;
-			/* A control that has a size the application did not know of: ENOSPC says so. */
-			ctrl->size = wired[i].size;
-			continue;
-		}
-		ctrl->size = wired[i].size;
-		if (!ret && copy_to_user(ctrl->ptr, values[i].memory, min_t(size_t, values[i].size, wired[i].size)))
-			ret = -EFAULT;
-	}
+	/* Of a command that was not answered the memory is the device's. */
+	if (call.memory && !ret)
+		vmedia_memory_for_cpu(call.memory);
+	fault = vmedia_values_out(c, call.memory, wired, !ret);
+	ret = ret ?: fault;
 out:
-	if (values)
-		for (i = 0; i < c->count; i++)
-			kfree(values[i].memory);
 	kvfree(list);
-	kvfree(values);
 	kvfree(wire);
+	vmedia_memory_put(call.memory);
 	return ret;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Virtio media driver: the device's life, from probe to removal. */
+#include <linux/bitops.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <media/v4l2-event.h>
@@ -13,14 +14,26 @@
 #define VMEDIA_TEST_ID	0
 #endif
 
+/* What a device may be here; the rest of its capabilities needs ioctls that this driver does not relay. */
+#define VMEDIA_CAPS_MPLANE	(V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OUTPUT_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE)
+#define VMEDIA_CAPS_SINGLE	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_M2M)
+#define VMEDIA_CAPS_KIND	(VMEDIA_CAPS_MPLANE | VMEDIA_CAPS_SINGLE)
+
+static void vmedia_device_free(struct vmedia_device *dev)
+{
+	v4l2_device_unregister(&dev->v4l2_dev);
+	put_device(dev->dma_dev);
+	put_device(&dev->vdev->dev);
+	kfree(dev->events);
+	kfree(dev);
+}
+
 static void vmedia_video_release(struct video_device *video)
 {
 	struct vmedia_device *dev = container_of(video, struct vmedia_device, video);
 
 	/* The last open file is closed: nothing refers to the device any more. */
-	v4l2_device_unregister(&dev->v4l2_dev);
-	kfree(dev->events);
-	kfree(dev);
+	vmedia_device_free(dev);
 }
 
 static int vmedia_read_config(struct vmedia_device *dev)
@@ -39,8 +52,15 @@ static int vmedia_read_config(struct vmedia_device *dev)
 		dev_err(&dev->vdev->dev, "the device does not stream (capabilities %#x)\n", dev->caps);
 		return -ENODEV;
 	}
+	/* One kind only: each decides which queues there are, and whether their buffers have planes. */
+	if (hweight32(dev->caps & VMEDIA_CAPS_KIND) != 1) {
+		dev_err(&dev->vdev->dev, "the device is no capture, output or memory-to-memory device (capabilities %#x)\n",
+			dev->caps);
+		return -ENODEV;
+	}
+	dev->caps &= VMEDIA_CAPS_KIND | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
 	dev->m2m = dev->caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE);
-	dev->multiplanar = dev->caps & (V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OUTPUT_MPLANE);
+	dev->multiplanar = dev->caps & VMEDIA_CAPS_MPLANE;
 	return 0;
 }
 
@@ -48,7 +68,7 @@ static int vmedia_read_config(struct vmedia_device *dev)
  * Ioctls that this device does not have must not be there at all: the V4L2 core would otherwise answer some of their
  * mistakes itself. The device is asked with harmless questions; ENOTTY stands for the whole group.
  */
-static void vmedia_disable_ioctls(struct vmedia_device *dev)
+static int vmedia_disable_ioctls(struct vmedia_device *dev)
 {
 	static const struct {
 		unsigned int ask;
@@ -65,59 +85,107 @@ static void vmedia_disable_ioctls(struct vmedia_device *dev)
 		{ VIDIOC_TRY_DECODER_CMD, 72, 72, { VIDIOC_TRY_DECODER_CMD, VIDIOC_DECODER_CMD } },
 		{ VIDIOC_TRY_ENCODER_CMD, 40, 40, { VIDIOC_TRY_ENCODER_CMD, VIDIOC_ENCODER_CMD } },
 	};
-	struct vmedia_session s = { .dev = dev };
+	struct vmedia_session *s = kzalloc(sizeof(*s), GFP_KERNEL);
 	unsigned int i, j;
 	u8 payload[256];
+	int ret;
 
-	if (vmedia_session_open(dev, &s.id))
-		return;
+	if (!s)
+		return -ENOMEM;
+	s->dev = dev;
+	ret = vmedia_session_open(dev, &s->id);
+	if (ret)
+		goto free;
 	for (i = 0; i < ARRAY_SIZE(questions); i++) {
 		memset(payload, 0, sizeof(payload));
-		if (vmedia_ioctl(&s, _IOC_NR(questions[i].ask), payload, questions[i].in, questions[i].out, NULL, 0, false) != -ENOTTY)
+		if (vmedia_ioctl(s, _IOC_NR(questions[i].ask), payload, questions[i].in, questions[i].out) != -ENOTTY)
 			continue;
 		for (j = 0; j < ARRAY_SIZE(questions[i].group) && questions[i].group[j]; j++)
 			v4l2_disable_ioctl(&dev->video, questions[i].group[j]);
 	}
-	vmedia_session_close(dev, s.id);
+	vmedia_session_close(dev, s->id);
+free:
+	kfree(s);
+	return ret;
+}
+
+static void vmedia_gone_work(struct work_struct *work)
+{
+	vmedia_sessions_gone(container_of(work, struct vmedia_device, gone_work));
+}
+
+/* Queues, with the event buffers in place, and a device that may use them. */
+static int vmedia_start(struct vmedia_device *dev)
+{
+	struct virtqueue *vqs[2];
+	int ret = vmedia_find_vqs(dev->vdev, vqs, vmedia_commandq_done, vmedia_eventq_ready);
+
+	if (ret)
+		return ret;
+	dev->commandq = vqs[0];
+	dev->eventq = vqs[1];
+	vmedia_events_post(dev);
+	virtio_device_ready(dev->vdev);
+	spin_lock_irq(&dev->command_lock);
+	dev->gone = false;
+	dev->reset = false;
+	spin_unlock_irq(&dev->command_lock);
+	/* The event queue is the work's alone from here on; it tells the device of the buffers. */
+	vmedia_events_run(dev);
+	return 0;
+}
+
+/* The opposite; those who wait for an answer or a buffer are let go, and nobody is served any more. */
+static void vmedia_stop(struct vmedia_device *dev)
+{
+	vmedia_give_up(dev);
+	cancel_work_sync(&dev->gone_work);
+	cancel_work_sync(&dev->event_work);
+	vmedia_sessions_gone(dev);
+	vmedia_events_drain(dev);
+	dev->vdev->config->del_vqs(dev->vdev);
 }
 
 static int vmedia_probe(struct virtio_device *vdev)
 {
 	struct vmedia_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
-	struct virtqueue *vqs[2];
 	int ret;
 
 	if (!dev)
 		return -ENOMEM;
+	/* Open files outlive both. */
+	get_device(&vdev->dev);
 	dev->vdev = vdev;
+	dev->dma_dev = get_device(vdev->dev.parent);
 	vdev->priv = dev;
+	dev->gone = true;
+	dev->reset = true;
 	spin_lock_init(&dev->command_lock);
 	init_waitqueue_head(&dev->command_room);
+	mutex_init(&dev->reset_lock);
 	mutex_init(&dev->sessions_lock);
 	INIT_LIST_HEAD(&dev->sessions);
 	INIT_WORK(&dev->event_work, vmedia_event_work);
+	INIT_WORK(&dev->gone_work, vmedia_gone_work);
 
+	ret = v4l2_device_register(&vdev->dev, &dev->v4l2_dev);
+	if (ret)
+		goto free;
 	ret = vmedia_read_config(dev);
 	if (ret)
 		goto free;
 	ret = vmedia_events_init(dev);
 	if (ret)
 		goto free;
-	ret = v4l2_device_register(&vdev->dev, &dev->v4l2_dev);
+	ret = vmedia_start(dev);
 	if (ret)
-		goto free_events;
-	ret = vmedia_find_vqs(vdev, vqs, vmedia_commandq_done, vmedia_eventq_ready);
-	if (ret)
-		goto unregister;
-	dev->commandq = vqs[0];
-	dev->eventq = vqs[1];
-	virtio_device_ready(vdev);
-	vmedia_events_post(dev);
+		goto free;
 
 	dev->video.v4l2_dev = &dev->v4l2_dev;
 	dev->video.fops = &vmedia_fops;
 	dev->video.ioctl_ops = &vmedia_ioctl_ops;
-	dev->video.release = vmedia_video_release;
+	/* Some kernels call it when registering fails, some do not. */
+	dev->video.release = video_device_release_empty;
 	dev->video.device_caps = dev->caps | (dev->m2m ? 0 : V4L2_CAP_READWRITE);
 	if (dev->m2m)
 		dev->video.vfl_dir = VFL_DIR_M2M;
@@ -126,42 +194,43 @@ static int vmedia_probe(struct virtio_device *vdev)
 	else
 		dev->video.vfl_dir = VFL_DIR_RX;
 	video_set_drvdata(&dev->video, dev);
-	vmedia_disable_ioctls(dev);
-	ret = video_register_device(&dev->video, VFL_TYPE_VIDEO, -1);
+	ret = vmedia_disable_ioctls(dev);
+	if (!ret)
+		ret = video_register_device(&dev->video, VFL_TYPE_VIDEO, -1);
 	if (ret)
-		goto reset;
+		goto stop;
+	dev->video.release = vmedia_video_release;
 	return 0;
 
-reset:
-	virtio_reset_device(vdev);
-	vdev->config->del_vqs(vdev);
-unregister:
-	v4l2_device_unregister(&dev->v4l2_dev);
-free_events:
-	kfree(dev->events);
+stop:
+	vmedia_stop(dev);
 free:
-	kfree(dev);
+	vmedia_device_free(dev);
 	return ret;
 }
 
 static void vmedia_remove(struct virtio_device *vdev)
 {
 	struct vmedia_device *dev = vdev->priv;
-	struct vmedia_session *s;
 
-	/* Nobody gets in any more; those who wait for an answer or a buffer are let go. */
-	vmedia_commands_abort(dev);
-	virtio_reset_device(vdev);
-	vmedia_commands_drain(dev);
-	cancel_work_sync(&dev->event_work);
-	mutex_lock(&dev->sessions_lock);
-	list_for_each_entry(s, &dev->sessions, link)
-		vmedia_queues_error(s);
-	mutex_unlock(&dev->sessions_lock);
-	vdev->config->del_vqs(vdev);
+	vmedia_stop(dev);
 	v4l2_device_disconnect(&dev->v4l2_dev);
 	video_unregister_device(&dev->video);
 }
+
+#ifdef CONFIG_PM_SLEEP
+/* A device that was off knows no session: open files are over, as after its removal, new ones are served. */
+static int vmedia_freeze(struct virtio_device *vdev)
+{
+	vmedia_stop(vdev->priv);
+	return 0;
+}
+
+static int vmedia_restore(struct virtio_device *vdev)
+{
+	return vmedia_start(vdev->priv);
+}
+#endif
 
 static const struct virtio_device_id vmedia_ids[] = {
 	{ VIRTIO_MEDIA_DEVICE_ID, VIRTIO_DEV_ANY_ID },
@@ -177,6 +246,10 @@ static struct virtio_driver vmedia_driver = {
 	.id_table = vmedia_ids,
 	.probe = vmedia_probe,
 	.remove = vmedia_remove,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = vmedia_freeze,
+	.restore = vmedia_restore,
+#endif
 };
 module_virtio_driver(vmedia_driver);
 

@@ -7,7 +7,9 @@
  * The device is asked once for as many buffers as a queue may have; that costs it nothing, and its buffer numbers are
  * then videobuf2's.
  */
+#include <linux/device.h>
 #include <linux/slab.h>
+#include <linux/virtio_config.h>
 #include <media/v4l2-event.h>
 #include <media/videobuf2-dma-sg.h>
 
@@ -17,6 +19,9 @@
 /* Flags of a finished buffer that come from the device; the others are videobuf2's. */
 #define VMEDIA_DONE_FLAGS	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME | \
 				 V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_LAST | V4L2_BUF_FLAG_TSTAMP_SRC_MASK)
+
+/* No picture of today comes near this; a device that asks for more wants the guest's memory. */
+#define VMEDIA_MAX_PLANE	SZ_512M
 
 static inline struct vmedia_buffer *to_vmedia_buffer(struct vb2_buffer *vb)
 {
@@ -45,7 +50,7 @@ static int vmedia_request_buffers(struct vmedia_queue *q, unsigned int count)
 		.type = q->vb2.type,
 		.memory = V4L2_MEMORY_USERPTR,
 	};
-	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_REQBUFS), &req, sizeof(req), sizeof(req), NULL, 0, false);
+	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_REQBUFS), &req, sizeof(req), sizeof(req));
 
 	if (ret)
 		return ret;
@@ -74,7 +79,7 @@ static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsi
 	};
 	size_t size = mplane ? sizeof(query) : sizeof(query.b);
 	unsigned int i;
-	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_QUERYBUF), &query, size, size, NULL, 0, false);
+	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_QUERYBUF), &query, size, size);
 
 	if (ret)
 		return ret;
@@ -83,7 +88,7 @@ static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsi
 		return -EIO;
 	for (i = 0; i < *planes; i++) {
 		sizes[i] = le32_to_cpu(mplane ? query.p[i].length : query.b.length);
-		if (!sizes[i])
+		if (!sizes[i] || sizes[i] > VMEDIA_MAX_PLANE)
 			return -EIO;
 	}
 	return 0;
@@ -96,7 +101,8 @@ static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers, u
 	unsigned int planes, needed[VIDEO_MAX_PLANES], i;
 	int ret;
 
-	if (!q->device_buffers) {
+	/* REQBUFS makes buffers of the format that is set now. */
+	if (!q->device_buffers || (!*num_planes && !vmedia_vb2_count(vq))) {
 		ret = vmedia_request_buffers(q, VIDEO_MAX_FRAME);
 		if (ret)
 			return ret;
@@ -130,27 +136,53 @@ static int vmedia_buf_out_validate(struct vb2_buffer *vb)
 	return 0;
 }
 
-/* The scatter list of a plane, its whole length and no more. Returns the entries, or a negative errno. */
-static int vmedia_plane_list(struct vb2_buffer *vb, unsigned int plane, struct virtio_media_sg_entry *list, unsigned int room)
+struct vmedia_list {
+	struct virtio_media_sg_entry *entry;
+	unsigned int used;
+	unsigned int room;
+	/* of the plane that is being described */
+	unsigned long left;
+};
+
+static int vmedia_list_add(struct vmedia_list *list, u64 start, unsigned int length)
+{
+	u32 len = min_t(unsigned long, length, list->left);
+
+	if (!len)
+		return 0;
+	if (list->used == list->room)
+		return -ENOSPC;
+	list->entry[list->used].start = cpu_to_le64(start);
+	list->entry[list->used].len = cpu_to_le32(len);
+	list->used++;
+	list->left -= len;
+	return 0;
+}
+
+/*
+ * The scatter list of a plane, its whole length and no more. The device takes what the DMA API gives, unless it goes
+ * past an IOMMU (the quirk): then it takes physical addresses. An imported buffer has nothing but its DMA addresses.
+ */
+static int vmedia_plane_list(struct vmedia_device *dev, struct vb2_buffer *vb, unsigned int plane, struct vmedia_list *list)
 {
 	struct sg_table *sgt = vb2_dma_sg_plane_desc(vb, plane);
-	unsigned long left = vb2_plane_size(vb, plane);
+	bool physical = virtio_has_dma_quirk(dev->vdev) && device_iommu_mapped(dev->dma_dev);
 	struct scatterlist *sg;
-	unsigned int i, n = 0;
+	unsigned int i;
+	int ret = 0;
 
-	for_each_sg(sgt->sgl, sg, sgt->orig_nents, i) {
-		u32 len = min_t(unsigned long, sg->length, left);
-
-		if (!left)
-			break;
-		if (n == room)
-			return -ENOSPC;
-		list[n].start = cpu_to_le64(sg_phys(sg));
-		list[n].len = cpu_to_le32(len);
-		n++;
-		left -= len;
-	}
-	return left ? -EFAULT : (int)n;
+	if (!sgt)
+		return -EFAULT;
+	if (physical && vb->memory == VB2_MEMORY_DMABUF)
+		return -EOPNOTSUPP;
+	list->left = vb2_plane_size(vb, plane);
+	if (physical)
+		for_each_sgtable_sg(sgt, sg, i)
+			ret = ret ?: vmedia_list_add(list, sg_phys(sg), sg->length);
+	else
+		for_each_sgtable_dma_sg(sgt, sg, i)
+			ret = ret ?: vmedia_list_add(list, sg_dma_address(sg), sg_dma_len(sg));
+	return ret ?: list->left ? -EFAULT : 0;
 }
 
 static unsigned int vmedia_list_room(struct vb2_buffer *vb)
@@ -170,15 +202,16 @@ static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
 	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
 	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
 	size_t head = sizeof(struct virtio_media_buffer) + (mplane ? vb->num_planes * sizeof(struct virtio_media_plane) : 0);
-	unsigned int plane, room = vmedia_list_room(vb), used = 0;
-	struct virtio_media_sg_entry *list;
+	struct vmedia_list list = { .room = vmedia_list_room(vb) };
+	struct vmedia_call call = { .code = _IOC_NR(VIDIOC_QBUF), .in = head, .out = head };
+	unsigned int plane;
 	struct virtio_media_buffer *b;
 	struct virtio_media_plane *p;
 	int ret = -ENOMEM;
 
 	b = kzalloc(head, GFP_KERNEL);
-	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL);
-	if (!b || !list)
+	list.entry = kvcalloc(list.room ?: 1, sizeof(*list.entry), GFP_KERNEL);
+	if (!b || !list.entry)
 		goto out;
 	b->index = cpu_to_le32(vb->index);
 	b->type = cpu_to_le32(vb->type);
@@ -209,16 +242,18 @@ static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
 			b->length = cpu_to_le32(length);
 			b->m = cpu_to_le64(PAGE_SIZE);
 		}
-		ret = vmedia_plane_list(vb, plane, list + used, room - used);
-		if (ret < 0)
+		ret = vmedia_plane_list(q->session->dev, vb, plane, &list);
+		if (ret)
 			goto out;
-		used += ret;
 	}
 	if (mplane)
 		b->length = cpu_to_le32(vb->num_planes);
-	ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_QBUF), b, head, head, list, used * sizeof(*list), false);
+	call.payload = b;
+	call.tail = list.entry;
+	call.tail_len = list.used * sizeof(*list.entry);
+	ret = vmedia_session_call(q->session, &call);
 out:
-	kvfree(list);
+	kvfree(list.entry);
 	kfree(b);
 	return ret;
 }
@@ -226,41 +261,39 @@ out:
 static void vmedia_buf_queue(struct vb2_buffer *vb)
 {
 	struct vmedia_queue *q = vmedia_queue_get(vb->vb2_queue);
-	struct vmedia_buffer *buf = to_vmedia_buffer(vb);
 	unsigned long flags;
-	bool failed;
+	int ret;
 
 	/* The event of the buffer can come before the answer to its QBUF. */
 	spin_lock_irqsave(&q->lock, flags);
-	buf->active = true;
+	INIT_LIST_HEAD(&to_vmedia_buffer(vb)->early);
+	q->active[vb->index] = vb;
 	spin_unlock_irqrestore(&q->lock, flags);
-	if (!vmedia_send_buffer(q, vb))
+	ret = vmedia_send_buffer(q, vb);
+	if (!ret)
 		return;
 	spin_lock_irqsave(&q->lock, flags);
-	failed = buf->active;
-	buf->active = false;
-	spin_unlock_irqrestore(&q->lock, flags);
-	if (failed)
+	if (!q->started) {
+		/* start_streaming() fails with this, and gives all of them back. */
+		q->refused = ret;
+	} else if (q->active[vb->index]) {
+		q->active[vb->index] = NULL;
 		vb2_buffer_done(vb, VB2_BUF_STATE_ERROR);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Gives back what the device has, once it promised not to touch it any more. */
+/* Gives back what the device has, once it promised not to touch it any more. With the queue's lock. */
 static void vmedia_return_buffers(struct vmedia_queue *q, enum vb2_buffer_state state)
 {
 	unsigned int i;
 
+	INIT_LIST_HEAD(&q->early);
 	for (i = 0; i < VIDEO_MAX_FRAME; i++) {
-		struct vb2_buffer *vb = vmedia_vb2_buffer(&q->vb2, i);
-		unsigned long flags;
-		bool active;
+		struct vb2_buffer *vb = q->active[i];
 
-		if (!vb)
-			continue;
-		spin_lock_irqsave(&q->lock, flags);
-		active = to_vmedia_buffer(vb)->active;
-		to_vmedia_buffer(vb)->active = false;
-		spin_unlock_irqrestore(&q->lock, flags);
-		if (active)
+		q->active[i] = NULL;
+		if (vb)
 			vb2_buffer_done(vb, state);
 	}
 }
@@ -269,28 +302,60 @@ static int vmedia_stream(struct vmedia_queue *q, u32 code)
 {
 	__le32 type = cpu_to_le32(q->vb2.type);
 
-	return vmedia_ioctl(q->session, code, &type, sizeof(type), 0, NULL, 0, false);
+	return vmedia_ioctl(q->session, code, &type, sizeof(type), 0);
+}
+
+/* The device touches no buffer of the queue when this returns, and no event of one is on its way. */
+static void vmedia_stop(struct vmedia_queue *q)
+{
+	if (vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF)))
+		vmedia_session_break(q->session);
+	/* An event sent before the answer to STREAMOFF must not finish the buffer when it is queued again. */
+	vmedia_events_flush(q->session->dev);
 }
 
 static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
 {
 	struct vmedia_queue *q = vmedia_queue_get(vq);
-	int ret = vmedia_stream(q, _IOC_NR(VIDIOC_STREAMON));
+	struct vmedia_buffer *buf, *next;
+	unsigned long flags;
+	int ret;
 
+	ret = q->refused ?: vmedia_stream(q, _IOC_NR(VIDIOC_STREAMON));
+	q->refused = 0;
+	/* The device has them queued though it does not stream: STREAMOFF takes them back. */
+	if (ret)
+		vmedia_stop(q);
+	spin_lock_irqsave(&q->lock, flags);
 	if (ret) {
-		/* The device has them queued though it does not stream: STREAMOFF takes them back. */
-		vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF));
 		vmedia_return_buffers(q, VB2_BUF_STATE_QUEUED);
+	} else {
+		q->started = true;
+		list_for_each_entry_safe(buf, next, &q->early, early) {
+			struct vb2_buffer *vb = &buf->vb.vb2_buf;
+
+			list_del_init(&buf->early);
+			q->active[vb->index] = NULL;
+			vb2_buffer_done(vb, buf->early_state);
+		}
+		/* Whoever broke the session before @started was set left the buffers to us. */
+		if (READ_ONCE(q->session->ended))
+			vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
 	}
+	spin_unlock_irqrestore(&q->lock, flags);
 	return ret;
 }
 
 static void vmedia_stop_streaming(struct vb2_queue *vq)
 {
 	struct vmedia_queue *q = vmedia_queue_get(vq);
+	unsigned long flags;
 
-	vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF));
+	vmedia_stop(q);
+	spin_lock_irqsave(&q->lock, flags);
 	vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
+	q->started = false;
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 static const struct vb2_ops vmedia_vb2_ops = {
@@ -305,54 +370,77 @@ static const struct vb2_ops vmedia_vb2_ops = {
 #endif
 };
 
-void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event)
+static void vmedia_buffer_fill(struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event)
 {
+	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
 	const struct virtio_media_buffer *b = &event->buffer;
-	struct vmedia_queue *q = vmedia_queue_of(s, le32_to_cpu(b->type));
-	u32 index = le32_to_cpu(b->index), flags = le32_to_cpu(b->flags);
-	struct vb2_v4l2_buffer *vbuf;
-	unsigned long irq_flags;
-	struct vb2_buffer *vb;
+	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
 	unsigned int plane;
-	bool active;
 
-	if (!q || index >= VIDEO_MAX_FRAME)
-		return;
-	vb = vmedia_vb2_buffer(&q->vb2, index);
-	if (!vb)
-		return;
-	spin_lock_irqsave(&q->lock, irq_flags);
-	active = to_vmedia_buffer(vb)->active;
-	to_vmedia_buffer(vb)->active = false;
-	spin_unlock_irqrestore(&q->lock, irq_flags);
-	/* An event for a buffer that the device does not have: a broken device must not finish it twice. */
-	if (!active)
-		return;
-	vbuf = to_vb2_v4l2_buffer(vb);
-	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (flags & VMEDIA_DONE_FLAGS);
+	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (le32_to_cpu(b->flags) & VMEDIA_DONE_FLAGS);
 	vbuf->field = le32_to_cpu(b->field);
 	vbuf->sequence = le32_to_cpu(b->sequence);
 	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC + le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
 	memcpy(&vbuf->timecode, b->timecode, sizeof(b->timecode));
-	if (!vb->vb2_queue->is_output) {
-		for (plane = 0; plane < vb->num_planes; plane++) {
-			u32 used = le32_to_cpu(V4L2_TYPE_IS_MULTIPLANAR(vb->type) ? event->planes[plane].bytesused : b->bytesused);
+	if (vb->vb2_queue->is_output)
+		return;
+	for (plane = 0; plane < vb->num_planes; plane++) {
+		u32 used = le32_to_cpu(mplane ? event->planes[plane].bytesused : b->bytesused);
 
-			vb2_set_plane_payload(vb, plane, min_t(u32, used, vb2_plane_size(vb, plane)));
+		/* The device says how much it wrote; it does not say how much there is. */
+		used = min_t(u32, used, vb2_plane_size(vb, plane));
+		vb2_set_plane_payload(vb, plane, used);
+		if (mplane)
+			vb->planes[plane].data_offset = min_t(u32, le32_to_cpu(event->planes[plane].data_offset), used);
+	}
+}
+
+void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event)
+{
+	struct vmedia_queue *q = vmedia_queue_of(s, le32_to_cpu(event->buffer.type));
+	u32 index = le32_to_cpu(event->buffer.index);
+	enum vb2_buffer_state state = VB2_BUF_STATE_DONE;
+	struct vmedia_buffer *buf;
+	struct vb2_buffer *vb;
+	unsigned long flags;
+
+	if (!q || index >= VIDEO_MAX_FRAME)
+		return;
+	if (le32_to_cpu(event->buffer.flags) & V4L2_BUF_FLAG_ERROR)
+		state = VB2_BUF_STATE_ERROR;
+	spin_lock_irqsave(&q->lock, flags);
+	vb = q->active[index];
+	buf = vb ? to_vmedia_buffer(vb) : NULL;
+	/* A buffer that the device does not have, or has finished before: a broken device must not do it twice. */
+	if (buf && list_empty(&buf->early)) {
+		vmedia_buffer_fill(vb, event);
+		if (q->started) {
+			q->active[index] = NULL;
+			vb2_buffer_done(vb, state);
+		} else {
+			buf->early_state = state;
+			list_add_tail(&buf->early, &q->early);
 		}
 	}
-	vb2_buffer_done(vb, flags & V4L2_BUF_FLAG_ERROR ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 void vmedia_queues_error(struct vmedia_session *s)
 {
+	unsigned long flags;
 	int i;
 
 	for (i = 0; i < VMEDIA_QUEUES; i++) {
-		if (!s->queue[i].present)
+		struct vmedia_queue *q = &s->queue[i];
+
+		if (!q->present)
 			continue;
-		vmedia_return_buffers(&s->queue[i], VB2_BUF_STATE_ERROR);
-		vb2_queue_error(&s->queue[i].vb2);
+		spin_lock_irqsave(&q->lock, flags);
+		/* start_streaming() deals with what there is before. */
+		if (q->started)
+			vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
+		spin_unlock_irqrestore(&q->lock, flags);
+		vb2_queue_error(&q->vb2);
 	}
 }
 
@@ -377,10 +465,11 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 	vq->buf_struct_size = sizeof(struct vmedia_buffer);
 	vq->timestamp_flags = dev->m2m ? V4L2_BUF_FLAG_TIMESTAMP_COPY : V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
 	vq->lock = &s->lock;
-	vq->dev = dev->vdev->dev.parent;
+	vq->dev = dev->dma_dev;
 	/* DECODER_CMD START and the end of a stream use OUTPUT buffers without payload. */
 	vq->allow_zero_bytesused = output;
 	spin_lock_init(&q->lock);
+	INIT_LIST_HEAD(&q->early);
 	q->session = s;
 	ret = vb2_queue_init(vq);
 	q->present = !ret;

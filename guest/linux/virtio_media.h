@@ -2,8 +2,13 @@
 /*
  * Objects of the driver, and the functions its files offer each other.
  *
- * The way of a request: v4l2 core -> ioctl.c (relay) or queue.c (videobuf2) -> command.c (one chain on the command
- * queue, one answer) ; back: event.c (event queue) -> queue.c (a buffer is done) or the v4l2 event queue.
+ * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> session.c (a command of a
+ * session) -> command.c (one chain on the command queue, one answer); back: event.c (event queue) -> queue.c (a buffer
+ * is done) or the v4l2 event queue.
+ *
+ * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock, vmedia_queue.lock;
+ * vmedia_device.reset_lock and .command_lock are innermost. The event work takes no session's lock, so that whoever holds
+ * one may wait for it.
  */
 #ifndef VIRTIO_MEDIA_H
 #define VIRTIO_MEDIA_H
@@ -31,6 +36,8 @@
 
 struct vmedia_device {
 	struct virtio_device *vdev;
+	/* who does DMA: the bus device below @vdev; both are referenced as long as this object lives */
+	struct device *dma_dev;
 	struct v4l2_device v4l2_dev;
 	struct video_device video;
 	struct virtqueue *commandq;
@@ -39,11 +46,19 @@ struct vmedia_device {
 	spinlock_t command_lock;
 	/* woken when the command ring has room again */
 	wait_queue_head_t command_room;
-	/* no command is sent any more: removed, suspended for good, or an answer did not come */
+	/* no command is sent any more: removed, suspended, or an answer did not come */
 	bool gone;
+	/* guards @reset, and is held while the device is being reset */
+	struct mutex reset_lock;
+	/* @gone, and the device touches no memory of ours any more */
+	bool reset;
+	/* tells the sessions that the device is gone */
+	struct work_struct gone_work;
 	struct work_struct event_work;
 	struct virtio_media_event_dqbuf *events;
-	/* guards @sessions; held while an event is handled, so that a session stays */
+	/* the event being handled, where the device cannot change it; of the event work alone */
+	struct virtio_media_event_dqbuf event;
+	/* guards @sessions and vmedia_session.ended; held while an event is handled, so that a session stays */
 	struct mutex sessions_lock;
 	struct list_head sessions;
 	u32 caps;
@@ -53,15 +68,24 @@ struct vmedia_device {
 
 struct vmedia_buffer {
 	struct vb2_v4l2_buffer vb;
-	/* the device has it: guarded by vmedia_queue.lock */
-	bool active;
+	/* in vmedia_queue.early, with the state it ends in */
+	struct list_head early;
+	enum vb2_buffer_state early_state;
 };
 
 struct vmedia_queue {
 	struct vb2_queue vb2;
 	struct vmedia_session *session;
+	/* guards the members below; a buffer is finished with it held, so that it is finished once */
 	spinlock_t lock;
-	/* buffers that the device keeps for this queue, 0: none requested */
+	/* what the device has, by index: videobuf2 frees none of these */
+	struct vb2_buffer *active[VIDEO_MAX_FRAME];
+	/* finished before the answer to STREAMON came; videobuf2 wants none before that */
+	struct list_head early;
+	bool started;
+	/* why the device refused a buffer before STREAMON, 0: it did not */
+	int refused;
+	/* buffers that the device keeps for this queue, 0: none requested; guarded by vmedia_session.lock */
 	unsigned int device_buffers;
 	bool present;
 };
@@ -75,38 +99,85 @@ struct vmedia_session {
 	u32 id;
 	/* serialises the calls of this open file; released while a DQBUF waits */
 	struct mutex lock;
-	/* the device gave the session up (EVT_ERROR) */
+	/* no command is sent for it any more: EVT_ERROR, a refused STREAMOFF, or the device was reset */
 	bool broken;
+	/* the device knows it no more, or is just being told to forget it */
+	bool ended;
+	struct work_struct break_work;
 	struct vmedia_queue queue[VMEDIA_QUEUES];
+};
+
+/* Memory that a request names and the device writes to: it lives until the answer, whoever waits for that. */
+struct vmedia_memory {
+	struct kref ref;
+	struct vmedia_device *dev;
+	/* what the device calls it */
+	u64 address;
+	bool mapped;
+	size_t size;
+	u8 data[] __aligned(8);
 };
 
 /* command.c */
 struct vmedia_command;
+struct vmedia_memory *vmedia_memory_alloc(struct vmedia_device *dev, size_t size);
+void vmedia_memory_for_device(struct vmedia_memory *memory);
+void vmedia_memory_for_cpu(struct vmedia_memory *memory);
+void vmedia_memory_put(struct vmedia_memory *memory);
+
 struct vmedia_command *vmedia_command_alloc(size_t request, size_t response);
 void *vmedia_command_request(struct vmedia_command *cmd);
 const void *vmedia_command_response(struct vmedia_command *cmd);
-/* Sends and waits. Returns the bytes of the answer (at least its header where there is one) or a negative errno. */
+void vmedia_command_attach(struct vmedia_command *cmd, struct vmedia_memory *memory);
+/*
+ * Sends and waits. Returns the bytes of the answer (at least its header where there is one) or a negative errno; after
+ * -ENODEV and -ETIMEDOUT the device was reset.
+ */
 int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd);
 void vmedia_command_put(struct vmedia_command *cmd);
 void vmedia_commandq_done(struct virtqueue *vq);
-/* From here on no command is sent. */
-void vmedia_commands_abort(struct vmedia_device *dev);
-/* Ends the commands that the device will never answer with -ENODEV. The device must have been reset. */
-void vmedia_commands_drain(struct vmedia_device *dev);
+/* Resets the device, once. From then on no command is sent, and it touches no memory of the guest. */
+void vmedia_give_up(struct vmedia_device *dev);
 
+/* session.c */
 int vmedia_session_open(struct vmedia_device *dev, u32 *id);
 void vmedia_session_close(struct vmedia_device *dev, u32 id);
+/* Makes the device let go of all the session has. With the session's lock, or as its only user. */
+void vmedia_session_end(struct vmedia_session *s);
+/* Ends the session, its application gets errors from here on. With the session's lock. */
+void vmedia_session_break(struct vmedia_session *s);
+/* All sessions: the device is gone. */
+void vmedia_sessions_gone(struct vmedia_device *dev);
+
 /*
  * One ioctl with a payload of @in bytes to the device and @out bytes back, both at @payload, in wire layout. @tail is
- * @tail_len bytes that follow to the device only. Returns 0 or a negative errno; with @keep the payload of an error
- * answer is copied too.
+ * @tail_len bytes that follow to the device only, and may name @memory. With @keep the payload of an error answer is
+ * copied too.
  */
-int vmedia_ioctl(struct vmedia_session *s, u32 code, void *payload, size_t in, size_t out, const void *tail, size_t tail_len,
-		 bool keep);
+struct vmedia_call {
+	u32 code;
+	void *payload;
+	size_t in;
+	size_t out;
+	const void *tail;
+	size_t tail_len;
+	struct vmedia_memory *memory;
+	bool keep;
+};
+
+/* Returns 0 or a negative errno. */
+int vmedia_session_call(struct vmedia_session *s, const struct vmedia_call *call);
+int vmedia_ioctl(struct vmedia_session *s, u32 code, void *payload, size_t in, size_t out);
 
 /* event.c */
 int vmedia_events_init(struct vmedia_device *dev);
+/* Fills the event ring; before the device is ready. */
 void vmedia_events_post(struct vmedia_device *dev);
+/* Empties the event ring; after the device was reset. */
+void vmedia_events_drain(struct vmedia_device *dev);
+void vmedia_events_run(struct vmedia_device *dev);
+/* What is in the event ring now is handled when this returns. */
+void vmedia_events_flush(struct vmedia_device *dev);
 void vmedia_eventq_ready(struct virtqueue *vq);
 void vmedia_event_work(struct work_struct *work);
 
@@ -115,6 +186,7 @@ int vmedia_queues_init(struct vmedia_session *s);
 void vmedia_queues_release(struct vmedia_session *s);
 struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type);
 void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event);
+/* The device has no buffer of the session any more, and takes none. */
 void vmedia_queues_error(struct vmedia_session *s);
 /* Tells the device to free the buffers of a queue; its refusal is that of REQBUFS(0). */
 int vmedia_queue_free_device_buffers(struct vmedia_queue *q);

@@ -8,7 +8,12 @@
 #ifndef VIRTIO_MEDIA_WIRE_H
 #define VIRTIO_MEDIA_WIRE_H
 
+#include <linux/build_bug.h>
 #include <linux/types.h>
+
+#ifdef __BIG_ENDIAN
+#error Payloads go to the device as they are: this driver is for little-endian machines.
+#endif
 
 #define VIRTIO_MEDIA_DEVICE_ID		48
 
