@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A clip that a camera shows and of which each picture differs from the others, so that every frame that arrives can be named. */
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { hostPictures, rawMd5s } from './reference.ts';
+import { FIXTURES, type Rig } from './rig.ts';
+
+export const CLIP = { path: join(FIXTURES, 'h264-b-frames.h264'), width: 320, height: 180 } as const;
+
+/** Bytes of a frame in a 4:2:0 format. */
+export const FRAME_BYTES = (CLIP.width * CLIP.height * 3) / 2;
+
+/** How many frames `filmScript` films. */
+export const FRAMES = 20;
+
+/** A script that films a camera with v4l2-ctl, in V4L2's pixel format `fourcc` and with buffers made by `how`, into a file of the share. */
+export function filmScript(node: string | undefined, fourcc: string, file: string, how: 'mmap' | 'user' = 'mmap'): string {
+  return (
+    `v4l2-ctl -d ${node} --set-fmt-video=width=${CLIP.width},height=${CLIP.height},pixelformat=${fourcc} --stream-${how}=4 ` +
+    `--stream-count=${FRAMES} --stream-to=/tmp/${file} && cp /tmp/${file} /mnt/${file}`
+  );
+}
+
+/** Fails unless a file of the share holds `FRAMES` frames of the clip, bit by bit, in its order. `pixelFormat`: ffmpeg's name. */
+export async function expectClip(rig: Rig, file: string, pixelFormat: string): Promise<void> {
+  const clip = await hostPictures(CLIP.path, pixelFormat);
+  expect(new Set(clip).size).toBe(clip.length);
+  const got = rawMd5s(join(rig.guest.share, file), FRAME_BYTES);
+  expect(got).toHaveLength(FRAMES);
+  const order = got.map((sum) => clip.indexOf(sum ?? ''));
+  expect(order, 'each frame is one of the clip').not.toContain(-1);
+  // a frame may be missed on a loaded machine, but time never goes back: the clip starts again at most twice
+  const turns = order.filter((at, i) => i > 0 && at <= (order[i - 1] ?? 0)).length;
+  expect(turns, `order of the frames: ${order}`).toBeLessThanOrEqual(2);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIP, expectClip, filmScript } from './clip.ts';
+import { kernelComplaints, lab, type Rig, startRig } from './rig.ts';
+import { expectCompliance } from './verdict.ts';
+
+/** Kernels and architectures of programs; all of them where `PARAVIDEO_VM_KERNELS` is "all", as newer kernels are a large download. */
+const GUESTS = [
+  { kernel: '6.1', userland: 'i386' },
+  { kernel: '6.1-686', userland: 'i386' },
+  ...(process.env.PARAVIDEO_VM_KERNELS === 'all'
+    ? ([
+        { kernel: '6.12', userland: 'amd64' },
+        { kernel: '7', userland: 'amd64' },
+      ] as const)
+    : []),
+] as const;
+
+describe.each(GUESTS)('the driver in Linux $kernel with $userland programs', ({ kernel, userland }) => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig(
+      [
+        { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: 15 },
+        { kind: 'decoder', name: 'decoder', codecs: ['h264', 'hevc', 'vp8', 'vp9', 'mpeg2'] },
+      ],
+      'vfio-user',
+      { lab: await lab({ kernel, userland }), sources: { clip: { file: CLIP.path } } },
+    );
+  }, 600_000);
+  afterAll(() => rig?.[Symbol.asyncDispose](), 60_000);
+
+  it('delivers the source’s bytes', async () => {
+    await rig.guest.must(filmScript(rig.nodes.camera, 'NV12', 'frames.raw'));
+    await expectClip(rig, 'frames.raw', 'nv12');
+  });
+
+  it.each([
+    ['camera', '-s5'],
+    ['decoder', ''],
+  ])('passes the compliance tool as a %s', (device, flags) => {
+    return expectCompliance(rig, device, flags, `Linux ${kernel} ${userland}`);
+  });
+
+  it('leaves nothing in the kernel’s log', async () => expect(await kernelComplaints(rig.guest)).toEqual([]));
+});
