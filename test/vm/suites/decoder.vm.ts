@@ -6,8 +6,8 @@ import { frameMd5s, hostPictures } from './reference.ts';
 import { FIXTURES, kernelComplaints, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
 
 /**
- * Streams with one even size that are shown as they are coded: ffmpeg's V4L2 decoders ignore the cropping rectangle (no
- * VIDIOC_G_SELECTION) and do not take up a new size in mid-stream, with any driver.
+ * Streams with one even size that are shown from their first pixel: ffmpeg's V4L2 decoders use the width and height of the cropping
+ * rectangle at most, never its left and top, and ffmpeg 7.1 waits for ever at a change of size that GStreamer gets through.
  */
 const CARRIED = [
   ['h264-b-frames.h264', 'h264'],
