@@ -189,7 +189,18 @@ static int vmedia_##name(struct file *file, void *fh, struct v4l2_buffer *b)		\
 }
 
 BUFFER_IOCTL(querybuf, vb2_querybuf(&q->vb2, b))
-BUFFER_IOCTL(qbuf, vb2_qbuf(&q->vb2, NULL, b))
+
+static int vmedia_queue_buffer(struct vmedia_queue *q, struct v4l2_buffer *b)
+{
+	int ret;
+
+	vmedia_queue_hold(q, true);
+	ret = vb2_qbuf(&q->vb2, NULL, b);
+	vmedia_queue_hold(q, false);
+	return ret;
+}
+
+BUFFER_IOCTL(qbuf, vmedia_queue_buffer(q, b))
 BUFFER_IOCTL(prepare_buf, vb2_prepare_buf(&q->vb2, NULL, b))
 BUFFER_IOCTL(dqbuf, vb2_dqbuf(&q->vb2, b, file->f_flags & O_NONBLOCK))
 

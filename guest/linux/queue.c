@@ -314,10 +314,67 @@ static void vmedia_stop(struct vmedia_queue *q)
 	vmedia_events_flush(q->session->dev);
 }
 
+static void vmedia_buffer_fill(struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event)
+{
+	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
+	const struct virtio_media_buffer *b = &event->buffer;
+	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
+	unsigned int plane;
+
+	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (le32_to_cpu(b->flags) & VMEDIA_DONE_FLAGS);
+	vbuf->field = le32_to_cpu(b->field);
+	vbuf->sequence = le32_to_cpu(b->sequence);
+	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC + le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
+	memcpy(&vbuf->timecode, b->timecode, sizeof(b->timecode));
+	if (vb->vb2_queue->is_output)
+		return;
+	for (plane = 0; plane < vb->num_planes; plane++) {
+		u32 used = le32_to_cpu(mplane ? event->planes[plane].bytesused : b->bytesused);
+
+		/* The device says how much it wrote; it does not say how much there is. */
+		used = min_t(u32, used, vb2_plane_size(vb, plane));
+		vb2_set_plane_payload(vb, plane, used);
+		if (mplane)
+			vb->planes[plane].data_offset = min_t(u32, le32_to_cpu(event->planes[plane].data_offset), used);
+	}
+}
+
+/* With the queue's lock. */
+static void vmedia_finish(struct vmedia_queue *q, struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event)
+{
+	bool error = le32_to_cpu(event->buffer.flags) & V4L2_BUF_FLAG_ERROR;
+
+	vmedia_buffer_fill(vb, event);
+	q->active[vb->index] = NULL;
+	vb2_buffer_done(vb, error ? VB2_BUF_STATE_ERROR : VB2_BUF_STATE_DONE);
+}
+
+/* With the queue's lock. */
+static void vmedia_finish_early(struct vmedia_queue *q)
+{
+	struct vmedia_buffer *buf, *next;
+
+	if (!q->started || q->held)
+		return;
+	list_for_each_entry_safe(buf, next, &q->early, early) {
+		list_del_init(&buf->early);
+		vmedia_finish(q, &buf->vb.vb2_buf, &buf->early_event);
+	}
+}
+
+void vmedia_queue_hold(struct vmedia_queue *q, bool hold)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	q->held = hold;
+	vmedia_finish_early(q);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
 static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
 {
 	struct vmedia_queue *q = vmedia_queue_get(vq);
-	struct vmedia_buffer *buf, *next;
 	unsigned long flags;
 	int ret;
 
@@ -331,13 +388,7 @@ static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
 		vmedia_return_buffers(q, VB2_BUF_STATE_QUEUED);
 	} else {
 		q->started = true;
-		list_for_each_entry_safe(buf, next, &q->early, early) {
-			struct vb2_buffer *vb = &buf->vb.vb2_buf;
-
-			list_del_init(&buf->early);
-			q->active[vb->index] = NULL;
-			vb2_buffer_done(vb, buf->early_state);
-		}
+		vmedia_finish_early(q);
 		/* Whoever broke the session before @started was set left the buffers to us. */
 		if (READ_ONCE(q->session->ended))
 			vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
@@ -370,55 +421,25 @@ static const struct vb2_ops vmedia_vb2_ops = {
 #endif
 };
 
-static void vmedia_buffer_fill(struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event)
-{
-	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
-	const struct virtio_media_buffer *b = &event->buffer;
-	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
-	unsigned int plane;
-
-	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (le32_to_cpu(b->flags) & VMEDIA_DONE_FLAGS);
-	vbuf->field = le32_to_cpu(b->field);
-	vbuf->sequence = le32_to_cpu(b->sequence);
-	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC + le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
-	memcpy(&vbuf->timecode, b->timecode, sizeof(b->timecode));
-	if (vb->vb2_queue->is_output)
-		return;
-	for (plane = 0; plane < vb->num_planes; plane++) {
-		u32 used = le32_to_cpu(mplane ? event->planes[plane].bytesused : b->bytesused);
-
-		/* The device says how much it wrote; it does not say how much there is. */
-		used = min_t(u32, used, vb2_plane_size(vb, plane));
-		vb2_set_plane_payload(vb, plane, used);
-		if (mplane)
-			vb->planes[plane].data_offset = min_t(u32, le32_to_cpu(event->planes[plane].data_offset), used);
-	}
-}
-
 void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event)
 {
 	struct vmedia_queue *q = vmedia_queue_of(s, le32_to_cpu(event->buffer.type));
 	u32 index = le32_to_cpu(event->buffer.index);
-	enum vb2_buffer_state state = VB2_BUF_STATE_DONE;
 	struct vmedia_buffer *buf;
 	struct vb2_buffer *vb;
 	unsigned long flags;
 
 	if (!q || index >= VIDEO_MAX_FRAME)
 		return;
-	if (le32_to_cpu(event->buffer.flags) & V4L2_BUF_FLAG_ERROR)
-		state = VB2_BUF_STATE_ERROR;
 	spin_lock_irqsave(&q->lock, flags);
 	vb = q->active[index];
 	buf = vb ? to_vmedia_buffer(vb) : NULL;
 	/* A buffer that the device does not have, or has finished before: a broken device must not do it twice. */
 	if (buf && list_empty(&buf->early)) {
-		vmedia_buffer_fill(vb, event);
-		if (q->started) {
-			q->active[index] = NULL;
-			vb2_buffer_done(vb, state);
+		if (q->started && !q->held) {
+			vmedia_finish(q, vb, event);
 		} else {
-			buf->early_state = state;
+			buf->early_event = *event;
 			list_add_tail(&buf->early, &q->early);
 		}
 	}

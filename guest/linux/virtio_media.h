@@ -68,9 +68,9 @@ struct vmedia_device {
 
 struct vmedia_buffer {
 	struct vb2_v4l2_buffer vb;
-	/* in vmedia_queue.early, with the state it ends in */
+	/* in vmedia_queue.early, with the event that finishes it */
 	struct list_head early;
-	enum vb2_buffer_state early_state;
+	struct virtio_media_event_dqbuf early_event;
 };
 
 struct vmedia_queue {
@@ -80,9 +80,11 @@ struct vmedia_queue {
 	spinlock_t lock;
 	/* what the device has, by index: videobuf2 frees none of these */
 	struct vb2_buffer *active[VIDEO_MAX_FRAME];
-	/* finished before the answer to STREAMON came; videobuf2 wants none before that */
+	/* finished before videobuf2 wants to hear of it: before the answer to STREAMON, or during the QBUF of a buffer */
 	struct list_head early;
 	bool started;
+	/* a QBUF is under way; it answers with a buffer that is queued, so none is finished before it returns */
+	bool held;
 	/* why the device refused a buffer before STREAMON, 0: it did not */
 	int refused;
 	/* buffers that the device keeps for this queue, 0: none requested; guarded by vmedia_session.lock */
@@ -185,6 +187,8 @@ void vmedia_event_work(struct work_struct *work);
 int vmedia_queues_init(struct vmedia_session *s);
 void vmedia_queues_release(struct vmedia_session *s);
 struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type);
+/* Holds back what is finished while a QBUF is under way; the end of the hold finishes it. */
+void vmedia_queue_hold(struct vmedia_queue *q, bool hold);
 void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event);
 /* The device has no buffer of the session any more, and takes none. */
 void vmedia_queues_error(struct vmedia_session *s);
