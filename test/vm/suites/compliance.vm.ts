@@ -25,11 +25,15 @@ describe.each(TRANSPORTS)('the compliance tool of the kernel, over %s', (transpo
 
   it('finds nothing wrong with the camera, streaming included', () => passes('camera', '-s10'), TIMEOUT);
   it('finds nothing wrong with the camera of several planes', () => passes('planes', '-s5'), TIMEOUT);
-  it('finds nothing wrong with the camera filling buffers of another device', async () => {
-    await rig.guest.must('modprobe vivid n_devs=1 node_types=0x1');
-    const vivid = (await rig.guest.must('grep -l vivid /sys/class/video4linux/*/name')).split('/').at(-2);
-    await passes('camera', `-s5 -e /dev/${vivid}`);
-  }, TIMEOUT);
+  it(
+    'finds nothing wrong with the camera filling buffers of another device',
+    async () => {
+      await rig.guest.must('modprobe vivid n_devs=1 node_types=0x1');
+      const vivid = (await rig.guest.must('grep -l vivid /sys/class/video4linux/*/name')).split('/').at(-2);
+      await passes('camera', `-s5 -e /dev/${vivid}`);
+    },
+    TIMEOUT,
+  );
   // without -s: what it would stream are not frames of a codec
   it('finds nothing wrong with the decoder', () => passes('decoder', ''), TIMEOUT);
   // the last of them: a failure leaves the largest format behind, and buffers

@@ -40,6 +40,6 @@ export function chooseTransport(devices: ReadonlySet<string>, wanted?: QemuTrans
   }
   const names = DEVICES.filter(([transport]) => wanted === undefined || wanted === transport).map(([, device]) => device);
   throw new VmmError(
-    `this QEMU has no ${names.join(' and no ')}: QEMU 10.1 brought vfio-user-pci, and Debian 12 and 13 have QEMU 11.1 in trixie-backports`,
+    `this QEMU has no ${names.join(' and no ')}: QEMU 10.1 brought vfio-user-pci, and Debian 13 has 11.1 in trixie-backports`,
   );
 }
