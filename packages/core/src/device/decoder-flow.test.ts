@@ -108,7 +108,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(client.returned().map(({ index }) => index)).toEqual([1]);
   });
 
-  test('CAPTURE set up first, with the right size, by an application that listens: SOURCE_CHANGE, LAST, START', async () => {
+  test('CAPTURE set up first, with the right size, by an application that listens: SOURCE_CHANGE, and no LAST', async () => {
     await session.sFmt({ type: OUTPUT, width: 64, height: 48 });
     await client.startCapture({ count: 3 });
     expect(await errnoOf(session.sFmt({ type: OUTPUT, width: 64, height: 48 }))).toBe(Errno.EBUSY);
@@ -120,11 +120,8 @@ describe('initialisation and CAPTURE set-up', () => {
     await client.startOutput({ width: 64, height: 48 });
     await client.startCapture({ count: 3 });
     await client.send(0, toyChunk(toyHeader(), toyPicture(5, 'key')));
-    expect(await pictures()).toEqual(['last']);
-    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
-    await expect(session.dqbuf(CAPTURE)).rejects.toMatchObject({ errno: Errno.EPIPE });
-    await session.decoderCmd(V4L2_DEC_CMD_START);
     expect(await pictures()).toEqual([5]);
+    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
   });
 
   test('CAPTURE buffers made for a smaller picture before the header was found: LAST, no error, and then a new set-up', async () => {
@@ -213,10 +210,8 @@ describe('initialisation and CAPTURE set-up', () => {
     client.coded = await BufferSet.create(session, await session.gFmt(OUTPUT), 2, 'mmap', 'read-write');
     await session.streamon(OUTPUT);
     await client.send(0, toyChunk(toyHeader(), toyPicture(9, 'key')));
-    expect(await pictures()).toEqual(['last']);
-    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
-    await session.decoderCmd(V4L2_DEC_CMD_START);
     expect(await pictures()).toEqual([9]);
+    expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
   });
 });
 

@@ -208,8 +208,9 @@ export class DecoderSession extends V4l2Session {
 
   /**
    * A format of the stream. An application that asked for source-change events gets one and then LAST, and sets CAPTURE up
-   * again. One that did not ask, and set the right size itself, decodes on without an interruption that it could not
-   * understand ("Initialization", note on clients that know the coded resolution).
+   * again. If it has CAPTURE running with the right layout already, it decodes on without LAST at the first header of a
+   * stream ("Initialization", note on clients that know the coded resolution): such programs, ffmpeg among them, take an
+   * empty buffer for the end. So does, at any time, one that asked for no events and could not understand a LAST.
    */
   #formatChanged(format: StreamFormat): PictureLayout | undefined {
     const before = this.formats.stream;
@@ -225,7 +226,8 @@ export class DecoderSession extends V4l2Session {
       SRC_CHANGE.changes.set(view, 0, V4L2_EVENT_SRC_CH_RESOLUTION);
     });
     const listens = this.subscriptions.has(V4L2_EVENT_SOURCE_CHANGE, 0);
-    return listens || !sameLayout(prepared, layout) ? undefined : layout;
+    const goesOn = (before === undefined || !listens) && sameLayout(prepared, layout) && this.#captureFits();
+    return goesOn ? layout : undefined;
   }
 }
 
