@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MediaSession } from '../device/media-device.ts';
 import type { ArenaBlock } from '../ports/host-buffers.ts';
-import type { Chain } from '../virtqueue/chain.ts';
 import { MAX_SESSIONS } from './limits.ts';
 
 /**
@@ -12,14 +11,14 @@ import { MAX_SESSIONS } from './limits.ts';
  *             └──────CLOSE──────────┴──> gone
  * ```
  *
- * `waiting` holds the commands that came while one of this session was being answered; they follow in order.
+ * `waiting` holds the commands that came while one of this session was being answered, fetched already; they follow in order.
  */
 export interface SessionEntry {
   readonly id: number;
   readonly session: MediaSession;
   state: 'open' | 'broken';
   busy: boolean;
-  readonly waiting: Chain[];
+  readonly waiting: (() => void)[];
   /** blocks of living buffers that the guest mapped, by `mem_offset`: the window is told when a buffer of them is freed */
   readonly mapped: Map<number, ArenaBlock>;
 }

@@ -443,6 +443,29 @@ describe('VirtioMediaDevice', () => {
     expect(order).toEqual([VIDIOC_STREAMOFF, VIDIOC_G_INPUT, VIDIOC_STREAMON]);
   });
 
+  it('VU-V12: a command that waits was fetched already: what the guest does to its memory meanwhile changes nothing', async () => {
+    let release: (errno: number) => void = () => {};
+    const seen: number[] = [];
+    const guest = new Guest(
+      media((call) => {
+        if (call.nr === VIDIOC_STREAMOFF) return new Promise((resolve) => (release = resolve));
+        seen.push(call.payload.getUint32(0, true));
+        return 0;
+      }),
+    );
+    const id = await guest.open();
+    void guest.submit(join(words(3, 0, id, VIDIOC_STREAMOFF), words(1)), 8);
+    const command = join(words(3, 0, id, VIDIOC_STREAMON), words(0x1234));
+    const waiting = guest.submit(command, 8);
+    guest.device.kick(0);
+    const at = Buffer.from(guest.ram).lastIndexOf(Buffer.from(command));
+    guest.ram.fill(0xff, at, at + command.length);
+    release(0);
+    await guest.device.idle();
+    guest.reap();
+    expect([(await waiting).status, seen]).toEqual([0, [0x1234]]);
+  });
+
   it('P9: keeps events while the guest has posted no buffer, and sends each once, in order', async () => {
     const device = media(refuse);
     const guest = new Guest(device);

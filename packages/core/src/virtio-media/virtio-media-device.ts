@@ -181,7 +181,7 @@ export class VirtioMediaDevice {
     if (chain.read(0, bytes) !== length) return this.#fail(chain, Errno.EFAULT);
     const view = new DataView(bytes.buffer);
     const cmd = virtio_media_cmd_header.fields.cmd.get(view, 0);
-    try {
+    this.#guarded(chain, () => {
       switch (cmd) {
         case VIRTIO_MEDIA_CMD_OPEN:
           return this.#open(chain);
@@ -196,9 +196,16 @@ export class VirtioMediaDevice {
         default:
           return this.#fail(chain, Errno.ENOTTY);
       }
+    });
+  }
+
+  /** Runs a part of a command; an error of ours becomes EIO for that command alone. */
+  #guarded(chain: Chain, run: () => void): void {
+    try {
+      run();
     } catch (error) {
       this.#onBug(error);
-      return this.#fail(chain, Errno.EIO);
+      this.#fail(chain, Errno.EIO);
     }
   }
 
@@ -241,7 +248,7 @@ export class VirtioMediaDevice {
     const entry = this.#sessions.get(virtio_media_cmd_close.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#done(chain, 0);
     if (entry.busy) {
-      entry.waiting.push(chain);
+      entry.waiting.push(() => this.#guarded(chain, () => this.#close(chain, view)));
       return;
     }
     this.#sessions.remove(entry.id);
@@ -292,7 +299,7 @@ export class VirtioMediaDevice {
     const entry = this.#sessions.get(virtio_media_cmd_ioctl.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#fail(chain, Errno.EINVAL);
     if (entry.state === 'broken') return this.#fail(chain, Errno.EIO);
-    if (entry.busy) entry.waiting.push(chain);
+    if (entry.busy) entry.waiting.push(() => this.#guarded(chain, () => this.#inSession(chain, view, size, run)));
     else run(entry);
   }
 
@@ -369,17 +376,12 @@ export class VirtioMediaDevice {
     const settle = (run: () => void): void => {
       if (epoch !== this.#epoch) return;
       this.#later(() => {
-        try {
-          run();
-        } catch (error) {
-          this.#onBug(error);
-          this.#fail(chain, Errno.EIO);
-        }
+        this.#guarded(chain, run);
         entry.busy = false;
         while (!entry.busy) {
           const next = entry.waiting.shift();
           if (next === undefined) break;
-          this.#command(next);
+          next();
         }
       });
     };
