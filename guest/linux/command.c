@@ -2,8 +2,9 @@
 /*
  * Commands: one chain on the command queue each, several in flight.
  *
- * A command is reference counted. One reference is the caller's, one belongs to the ring while the device has the
- * chain, so an answer that comes after the caller gave up finds memory that is still there.
+ * A command is reference counted. One reference is the caller's, one belongs to the ring while the
+ * device has the chain, so an answer that comes after the caller gave up finds memory that is still
+ * there.
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -56,13 +57,15 @@ struct vmedia_memory *vmedia_memory_alloc(struct vmedia_device *dev, size_t size
 void vmedia_memory_for_device(struct vmedia_memory *memory)
 {
 	if (memory->mapped)
-		dma_sync_single_for_device(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+		dma_sync_single_for_device(memory->dev->dma_dev, memory->address, memory->size,
+					   DMA_BIDIRECTIONAL);
 }
 
 void vmedia_memory_for_cpu(struct vmedia_memory *memory)
 {
 	if (memory->mapped)
-		dma_sync_single_for_cpu(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+		dma_sync_single_for_cpu(memory->dev->dma_dev, memory->address, memory->size,
+					DMA_BIDIRECTIONAL);
 }
 
 static void vmedia_memory_free(struct kref *ref)
@@ -70,7 +73,8 @@ static void vmedia_memory_free(struct kref *ref)
 	struct vmedia_memory *memory = container_of(ref, struct vmedia_memory, ref);
 
 	if (memory->mapped)
-		dma_unmap_single(memory->dev->dma_dev, memory->address, memory->size, DMA_BIDIRECTIONAL);
+		dma_unmap_single(memory->dev->dma_dev, memory->address, memory->size,
+				 DMA_BIDIRECTIONAL);
 	kfree(memory);
 }
 
@@ -96,7 +100,10 @@ void vmedia_command_put(struct vmedia_command *cmd)
 	kref_put(&cmd->ref, vmedia_command_free);
 }
 
-/* Long scatter lists make requests that kmalloc() does not give in one piece: those are described page by page. */
+/*
+ * Long scatter lists make requests that kmalloc() does not give in one piece:
+ * those are described page by page.
+ */
 static int vmedia_command_map_request(struct vmedia_command *cmd)
 {
 	unsigned int pages, i;
@@ -176,7 +183,8 @@ static int vmedia_command_submit(struct vmedia_device *dev, struct vmedia_comman
 		/* No chain is longer than its ring, and none of that length ever finds room. */
 		ret = -E2BIG;
 	} else {
-		ret = virtqueue_add_sgs(dev->commandq, sgs, 1, cmd->response_len ? 1 : 0, cmd, GFP_ATOMIC);
+		ret = virtqueue_add_sgs(dev->commandq, sgs, 1, cmd->response_len ? 1 : 0, cmd,
+					GFP_ATOMIC);
 		if (!ret) {
 			kref_get(&cmd->ref);
 			/* With the lock: the queue may be deleted as soon as it is released. */
@@ -200,11 +208,15 @@ int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd)
 			ret = -ETIMEDOUT;
 		finish_wait(&dev->command_room, &wait);
 	}
-	/* Not interruptible: the device may be writing to pages named in the request until it answers. */
+	/*
+	 * Not interruptible: the device may be writing to pages named in the
+	 * request until it answers.
+	 */
 	if (!ret && !wait_for_completion_timeout(&cmd->done, VMEDIA_TIMEOUT))
 		ret = -ETIMEDOUT;
 	if (ret == -ETIMEDOUT)
-		v4l2_err(&dev->v4l2_dev, "no answer in %d s, the device is given up\n", VMEDIA_TIMEOUT / HZ);
+		v4l2_err(&dev->v4l2_dev, "no answer in %d s, the device is given up\n",
+			 VMEDIA_TIMEOUT / HZ);
 	/* -EIO: the ring is broken. */
 	if (ret == -ETIMEDOUT || ret == -ENODEV || ret == -EIO) {
 		vmedia_give_up(dev);
@@ -212,7 +224,8 @@ int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd)
 	}
 	if (ret)
 		return ret;
-	if (cmd->result >= 0 && cmd->response_len && cmd->result < (int)sizeof(struct virtio_media_resp_header))
+	if (cmd->result >= 0 && cmd->response_len &&
+	    cmd->result < (int)sizeof(struct virtio_media_resp_header))
 		return -EIO;
 	return cmd->result;
 }

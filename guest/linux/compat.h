@@ -14,8 +14,8 @@
 #define VMEDIA_IMPORT_DMA_BUF	MODULE_IMPORT_NS(DMA_BUF)
 #endif
 
-static inline int vmedia_find_vqs(struct virtio_device *vdev, struct virtqueue *vqs[2], vq_callback_t *command,
-				  vq_callback_t *event)
+static inline int vmedia_find_vqs(struct virtio_device *vdev, struct virtqueue *vqs[2],
+				  vq_callback_t *command, vq_callback_t *event)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 	struct virtqueue_info info[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events: buffers that the device fills when a buffer is done, a V4L2 event happened or a session broke. They are
- * handled in a work item, in order, and go back to the device at once.
+ * Events: buffers that the device fills when a buffer is done, a V4L2 event happened or a session
+ * broke. They are handled in a work item, in order, and go back to the device at once.
  */
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -72,8 +72,10 @@ static void vmedia_event_error(struct vmedia_session *s)
 	queue_work(system_wq, &s->break_work);
 }
 
-static void vmedia_event_handle(struct vmedia_device *dev, const struct virtio_media_event_dqbuf *event, unsigned int len)
+static void vmedia_event_handle(struct vmedia_device *dev,
+				const struct virtio_media_event_dqbuf *event, unsigned int len)
 {
+	const struct virtio_media_event_event *v4l2 = (const void *)event;
 	u32 id = le32_to_cpu(event->hdr.session_id);
 	struct vmedia_session *s;
 	bool found = false;
@@ -92,8 +94,8 @@ static void vmedia_event_handle(struct vmedia_device *dev, const struct virtio_m
 				vmedia_queue_done(s, event);
 			break;
 		case VIRTIO_MEDIA_EVT_EVENT:
-			if (len >= sizeof(struct virtio_media_event_event))
-				vmedia_event_v4l2(s, &((const struct virtio_media_event_event *)event)->event);
+			if (len >= sizeof(*v4l2))
+				vmedia_event_v4l2(s, &v4l2->event);
 			break;
 		case VIRTIO_MEDIA_EVT_ERROR:
 			vmedia_event_error(s);

@@ -87,22 +87,26 @@ static bool vmedia_session_over(struct vmedia_session *s)
 }
 
 /*
- * DQEVENT may wait for long and touches nothing of the session but its event queue, which has a lock of its own: it
- * takes none. The V4L2 core would go on waiting when the device is gone.
+ * DQEVENT may wait for long and touches nothing of the session but its event queue, which has a
+ * lock of its own: it takes none. The V4L2 core would go on waiting when the device is gone.
  */
 static long vmedia_dqevent(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
 
 	if (!(file->f_flags & O_NONBLOCK) &&
-	    wait_event_interruptible(s->fh.wait, v4l2_event_pending(&s->fh) || vmedia_session_over(s)))
+	    wait_event_interruptible(s->fh.wait,
+				     v4l2_event_pending(&s->fh) || vmedia_session_over(s)))
 		return -ERESTARTSYS;
 	if (!v4l2_event_pending(&s->fh) && vmedia_session_over(s))
 		return READ_ONCE(s->dev->gone) ? -ENODEV : -EIO;
 	return video_ioctl2(file, cmd, arg);
 }
 
-/* Calls of one open file follow each other; a waiting DQBUF lets go of the lock (vb2_queue.lock). */
+/*
+ * Calls of one open file follow each other; a waiting DQBUF lets go of the lock
+ * (vb2_queue.lock).
+ */
 static long vmedia_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
@@ -145,9 +149,12 @@ static __poll_t vmedia_poll(struct file *file, struct poll_table_struct *wait)
 
 		if (!s->queue[i].present)
 			continue;
-		/* Of the two queues of a memory-to-memory device only one may be in use: that is no error. */
-		if (s->dev->m2m && (!vb2_is_streaming(vq) || list_empty(&vq->queued_list)) && list_empty(&vq->done_list) &&
-		    !vq->last_buffer_dequeued)
+		/*
+		 * Of the two queues of a memory-to-memory device only one may
+		 * be in use: that is no error.
+		 */
+		if (s->dev->m2m && (!vb2_is_streaming(vq) || list_empty(&vq->queued_list)) &&
+		    list_empty(&vq->done_list) && !vq->last_buffer_dequeued)
 			continue;
 		streams = true;
 		ready |= vb2_core_poll(vq, file, wait);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* struct v4l2_format to and from the wire: the union starts at 4 on 32-bit machines and at 8 on the wire. */
+/*
+ * struct v4l2_format to and from the wire: the union starts at 4 on 32-bit
+ * machines and at 8 on the wire.
+ */
 #include "virtio_media.h"
 
 int vmedia_fmt_ioctl(struct vmedia_session *s, u32 code, struct v4l2_format *f)

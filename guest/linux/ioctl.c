@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ioctls. Buffers are videobuf2's (queue.c); everything else goes to the device as it is, after the V4L2 core has
- * checked it. A structure whose layout depends on the machine is translated.
+ * Ioctls. Buffers are videobuf2's (queue.c); everything else goes to the device as it is, after the
+ * V4L2 core has checked it. A structure whose layout depends on the machine is translated.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,10 +22,11 @@ static int vmedia_querycap(struct file *file, void *fh, struct v4l2_capability *
 }
 
 /*
- * A relay for a structure that looks the same on every machine, or is only padded at its end on 64-bit ones: @size is
- * its size on the wire.
+ * A relay for a structure that looks the same on every machine, or is only padded at its end on
+ * 64-bit ones: @size is its size on the wire.
  */
-static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size_t size, bool in, bool out)
+static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size_t size,
+			bool in, bool out)
 {
 	u8 wire[256] = { 0 };
 	int ret;
@@ -40,7 +41,7 @@ static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size
 }
 
 #define RELAY(name, nr, type, size, in, out)						\
-static int vmedia_##name(struct file *file, void *fh, type *arg)			\
+static int vmedia_##name(struct file *file, void *fh, typeof(type) *arg)		\
 {											\
 	return vmedia_relay(file, _IOC_NR(nr), (void *)arg, sizeof(*arg), size, in, out); \
 }
@@ -92,12 +93,14 @@ static int vmedia_s_parm(struct file *file, void *fh, struct v4l2_streamparm *pa
 
 static int vmedia_s_input(struct file *file, void *fh, unsigned int input)
 {
-	return vmedia_relay(file, _IOC_NR(VIDIOC_S_INPUT), &input, sizeof(input), sizeof(input), true, true);
+	return vmedia_relay(file, _IOC_NR(VIDIOC_S_INPUT), &input, sizeof(input), sizeof(input),
+			    true, true);
 }
 
 static int vmedia_s_output(struct file *file, void *fh, unsigned int output)
 {
-	return vmedia_relay(file, _IOC_NR(VIDIOC_S_OUTPUT), &output, sizeof(output), sizeof(output), true, true);
+	return vmedia_relay(file, _IOC_NR(VIDIOC_S_OUTPUT), &output, sizeof(output), sizeof(output),
+			    true, true);
 }
 
 static int vmedia_g_fmt(struct file *file, void *fh, struct v4l2_format *f)
@@ -111,8 +114,8 @@ static int vmedia_try_fmt(struct file *file, void *fh, struct v4l2_format *f)
 }
 
 /*
- * The device keeps buffers from the first REQBUFS on, so it says EBUSY by itself while the queue has any; when the
- * application freed all of its own, the device's go too.
+ * The device keeps buffers from the first REQBUFS on, so it says EBUSY by itself while the queue
+ * has any; when the application freed all of its own, the device's go too.
  */
 static int vmedia_s_fmt(struct file *file, void *fh, struct v4l2_format *f)
 {
@@ -135,7 +138,10 @@ static int vmedia_reqbufs(struct file *file, void *fh, struct v4l2_requestbuffer
 
 	if (!q)
 		return -EINVAL;
-	/* Who may have buffers at all is the device's to say, also to somebody who has none to free. */
+	/*
+	 * Who may have buffers at all is the device's to say, also to somebody
+	 * who has none to free.
+	 */
 	if (!req->count && !q->device_buffers) {
 		ret = vmedia_queue_free_device_buffers(q);
 		if (ret)
@@ -162,7 +168,8 @@ static int vmedia_create_bufs(struct file *file, void *fh, struct v4l2_create_bu
 }
 
 /* The offsets that mmap() gets must tell the two queues of a memory-to-memory device apart. */
-static void vmedia_tag_offsets(struct vmedia_session *s, struct vmedia_queue *q, struct v4l2_buffer *b)
+static void vmedia_tag_offsets(struct vmedia_session *s, struct vmedia_queue *q,
+			       struct v4l2_buffer *b)
 {
 	unsigned int i;
 
@@ -228,7 +235,8 @@ static int vmedia_streamoff(struct file *file, void *fh, enum v4l2_buf_type type
 static int vmedia_decoder_cmd(struct file *file, void *fh, struct v4l2_decoder_cmd *cmd)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
-	int ret = vmedia_relay(file, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72, true, true);
+	int ret = vmedia_relay(file, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72,
+			       true, true);
 
 	if (!ret && cmd->cmd == V4L2_DEC_CMD_START && s->queue[VMEDIA_CAPTURE].present)
 		vb2_clear_last_buffer_dequeued(&s->queue[VMEDIA_CAPTURE].vb2);
@@ -250,7 +258,10 @@ static int vmedia_subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_su
 		v4l2_event_unsubscribe(fh, sub);
 		return ret;
 	}
-	/* The initial event is in the ring before the answer: have it in the queue before the application looks. */
+	/*
+	 * The initial event is in the ring before the answer: have it in the
+	 * queue before the application looks.
+	 */
 	if (sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)
 		vmedia_events_flush(s->dev);
 	return 0;
@@ -266,7 +277,10 @@ static int vmedia_unsubscribe_event(struct v4l2_fh *fh, const struct v4l2_event_
 	return ret;
 }
 
-/* The values of all controls of one call that lie in user memory; no media device comes near this. */
+/*
+ * The values of all controls of one call that lie in user memory; no media
+ * device comes near this.
+ */
 #define VMEDIA_MAX_VALUES	SZ_256K
 
 static size_t vmedia_value_room(const struct v4l2_ext_control *ctrl)
@@ -291,7 +305,8 @@ static int vmedia_values_size(const struct v4l2_ext_controls *c)
 }
 
 /* Copies the values in and describes each; one piece of memory a value. */
-static int vmedia_values_in(const struct v4l2_ext_controls *c, struct vmedia_memory *memory, struct virtio_media_sg_entry *list)
+static int vmedia_values_in(const struct v4l2_ext_controls *c, struct vmedia_memory *memory,
+			    struct virtio_media_sg_entry *list)
 {
 	unsigned int i, n = 0;
 	size_t at = 0;
@@ -324,9 +339,13 @@ static int vmedia_values_out(struct v4l2_ext_controls *c, const struct vmedia_me
 
 		if (!ctrl->size)
 			ctrl->value64 = wired[i].value64;
-		else if (values && copy_to_user(ctrl->ptr, memory->data + at, min(ctrl->size, wired[i].size)))
+		else if (values && copy_to_user(ctrl->ptr, memory->data + at,
+						min(ctrl->size, wired[i].size)))
 			return -EFAULT;
-		/* A control may have a size that the application did not know of: ENOSPC says so. */
+		/*
+		 * A control may have a size that the application did not know
+		 * of: ENOSPC says so.
+		 */
 		ctrl->size = wired[i].size;
 		at += room;
 	}
@@ -336,7 +355,8 @@ static int vmedia_values_out(struct v4l2_ext_controls *c, const struct vmedia_me
 static int vmedia_ext_ctrls(struct file *file, u32 code, struct v4l2_ext_controls *c)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
-	size_t head = sizeof(struct virtio_media_ext_controls) + c->count * sizeof(struct v4l2_ext_control);
+	size_t head = sizeof(struct virtio_media_ext_controls) +
+		      c->count * sizeof(struct v4l2_ext_control);
 	struct vmedia_call call = { .code = code, .in = head, .out = head, .keep = true };
 	struct virtio_media_sg_entry *list;
 	struct virtio_media_ext_controls *wire;

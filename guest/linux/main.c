@@ -14,9 +14,14 @@
 #define VMEDIA_TEST_ID	0
 #endif
 
-/* What a device may be here; the rest of its capabilities needs ioctls that this driver does not relay. */
-#define VMEDIA_CAPS_MPLANE	(V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OUTPUT_MPLANE | V4L2_CAP_VIDEO_M2M_MPLANE)
-#define VMEDIA_CAPS_SINGLE	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_M2M)
+/*
+ * What a device may be here; the rest of its capabilities needs ioctls that
+ * this driver does not relay.
+ */
+#define VMEDIA_CAPS_MPLANE	(V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OUTPUT_MPLANE | \
+				 V4L2_CAP_VIDEO_M2M_MPLANE)
+#define VMEDIA_CAPS_SINGLE	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT | \
+				 V4L2_CAP_VIDEO_M2M)
 #define VMEDIA_CAPS_KIND	(VMEDIA_CAPS_MPLANE | VMEDIA_CAPS_SINGLE)
 
 static void vmedia_device_free(struct vmedia_device *dev)
@@ -43,16 +48,21 @@ static int vmedia_read_config(struct vmedia_device *dev)
 	virtio_cread_le(dev->vdev, struct virtio_media_config, device_caps, &dev->caps);
 	virtio_cread_le(dev->vdev, struct virtio_media_config, device_type, &type);
 	virtio_cread_bytes(dev->vdev, offsetof(struct virtio_media_config, card), dev->video.name,
-			   min(sizeof(dev->video.name) - 1, sizeof_field(struct virtio_media_config, card)));
+			   min(sizeof(dev->video.name) - 1,
+			       sizeof_field(struct virtio_media_config, card)));
 	if (type != VFL_TYPE_VIDEO) {
 		dev_err(&dev->vdev->dev, "device type %u is not a video device\n", type);
 		return -ENODEV;
 	}
 	if (!(dev->caps & V4L2_CAP_STREAMING)) {
-		dev_err(&dev->vdev->dev, "the device does not stream (capabilities %#x)\n", dev->caps);
+		dev_err(&dev->vdev->dev, "the device does not stream (capabilities %#x)\n",
+			dev->caps);
 		return -ENODEV;
 	}
-	/* One kind only: each decides which queues there are, and whether their buffers have planes. */
+	/*
+	 * One kind only: each decides which queues there are, and whether their
+	 * buffers have planes.
+	 */
 	if (hweight32(dev->caps & VMEDIA_CAPS_KIND) != 1) {
 		dev_err(&dev->vdev->dev, "the device is no capture, output or memory-to-memory device (capabilities %#x)\n",
 			dev->caps);
@@ -65,8 +75,9 @@ static int vmedia_read_config(struct vmedia_device *dev)
 }
 
 /*
- * Ioctls that this device does not have must not be there at all: the V4L2 core would otherwise answer some of their
- * mistakes itself. The device is asked with harmless questions; ENOTTY stands for the whole group.
+ * Ioctls that this device does not have must not be there at all: the V4L2 core would otherwise
+ * answer some of their mistakes itself. The device is asked with harmless questions; ENOTTY stands
+ * for the whole group.
  */
 static int vmedia_disable_ioctls(struct vmedia_device *dev)
 {
@@ -77,7 +88,8 @@ static int vmedia_disable_ioctls(struct vmedia_device *dev)
 	} questions[] = {
 		{ VIDIOC_G_PARM, 204, 204, { VIDIOC_G_PARM, VIDIOC_S_PARM } },
 		{ VIDIOC_ENUMINPUT, 80, 80, { VIDIOC_ENUMINPUT, VIDIOC_G_INPUT, VIDIOC_S_INPUT } },
-		{ VIDIOC_ENUMOUTPUT, 72, 72, { VIDIOC_ENUMOUTPUT, VIDIOC_G_OUTPUT, VIDIOC_S_OUTPUT } },
+		{ VIDIOC_ENUMOUTPUT, 72, 72,
+		  { VIDIOC_ENUMOUTPUT, VIDIOC_G_OUTPUT, VIDIOC_S_OUTPUT } },
 		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_SELECTION, VIDIOC_S_SELECTION } },
 		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_CROP, VIDIOC_S_CROP, VIDIOC_CROPCAP } },
 		{ VIDIOC_ENUM_FRAMESIZES, 44, 44, { VIDIOC_ENUM_FRAMESIZES } },
@@ -98,7 +110,8 @@ static int vmedia_disable_ioctls(struct vmedia_device *dev)
 		goto free;
 	for (i = 0; i < ARRAY_SIZE(questions); i++) {
 		memset(payload, 0, sizeof(payload));
-		if (vmedia_ioctl(s, _IOC_NR(questions[i].ask), payload, questions[i].in, questions[i].out) != -ENOTTY)
+		if (vmedia_ioctl(s, _IOC_NR(questions[i].ask), payload, questions[i].in,
+				 questions[i].out) != -ENOTTY)
 			continue;
 		for (j = 0; j < ARRAY_SIZE(questions[i].group) && questions[i].group[j]; j++)
 			v4l2_disable_ioctl(&dev->video, questions[i].group[j]);
@@ -135,7 +148,10 @@ static int vmedia_start(struct vmedia_device *dev)
 	return 0;
 }
 
-/* The opposite; those who wait for an answer or a buffer are let go, and nobody is served any more. */
+/*
+ * The opposite; those who wait for an answer or a buffer are let go, and nobody
+ * is served any more.
+ */
 static void vmedia_stop(struct vmedia_device *dev)
 {
 	vmedia_give_up(dev);
@@ -219,7 +235,10 @@ static void vmedia_remove(struct virtio_device *vdev)
 }
 
 #ifdef CONFIG_PM_SLEEP
-/* A device that was off knows no session: open files are over, as after its removal, new ones are served. */
+/*
+ * A device that was off knows no session: open files are over, as after its
+ * removal, new ones are served.
+ */
 static int vmedia_freeze(struct virtio_device *vdev)
 {
 	vmedia_stop(vdev->priv);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Buffer queues: videobuf2 owns the buffers, in guest memory, and the device gets each as a scatter list (memory type
- * SHARED_PAGES). MMAP, USERPTR, DMABUF, EXPBUF, read() and poll() therefore come from videobuf2, and the device needs no
- * shared memory region.
+ * Buffer queues: videobuf2 owns the buffers, in guest memory, and the device gets each as a scatter
+ * list (memory type SHARED_PAGES). MMAP, USERPTR, DMABUF, EXPBUF, read() and poll() therefore come
+ * from videobuf2, and the device needs no shared memory region.
  *
- * The device is asked once for as many buffers as a queue may have; that costs it nothing, and its buffer numbers are
- * then videobuf2's.
+ * The device is asked once for as many buffers as a queue may have; that costs it nothing, and its
+ * buffer numbers are then videobuf2's.
  */
 #include <linux/device.h>
 #include <linux/slab.h>
@@ -17,8 +17,11 @@
 #include "virtio_media.h"
 
 /* Flags of a finished buffer that come from the device; the others are videobuf2's. */
-#define VMEDIA_DONE_FLAGS	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | V4L2_BUF_FLAG_BFRAME | \
-				 V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_LAST | V4L2_BUF_FLAG_TSTAMP_SRC_MASK)
+#define VMEDIA_DONE_FLAGS	(V4L2_BUF_FLAG_KEYFRAME | V4L2_BUF_FLAG_PFRAME | \
+				 V4L2_BUF_FLAG_BFRAME | V4L2_BUF_FLAG_TIMECODE | \
+				 V4L2_BUF_FLAG_LAST | V4L2_BUF_FLAG_TSTAMP_SRC_MASK)
+#define VMEDIA_QUEUED_FLAGS	(V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_TSTAMP_SRC_MASK | \
+				 V4L2_BUF_FLAG_LAST)
 
 /* No picture of today comes near this; a device that asks for more wants the guest's memory. */
 #define VMEDIA_MAX_PLANE	SZ_512M
@@ -64,8 +67,8 @@ int vmedia_queue_free_device_buffers(struct vmedia_queue *q)
 }
 
 /*
- * Sizes of the planes of the device's buffers. They are asked for after REQBUFS: the format of a decoder may change at any
- * time, that of its buffers may not.
+ * Sizes of the planes of the device's buffers. They are asked for after REQBUFS: the format of a
+ * decoder may change at any time, that of its buffers may not.
  */
 static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsigned int sizes[])
 {
@@ -94,7 +97,8 @@ static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsi
 	return 0;
 }
 
-static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers, unsigned int *num_planes, unsigned int sizes[],
+static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers,
+			      unsigned int *num_planes, unsigned int sizes[],
 			      struct device *alloc_devs[])
 {
 	struct vmedia_queue *q = vmedia_queue_get(vq);
@@ -160,10 +164,12 @@ static int vmedia_list_add(struct vmedia_list *list, u64 start, unsigned int len
 }
 
 /*
- * The scatter list of a plane, its whole length and no more. The device takes what the DMA API gives, unless it goes
- * past an IOMMU (the quirk): then it takes physical addresses. An imported buffer has nothing but its DMA addresses.
+ * The scatter list of a plane, its whole length and no more. The device takes what the DMA API
+ * gives, unless it goes past an IOMMU (the quirk): then it takes physical addresses. An imported
+ * buffer has nothing but its DMA addresses.
  */
-static int vmedia_plane_list(struct vmedia_device *dev, struct vb2_buffer *vb, unsigned int plane, struct vmedia_list *list)
+static int vmedia_plane_list(struct vmedia_device *dev, struct vb2_buffer *vb, unsigned int plane,
+			     struct vmedia_list *list)
 {
 	struct sg_table *sgt = vb2_dma_sg_plane_desc(vb, plane);
 	bool physical = virtio_has_dma_quirk(dev->vdev) && device_iommu_mapped(dev->dma_dev);
@@ -201,7 +207,8 @@ static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
 {
 	struct vb2_v4l2_buffer *vbuf = to_vb2_v4l2_buffer(vb);
 	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
-	size_t head = sizeof(struct virtio_media_buffer) + (mplane ? vb->num_planes * sizeof(struct virtio_media_plane) : 0);
+	size_t head = sizeof(struct virtio_media_buffer) +
+		      (mplane ? vb->num_planes * sizeof(struct virtio_media_plane) : 0);
 	struct vmedia_list list = { .room = vmedia_list_room(vb) };
 	struct vmedia_call call = { .code = _IOC_NR(VIDIOC_QBUF), .in = head, .out = head };
 	unsigned int plane;
@@ -217,7 +224,7 @@ static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
 	b->type = cpu_to_le32(vb->type);
 	b->memory = cpu_to_le32(V4L2_MEMORY_USERPTR);
 	b->field = cpu_to_le32(vbuf->field);
-	b->flags = cpu_to_le32(vbuf->flags & (V4L2_BUF_FLAG_TIMECODE | V4L2_BUF_FLAG_TSTAMP_SRC_MASK | V4L2_BUF_FLAG_LAST));
+	b->flags = cpu_to_le32(vbuf->flags & VMEDIA_QUEUED_FLAGS);
 	if (vb->vb2_queue->is_output) {
 		u64 us = div_u64(vb->timestamp, NSEC_PER_USEC);
 		u32 rest;
@@ -229,12 +236,16 @@ static int vmedia_send_buffer(struct vmedia_queue *q, struct vb2_buffer *vb)
 	p = (struct virtio_media_plane *)(b + 1);
 	for (plane = 0; plane < vb->num_planes; plane++) {
 		u32 length = vb2_plane_size(vb, plane);
-		u32 bytesused = vb->vb2_queue->is_output ? vb2_get_plane_payload(vb, plane) : 0;
+		u32 bytesused = 0, offset = 0;
 
+		if (vb->vb2_queue->is_output) {
+			bytesused = vb2_get_plane_payload(vb, plane);
+			offset = vb->planes[plane].data_offset;
+		}
 		if (mplane) {
 			p[plane].bytesused = cpu_to_le32(bytesused);
 			p[plane].length = cpu_to_le32(length);
-			p[plane].data_offset = cpu_to_le32(vb->vb2_queue->is_output ? vb->planes[plane].data_offset : 0);
+			p[plane].data_offset = cpu_to_le32(offset);
 			/* Any value but 0: the lists say where the memory is. */
 			p[plane].m = cpu_to_le64(PAGE_SIZE);
 		} else {
@@ -283,7 +294,10 @@ static void vmedia_buf_queue(struct vb2_buffer *vb)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* Gives back what the device has, once it promised not to touch it any more. With the queue's lock. */
+/*
+ * Gives back what the device has, once it promised not to touch it any more.
+ * With the queue's lock.
+ */
 static void vmedia_return_buffers(struct vmedia_queue *q, enum vb2_buffer_state state)
 {
 	unsigned int i;
@@ -305,12 +319,18 @@ static int vmedia_stream(struct vmedia_queue *q, u32 code)
 	return vmedia_ioctl(q->session, code, &type, sizeof(type), 0);
 }
 
-/* The device touches no buffer of the queue when this returns, and no event of one is on its way. */
+/*
+ * The device touches no buffer of the queue when this returns, and no event of
+ * one is on its way.
+ */
 static void vmedia_stop(struct vmedia_queue *q)
 {
 	if (vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF)))
 		vmedia_session_break(q->session);
-	/* An event sent before the answer to STREAMOFF must not finish the buffer when it is queued again. */
+	/*
+	 * An event sent before the answer to STREAMOFF must not finish the
+	 * buffer when it is queued again.
+	 */
 	vmedia_events_flush(q->session->dev);
 }
 
@@ -321,26 +341,30 @@ static void vmedia_buffer_fill(struct vb2_buffer *vb, const struct virtio_media_
 	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(vb->type);
 	unsigned int plane;
 
-	vbuf->flags = (vbuf->flags & ~VMEDIA_DONE_FLAGS) | (le32_to_cpu(b->flags) & VMEDIA_DONE_FLAGS);
+	vbuf->flags &= ~VMEDIA_DONE_FLAGS;
+	vbuf->flags |= le32_to_cpu(b->flags) & VMEDIA_DONE_FLAGS;
 	vbuf->field = le32_to_cpu(b->field);
 	vbuf->sequence = le32_to_cpu(b->sequence);
-	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC + le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
+	vb->timestamp = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC +
+			le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
 	memcpy(&vbuf->timecode, b->timecode, sizeof(b->timecode));
 	if (vb->vb2_queue->is_output)
 		return;
 	for (plane = 0; plane < vb->num_planes; plane++) {
 		u32 used = le32_to_cpu(mplane ? event->planes[plane].bytesused : b->bytesused);
+		u32 offset = le32_to_cpu(event->planes[plane].data_offset);
 
 		/* The device says how much it wrote; it does not say how much there is. */
 		used = min_t(u32, used, vb2_plane_size(vb, plane));
 		vb2_set_plane_payload(vb, plane, used);
 		if (mplane)
-			vb->planes[plane].data_offset = min_t(u32, le32_to_cpu(event->planes[plane].data_offset), used);
+			vb->planes[plane].data_offset = min(offset, used);
 	}
 }
 
 /* With the queue's lock. */
-static void vmedia_finish(struct vmedia_queue *q, struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event)
+static void vmedia_finish(struct vmedia_queue *q, struct vb2_buffer *vb,
+			  const struct virtio_media_event_dqbuf *event)
 {
 	bool error = le32_to_cpu(event->buffer.flags) & V4L2_BUF_FLAG_ERROR;
 
@@ -434,7 +458,10 @@ void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event
 	spin_lock_irqsave(&q->lock, flags);
 	vb = q->active[index];
 	buf = vb ? to_vmedia_buffer(vb) : NULL;
-	/* A buffer that the device does not have, or has finished before: a broken device must not do it twice. */
+	/*
+	 * A buffer that the device does not have, or has finished before: a
+	 * broken device must not do it twice.
+	 */
 	if (buf && list_empty(&buf->early)) {
 		if (q->started && !q->held) {
 			vmedia_finish(q, vb, event);
@@ -474,9 +501,11 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 	int ret;
 
 	if (output)
-		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE : V4L2_BUF_TYPE_VIDEO_OUTPUT;
+		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE :
+					      V4L2_BUF_TYPE_VIDEO_OUTPUT;
 	else
-		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE :
+					      V4L2_BUF_TYPE_VIDEO_CAPTURE;
 	vq->io_modes = VB2_MMAP | VB2_USERPTR | VB2_DMABUF;
 	if (!dev->m2m)
 		vq->io_modes |= output ? VB2_WRITE : VB2_READ;
@@ -484,7 +513,8 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 	vq->ops = &vmedia_vb2_ops;
 	vq->mem_ops = &vb2_dma_sg_memops;
 	vq->buf_struct_size = sizeof(struct vmedia_buffer);
-	vq->timestamp_flags = dev->m2m ? V4L2_BUF_FLAG_TIMESTAMP_COPY : V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+	vq->timestamp_flags = dev->m2m ? V4L2_BUF_FLAG_TIMESTAMP_COPY :
+					 V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
 	vq->lock = &s->lock;
 	vq->dev = dev->dma_dev;
 	/* DECODER_CMD START and the end of a stream use OUTPUT buffers without payload. */

@@ -4,7 +4,10 @@
 
 #include "virtio_media.h"
 
-/* The highest errno that means something to an application; those above 511 mean something to the kernel. */
+/*
+ * The highest errno that means something to an application; those above 511
+ * mean something to the kernel.
+ */
 #define VMEDIA_MAX_STATUS	133
 
 static int vmedia_status(const struct virtio_media_resp_header *resp)

@@ -2,17 +2,18 @@
 /*
  * Objects of the driver, and the functions its files offer each other.
  *
- * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> session.c (a command of a
- * session) -> command.c (one chain on the command queue, one answer); back: event.c (event queue) -> queue.c (a buffer
- * is done) or the v4l2 event queue.
+ * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> session.c
+ * (a command of a session) -> command.c (one chain on the command queue, one answer); back: event.c
+ * (event queue) -> queue.c (a buffer is done) or the v4l2 event queue.
  *
- * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock, vmedia_queue.lock;
- * vmedia_device.reset_lock and .command_lock are innermost. The event work takes no session's lock, so that whoever holds
- * one may wait for it.
+ * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock,
+ * vmedia_queue.lock; vmedia_device.reset_lock and .command_lock are innermost. The event work takes
+ * no session's lock, so that whoever holds one may wait for it.
  */
 #ifndef VIRTIO_MEDIA_H
 #define VIRTIO_MEDIA_H
 
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -31,12 +32,18 @@
 /* Buffers behind read() and write(), as videobuf2 asks for. */
 #define VMEDIA_READ_BUFFERS	1
 
-/* MMAP offsets of the capture queue of a memory-to-memory device start here, as in the V4L2 M2M framework. */
-#define VMEDIA_CAPTURE_OFFSET	(1UL << 30)
+/*
+ * MMAP offsets of the capture queue of a memory-to-memory device start here, as
+ * in the V4L2 M2M framework.
+ */
+#define VMEDIA_CAPTURE_OFFSET	BIT(30)
 
 struct vmedia_device {
 	struct virtio_device *vdev;
-	/* who does DMA: the bus device below @vdev; both are referenced as long as this object lives */
+	/*
+	 * who does DMA: the bus device below @vdev; both are referenced as long
+	 * as this object lives
+	 */
 	struct device *dma_dev;
 	struct v4l2_device v4l2_dev;
 	struct video_device video;
@@ -58,7 +65,10 @@ struct vmedia_device {
 	struct virtio_media_event_dqbuf *events;
 	/* the event being handled, where the device cannot change it; of the event work alone */
 	struct virtio_media_event_dqbuf event;
-	/* guards @sessions and vmedia_session.ended; held while an event is handled, so that a session stays */
+	/*
+	 * guards @sessions and vmedia_session.ended; held while an event is
+	 * handled, so that a session stays
+	 */
 	struct mutex sessions_lock;
 	struct list_head sessions;
 	u32 caps;
@@ -76,18 +86,30 @@ struct vmedia_buffer {
 struct vmedia_queue {
 	struct vb2_queue vb2;
 	struct vmedia_session *session;
-	/* guards the members below; a buffer is finished with it held, so that it is finished once */
+	/*
+	 * guards the members below; a buffer is finished with it held, so that
+	 * it is finished once
+	 */
 	spinlock_t lock;
 	/* what the device has, by index: videobuf2 frees none of these */
 	struct vb2_buffer *active[VIDEO_MAX_FRAME];
-	/* finished before videobuf2 wants to hear of it: before the answer to STREAMON, or during the QBUF of a buffer */
+	/*
+	 * finished before videobuf2 wants to hear of it: before the answer to
+	 * STREAMON, or during the QBUF of a buffer
+	 */
 	struct list_head early;
 	bool started;
-	/* a QBUF is under way; it answers with a buffer that is queued, so none is finished before it returns */
+	/*
+	 * a QBUF is under way; it answers with a buffer that is queued, so none
+	 * is finished before it returns
+	 */
 	bool held;
 	/* why the device refused a buffer before STREAMON, 0: it did not */
 	int refused;
-	/* buffers that the device keeps for this queue, 0: none requested; guarded by vmedia_session.lock */
+	/*
+	 * buffers that the device keeps for this queue, 0: none requested;
+	 * guarded by vmedia_session.lock
+	 */
 	unsigned int device_buffers;
 	bool present;
 };
@@ -101,7 +123,10 @@ struct vmedia_session {
 	u32 id;
 	/* serialises the calls of this open file; released while a DQBUF waits */
 	struct mutex lock;
-	/* no command is sent for it any more: EVT_ERROR, a refused STREAMOFF, or the device was reset */
+	/*
+	 * no command is sent for it any more: EVT_ERROR, a refused STREAMOFF,
+	 * or the device was reset
+	 */
 	bool broken;
 	/* the device knows it no more, or is just being told to forget it */
 	bool ended;
@@ -109,7 +134,10 @@ struct vmedia_session {
 	struct vmedia_queue queue[VMEDIA_QUEUES];
 };
 
-/* Memory that a request names and the device writes to: it lives until the answer, whoever waits for that. */
+/*
+ * Memory that a request names and the device writes to: it lives until the
+ * answer, whoever waits for that.
+ */
 struct vmedia_memory {
 	struct kref ref;
 	struct vmedia_device *dev;
@@ -132,13 +160,16 @@ void *vmedia_command_request(struct vmedia_command *cmd);
 const void *vmedia_command_response(struct vmedia_command *cmd);
 void vmedia_command_attach(struct vmedia_command *cmd, struct vmedia_memory *memory);
 /*
- * Sends and waits. Returns the bytes of the answer (at least its header where there is one) or a negative errno; after
- * -ENODEV and -ETIMEDOUT the device was reset.
+ * Sends and waits. Returns the bytes of the answer (at least its header where there is one) or a
+ * negative errno; after -ENODEV and -ETIMEDOUT the device was reset.
  */
 int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd);
 void vmedia_command_put(struct vmedia_command *cmd);
 void vmedia_commandq_done(struct virtqueue *vq);
-/* Resets the device, once. From then on no command is sent, and it touches no memory of the guest. */
+/*
+ * Resets the device, once. From then on no command is sent, and it touches no
+ * memory of the guest.
+ */
 void vmedia_give_up(struct vmedia_device *dev);
 
 /* session.c */
@@ -152,9 +183,9 @@ void vmedia_session_break(struct vmedia_session *s);
 void vmedia_sessions_gone(struct vmedia_device *dev);
 
 /*
- * One ioctl with a payload of @in bytes to the device and @out bytes back, both at @payload, in wire layout. @tail is
- * @tail_len bytes that follow to the device only, and may name @memory. With @keep the payload of an error answer is
- * copied too.
+ * One ioctl with a payload of @in bytes to the device and @out bytes back, both at @payload, in
+ * wire layout. @tail is @tail_len bytes that follow to the device only, and may name @memory. With
+ * @keep the payload of an error answer is copied too.
  */
 struct vmedia_call {
 	u32 code;

@@ -2,8 +2,8 @@
 /*
  * The wire format of a virtio media device (VIRTIO 1.4, section 5.22).
  *
- * Payloads are the structures of <linux/videodev2.h> in the layout of a 64-bit little-endian machine, whatever the
- * guest is; only the members a driver has to look at are named here.
+ * Payloads are the structures of <linux/videodev2.h> in the layout of a 64-bit little-endian
+ * machine, whatever the guest is; only the members a driver has to look at are named here.
  */
 #ifndef VIRTIO_MEDIA_WIRE_H
 #define VIRTIO_MEDIA_WIRE_H
