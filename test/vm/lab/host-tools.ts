@@ -9,6 +9,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   'dpkg-deb': 'dpkg',
   tar: 'tar',
   unshare: 'util-linux',
+  xz: 'xz-utils',
 };
 
 /** Makes sure that the programs are there: installs Debian's packages where this process may, else throws `LabError`. */

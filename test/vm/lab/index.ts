@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { checkDriverStyle } from './checkpatch.ts';
 export { command } from './command.ts';
 export { DRIVER_MODULE, TEST_VIRTIO_ID } from './driver.ts';
 export { cacheFolder, REPOSITORY } from './folders.ts';

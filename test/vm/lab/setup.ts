@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Apt } from './apt.ts';
+import { aptIn, forgetDownloads } from './downloads.ts';
 import { buildDriver, driverSources } from './driver.ts';
-import { installHostTools } from './host-tools.ts';
 import { INIT, makeInitramfs } from './initramfs.ts';
 import { fetchKernel, type Kernel, openKernel } from './kernel.ts';
 import { kernelChoice } from './kernels.ts';
-import { findMirror, type Mirror } from './mirror.ts';
 import { type QemuProgram, qemuProgram } from './qemu.ts';
-import { GUEST_RECIPE, GUEST32_RECIPE, makeRoot, type OpenApt, QEMU_RECIPE, type RootRecipe } from './roots.ts';
+import { GUEST_RECIPE, GUEST32_RECIPE, makeRoot, QEMU_RECIPE, type RootRecipe } from './roots.ts';
 import { keyOf, Stamp } from './stamp.ts';
 
 /** Everything a test guest is started from. */
@@ -46,14 +44,7 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
   mkdirSync(join(cache, 'stamps'), { recursive: true });
   const stamp = (name: string, ...inputs: string[]) => new Stamp(join(cache, 'stamps', name), keyOf(RECIPE_VERSION, ...inputs));
 
-  let mirror: Mirror | undefined;
-  const open: OpenApt = async ({ architecture, suites }) => {
-    if (mirror === undefined) {
-      await installHostTools((step) => progress('tools', step));
-      mirror = await findMirror();
-    }
-    return Apt.open({ folder: join(cache, 'apt', [architecture, ...suites].join('-')), mirror, architecture, suites });
-  };
+  const open = aptIn(cache, (step) => progress('tools', step));
   const root = async (recipe: RootRecipe): Promise<string> => {
     const folder = join(cache, recipe.name);
     await stamp(recipe.name, JSON.stringify(recipe)).make(() =>
@@ -80,7 +71,6 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
     progress('initramfs', 'packing');
     return makeInitramfs(kernel, join(guest, 'usr/bin/busybox'), initramfs);
   });
-  const downloads = join(cache, 'apt');
-  if (existsSync(downloads)) rmSync(downloads, { recursive: true, force: true });
+  forgetDownloads(cache);
   return { qemu: qemuProgram(qemu), kernel, initramfs, root: guest };
 }
