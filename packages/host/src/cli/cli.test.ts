@@ -4,6 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  V4L2_BUF_TYPE_VIDEO_CAPTURE,
+  V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+  V4L2_CAP_VIDEO_CAPTURE,
+  V4L2_CAP_VIDEO_CAPTURE_MPLANE,
+} from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../daemon/index.ts';
 import { renderTable } from './table.ts';
@@ -69,6 +75,18 @@ describe('paravideo', () => {
     expect(text.stdout).toContain('Brightness');
     const json = JSON.parse(paravideo('probe', daemon.socket('camera'), '--json').stdout) as { card: string };
     expect(json.card).toBe('Desk');
+  });
+
+  it.each(['single', 'multi'] as const)('probe sees a camera of %s-planar buffers as its configuration says', async (planes) => {
+    await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', planes }]);
+    const { stdout } = paravideo('probe', daemon.socket('camera'), '--json');
+    const device = JSON.parse(stdout) as { deviceCaps: number; queues: { type: number; formats: { name: string }[] }[] };
+    const [queue] = device.queues;
+    expect(device.deviceCaps & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE)).toBe(
+      planes === 'multi' ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE,
+    );
+    expect(queue?.type).toBe(planes === 'multi' ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE);
+    expect(queue?.formats.some((format) => format.name === 'NM12')).toBe(planes === 'multi');
   });
 
   it('check finds no fault with either device of the daemon', async () => {

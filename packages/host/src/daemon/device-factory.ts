@@ -67,6 +67,7 @@ export class DeviceFactory implements AsyncDisposable {
         access,
         clock: this.#clock,
         card: source.capabilities.card,
+        planar: config.planes,
       });
       return Object.assign(device, { [Symbol.asyncDispose]: async () => {} });
     };
