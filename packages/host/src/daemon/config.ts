@@ -96,6 +96,7 @@ export const configSchema = z
         `must be a power of two from 64KiB to ${formatSize(MAX_ARENA_BYTES)}`,
       )
       .default(DEFAULT_VFIO_ARENA_BYTES),
+    'vfio-shared-memory': z.boolean().default(true),
     'old-shmem-bit': z.boolean().default(false),
     sources: z.record(name, source).default({}),
     devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),

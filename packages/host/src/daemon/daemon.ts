@@ -75,7 +75,8 @@ export class Daemon implements AsyncDisposable {
 /** One socket of a device, on the transport that it is configured for. */
 function listen(path: string, device: DeviceConfig, make: MakeDevice, config: Config, log: Logger): { close(): Promise<void> } {
   if (device.transport === 'vfio-user') {
-    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'] });
+    const shared = config['vfio-shared-memory'];
+    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'], shared });
   }
   return VhostUserServer.listen({
     path,

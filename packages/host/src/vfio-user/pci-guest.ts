@@ -43,8 +43,17 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   readonly #rung = new Set<number>();
   #disposed = false;
 
-  /** `arenaBytes` is a power of two. Throws what `make` throws, with nothing left behind. */
-  constructor(o: { name: string; arenaBytes: number; make: (guest: GuestContext) => GuestDevice; log: Log }) {
+  /**
+   * `arenaBytes` is a power of two; `shared`: whether the arena is shared memory region 0. Throws what `make` throws, with nothing
+   * left behind.
+   */
+  constructor(o: {
+    name: string;
+    arenaBytes: number;
+    shared: boolean;
+    make: (guest: GuestContext) => GuestDevice;
+    log: Log;
+  }) {
     this.log = o.log;
     this.arena = Arena.create(o.name, o.arenaBytes);
     this.memory = new HostGuestMemory();
@@ -62,7 +71,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.#media = new VirtioMediaDevice({
       device: this.#device,
       memory: this.memory,
-      window: this.window,
+      ...(o.shared && { window: this.window }),
       queues,
       notify: (queue) => this.pci.interrupt(queue),
       onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
@@ -73,7 +82,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
         features: bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX),
         queues: VIRTIO_MEDIA_NUM_QUEUES,
         configBytes: virtio_media_config.size,
-        sharedBytes: this.arena.size,
+        sharedBytes: o.shared ? this.arena.size : 0,
       },
       this,
     );

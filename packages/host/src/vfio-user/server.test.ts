@@ -41,6 +41,24 @@ describe('a camera that is a PCI device behind a socket', () => {
     expect([...rig.logged('error'), ...rig.logged('warn')]).toEqual([]);
   });
 
+  it('streams into guest pages without shared memory, and refuses to map anything then', async () => {
+    await using rig = new VfioRig({ camera: true, shared: false });
+    const { frontend, driver } = await rig.attach();
+    expect(frontend.sharedLength).toBe(0);
+    const camera = await CaptureClient.open(driver, { memory: 'shared-pages', buffers: 3 });
+    await camera.configure();
+    await camera.start();
+    for (let i = 0; i < 3; i++) {
+      rig.source.tick();
+      expect((await camera.next()).sequence).toBe(i);
+    }
+    await camera.close();
+    const mapped = await CaptureClient.open(driver, { memory: 'mmap', buffers: 3 });
+    await mapped.configure();
+    await expect(mapped.start()).rejects.toThrow(/ENOTTY/);
+    expect(rig.logged('error')).toEqual([]);
+  });
+
   it('passes the conformance suite', async () => {
     await using rig = new VfioRig({ camera: true });
     const frontend = await rig.connect({ memoryBytes: 64 << 20 });

@@ -20,6 +20,11 @@ export interface VfioServerOptions {
   readonly log: Log;
   /** bytes of each guest's arena, a power of two from 64 KiB to 2 GiB; default 256 MiB, sparse */
   readonly arenaBytes?: number;
+  /**
+   * Whether the arena is shared memory region 0, a memory region of the function; true unless told. Without it drivers have to use
+   * pages of the guest, and QEMU waits for no answer to a doorbell.
+   */
+  readonly shared?: boolean;
 }
 
 /** A vfio-user media device, a whole PCI function, at a Unix socket, for one client at a time. */
@@ -72,6 +77,7 @@ export class VfioUserServer implements AsyncDisposable {
     const guest = new PciGuest({
       name: `paravideo-${basename(this.path)}`,
       arenaBytes: this.#arenaBytes,
+      shared: this.#o.shared ?? true,
       make: this.#o.device,
       log,
     });
