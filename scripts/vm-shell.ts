@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DaemonProcess, DaemonProcessError, type DeviceInput } from '../packages/host/src/daemon/index.ts';
 import { machineArguments, type Transport } from '../test/vm/harness/index.ts';
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   const camera = { kind: 'camera', name: 'camera', transport, source: values.source === undefined ? 'pattern' : 'file' };
   const devices = [camera, { kind: 'decoder', name: 'decoder', transport }] as DeviceInput[];
   await using daemon = await DaemonProcess.start(devices, {
-    ...(values.source !== undefined && { sources: { file: { file: values.source } } }),
+    ...(values.source !== undefined && { sources: { file: { file: resolve(values.source) } } }),
   });
   const share = join(REPOSITORY, 'out/vm');
   mkdirSync(share, { recursive: true });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { join } from 'node:path';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { shellLine } from '../../../packages/host/src/vmm/index.ts';
 
 /** QEMU of an unpacked tree: it runs on this machine with its own libraries, whatever the machine's are. */
 export interface QemuProgram {
@@ -20,4 +22,13 @@ export function qemuProgram(tree: string): QemuProgram {
     ],
     env: { QEMU_MODULE_DIR: join(libraries, 'qemu') },
   };
+}
+
+/** Writes a script that starts it as if it were installed, for use by hand and for `paravideo qemu --qemu`. */
+export function writeLauncher({ program, args, env }: QemuProgram, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const exports = Object.entries(env).map(([name, value]) => `export ${shellLine([`${name}=${value}`])}\n`);
+  const staged = `${path}.new`;
+  writeFileSync(staged, `#!/bin/sh\n${exports.join('')}exec ${shellLine([program, ...args])} "$@"\n`, { mode: 0o755 });
+  renameSync(staged, path);
 }

@@ -6,7 +6,7 @@ import { buildDriver, driverSources } from './driver.ts';
 import { INIT, makeInitramfs } from './initramfs.ts';
 import { fetchKernel, type Kernel, openKernel } from './kernel.ts';
 import { kernelChoice } from './kernels.ts';
-import { type QemuProgram, qemuProgram } from './qemu.ts';
+import { type QemuProgram, qemuProgram, writeLauncher } from './qemu.ts';
 import { GUEST_RECIPE, GUEST32_RECIPE, makeRoot, QEMU_RECIPE, type RootRecipe } from './roots.ts';
 import { keyOf, Stamp } from './stamp.ts';
 
@@ -53,7 +53,8 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
     return folder;
   };
 
-  const qemu = await root(QEMU_RECIPE);
+  const qemu = qemuProgram(await root(QEMU_RECIPE));
+  writeLauncher(qemu, join(cache, 'bin/qemu-system-x86_64'));
   const tree = join(cache, `kernel-${choice.name}`);
   await stamp(`kernel-${choice.name}`, JSON.stringify(choice)).make(async () => {
     progress(`kernel ${choice.name}`, 'fetching the package lists');
@@ -72,5 +73,5 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
     return makeInitramfs(kernel, join(guest, 'usr/bin/busybox'), initramfs);
   });
   forgetDownloads(cache);
-  return { qemu: qemuProgram(qemu), kernel, initramfs, root: guest };
+  return { qemu, kernel, initramfs, root: guest };
 }

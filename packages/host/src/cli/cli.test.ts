@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,7 +28,7 @@ function paravideo(...args: string[]): { status: number | null; stdout: string; 
 }
 
 describe('paravideo', () => {
-  it.each(['serve', 'demo', 'probe', 'check', 'bench', 'doctor'])('%s --help has examples', (command) => {
+  it.each(['serve', 'demo', 'probe', 'check', 'bench', 'doctor', 'qemu', 'qemu-args'])('%s --help has examples', (command) => {
     const { status, stdout } = paravideo(command, '--help');
     expect(status).toBe(0);
     expect(stdout).toContain('Examples:');
@@ -57,6 +57,32 @@ describe('paravideo', () => {
     const { status, stderr } = paravideo('probe', join(folder, 'nobody.sock'));
     expect(status).toBe(3);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('ends with 2 when a file that a camera shall show cannot be read or shown', () => {
+    writeFileSync(join(folder, 'letter.txt'), 'no film');
+    for (const [file, reason] of [
+      ['missing.mp4', /missing\.mp4 cannot be read \(ENOENT\)/],
+      ['letter.txt', /letter\.txt cannot be shown/],
+    ] as const) {
+      const path = join(folder, `${file}.yaml`);
+      const camera = '{ kind: camera, name: c, socket: c.sock, source: film }';
+      writeFileSync(path, `sources: { film: { file: ${file} } }\ndevices: [ ${camera} ]\n`);
+      const { status, stderr } = paravideo('serve', '--config', path);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^paravideo: sources\.film: /);
+      expect(stderr).toMatch(reason);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    }
+  });
+
+  it('qemu starts QEMU with devices before its own arguments, a file found from here, and ends as QEMU does', () => {
+    copyFileSync(join(FIXTURES, 'h264-b-frames.h264'), join(folder, 'film.h264'));
+    const qemu = '#!/bin/sh\n[ "$4" = help ] && echo \'name "vfio-user-pci", bus PCI\' && exit\nprintf "%s\\n" "$@"\nexit 7\n';
+    writeFileSync(join(folder, 'qemu'), qemu, { mode: 0o755 });
+    const { status, stdout, stderr } = paravideo('qemu', '--qemu', './qemu', '--camera', 'film.h264', '--', '-m', '64M');
+    expect([status, stderr]).toEqual([7, '']);
+    expect(stdout).toMatch(/size=64M,share=on\n-machine\nmemory-backend=\S+\n-device\n\{"driver":"vfio-user-pci".*\n-m\n64M\n$/);
   });
 
   it('doctor says what it found, also as JSON', () => {

@@ -123,16 +123,18 @@ function examineVmms(): Finding[] {
     return version ? [examineVmm(command, version)] : [];
   });
   if (found.length > 0) return found;
-  const remedy = 'install a VMM with a vhost-user media device (QEMU after 11.1); `demo`, `probe`, `check` and `bench` need none';
+  const remedy =
+    'install a VMM with vfio-user or a vhost-user media device (QEMU 10.1 or later); `demo`, `probe`, `check` and `bench` need none';
   return [{ name: 'VMM', state: 'limited', found: 'none on PATH', remedy }];
 }
 
 function examineVmm(command: string, version: string): Finding {
   if (!command.startsWith('qemu')) return { name: command, state: 'good', found: version };
   const devices = output(command, ['-device', 'help']);
-  if (devices.includes('vhost-user-media-pci'))
-    return { name: command, state: 'good', found: `${version}, vhost-user-media-pci` };
-  return { name: command, state: 'limited', found: version, remedy: 'it has no vhost-user-media-pci: use a QEMU after 11.1' };
+  const usable = ['vhost-user-media-pci', 'vfio-user-pci'].filter((device) => devices.includes(`"${device}"`));
+  if (usable.length > 0) return { name: command, state: 'good', found: `${version}: ${usable.join(', ')}` };
+  const remedy = 'it has neither vhost-user-media-pci nor vfio-user-pci: use QEMU 10.1 or later';
+  return { name: command, state: 'limited', found: version, remedy };
 }
 
 function output(command: string, args: readonly string[]): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DaemonProcess, type DeviceInput, TRANSPORTS } from '../daemon/index.ts';
 import { chooseTransport, type QemuTransport, qemuArguments, qemuDevices, shellLine, VmmError } from '../vmm/index.ts';
@@ -22,6 +23,12 @@ Examples:
   paravideo qemu --camera clip.mp4 -- -m 2G disk.qcow2
 
 QEMU has this terminal; when it ends, the devices go, and its exit code is that of the command.`;
+
+const ARGS_EXAMPLES = `
+Examples:
+  # by hand: the daemon first, in the transport that this command names, then QEMU
+  paravideo serve --transport vfio-user --camera /run/cam.sock &
+  eval "qemu-system-x86_64 $(paravideo qemu-args /run/cam.sock -m 2G) disk.qcow2"`;
 
 /** Adds `paravideo qemu` and `paravideo qemu-args`. */
 export function addQemu(program: Command): void {
@@ -46,6 +53,7 @@ export function addQemu(program: Command): void {
     .addOption(transport())
     .option('--qemu <program>', 'which QEMU', 'qemu-system-x86_64')
     .option('-m <size>', 'memory of the guest, as for QEMU', '1G')
+    .addHelpText('after', ARGS_EXAMPLES)
     .action((sockets: string[], flags: { transport?: QemuTransport; qemu: string; m: string }) => {
       const chosen = choose(flags.qemu, flags.transport);
       console.log(shellLine(['-m', flags.m, ...qemuArguments({ transport: chosen, sockets, own: ['-m', flags.m] })]));
@@ -60,7 +68,8 @@ async function runQemu(own: readonly string[], flags: QemuFlags): Promise<number
   const sources: Record<string, { file: string }> = {};
   const devices: DeviceInput[] = cameras.map((source, i) => {
     const isFile = typeof source === 'string' && source !== 'pattern';
-    if (isFile) sources[`file${i}`] = { file: source };
+    // the daemon's configuration lies elsewhere, and paths in it start there
+    if (isFile) sources[`file${i}`] = { file: resolve(source) };
     return { kind: 'camera', name: `camera${i}`, source: isFile ? `file${i}` : 'pattern', transport } as DeviceInput;
   });
   if (flags.decoder || flags.camera === undefined) devices.push({ kind: 'decoder', name: 'decoder', transport } as DeviceInput);

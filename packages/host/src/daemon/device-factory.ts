@@ -3,9 +3,10 @@ import { CaptureDevice, DecoderDevice, type DecoderFactory, type FrameSource, ty
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
-import { openMediaFile, openPattern } from '../sources/index.ts';
+import { openMediaFile, openPattern, SourceError } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
 
@@ -29,14 +30,17 @@ export class DeviceFactory implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Starts the copying threads and opens every source that some camera shows, once each. */
+  /** Starts the copying threads and opens every source that some camera shows, once each. Throws `ConfigError` for files that cannot be. */
   static async open(config: Config, log: Logger): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
     const sources = new Map<string, Source>();
     for (const name of wanted) {
-      sources.set(name, parts.use(await openSource(config.sources[name] ?? { pattern: null }, log.child({ source: name }))));
+      sources.set(
+        name,
+        parts.use(await openSource(name, config.sources[name] ?? { pattern: null }, log.child({ source: name }))),
+      );
     }
     return new DeviceFactory(sources, pool, parts.move(), log);
   }
@@ -94,7 +98,15 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
   };
 }
 
-async function openSource(config: SourceConfig, log: Logger): Promise<Source> {
-  if ('file' in config) return openMediaFile(config.file, { log });
-  return openPattern();
+async function openSource(name: string, config: SourceConfig, log: Logger): Promise<Source> {
+  if (!('file' in config)) return openPattern();
+  try {
+    return await openMediaFile(config.file, { log });
+  } catch (error) {
+    if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
+    if (error instanceof Error && 'syscall' in error && 'code' in error) {
+      throw new ConfigError([`sources.${name}: ${config.file} cannot be read (${error.code})`]);
+    }
+    throw error;
+  }
 }

@@ -53,6 +53,6 @@ describe('the choice of a transport', () => {
 
   it('says what would help where there is neither', () => {
     expect(() => chooseTransport(new Set(['VGA']))).toThrow(VmmError);
-    expect(() => chooseTransport(parseDeviceHelp(HELP), 'vhost-user')).toThrow(/vhost-user-media-pci/);
+    expect(() => chooseTransport(parseDeviceHelp(HELP), 'vhost-user')).toThrow(/vhost-user-media-pci: .*--transport vfio-user/);
   });
 });

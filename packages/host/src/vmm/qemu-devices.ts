@@ -39,7 +39,9 @@ export function chooseTransport(devices: ReadonlySet<string>, wanted?: QemuTrans
     if (devices.has(device) && (wanted === undefined || wanted === transport)) return transport;
   }
   const names = DEVICES.filter(([transport]) => wanted === undefined || wanted === transport).map(([, device]) => device);
-  throw new VmmError(
-    `this QEMU has no ${names.join(' and no ')}: QEMU 10.1 brought vfio-user-pci, and Debian 13 has 11.1 in trixie-backports`,
-  );
+  const [other] = DEVICES.find(([, device]) => devices.has(device)) ?? [];
+  const remedy = other
+    ? `it can use --transport ${other}`
+    : 'QEMU 10.1 brought vfio-user-pci, and Debian 13 has 11.1 in trixie-backports';
+  throw new VmmError(`this QEMU has no ${names.join(' and no ')}: ${remedy}`);
 }
