@@ -15,6 +15,8 @@ export interface GuestOptions {
   readonly devices?: readonly GuestDevice[];
   readonly memoryMiB?: number;
   readonly kernelWords?: readonly string[];
+  /** further arguments for QEMU */
+  readonly more?: readonly string[];
   /** whether the guest may restart; a panic then restarts it, too */
   readonly reboot?: boolean;
   /** milliseconds until the guest must have started; 3 minutes unless told */
@@ -59,14 +61,15 @@ export class Guest implements AsyncDisposable {
 
   /** Boots a guest. Throws `GuestError` with the end of the console's log if it does not come up. */
   static async start(options: GuestOptions): Promise<Guest> {
-    const { lab, devices = [], memoryMiB = 1024, kernelWords = [], reboot = false } = options;
+    const { lab, devices = [], memoryMiB = 1024, kernelWords = [], more = [], reboot = false } = options;
     const folder = mkdtempSync(join(tmpdir(), 'paravideo-vm-'));
     const share = join(folder, 'share');
     mkdirSync(join(share, 'jobs'), { recursive: true });
     const agent = join(folder, 'agent.sock');
     const link = await AgentLink.listen(agent);
     const log = join(folder, 'console.log');
-    const args = machineArguments({ lab, devices, share, memoryMiB, kernelWords, console: { file: log }, agent, reboot });
+    const where = { console: { file: log }, agent, share };
+    const args = machineArguments({ lab, devices, memoryMiB, kernelWords, more, reboot, ...where });
     const started = performance.now();
     const child = spawn(lab.qemu.program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],

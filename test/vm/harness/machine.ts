@@ -18,6 +18,8 @@ export interface MachineOptions {
   readonly agent?: string;
   /** whether the guest may restart; otherwise QEMU ends */
   readonly reboot: boolean;
+  /** further arguments for QEMU */
+  readonly more?: readonly string[];
 }
 
 /**
@@ -66,5 +68,6 @@ export function machineArguments(options: MachineOptions): readonly string[] {
     ...shared('modules', dirname(`${lab.kernel.tree}/usr/lib/modules/${lab.kernel.release}`), false),
     ...shared('share', options.share, true),
     ...deviceArguments(options.devices),
+    ...(options.more ?? []),
   ];
 }

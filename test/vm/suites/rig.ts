@@ -41,10 +41,17 @@ export interface Rig extends AsyncDisposable {
 export async function startRig(
   devices: readonly DeviceInput[],
   transport: Transport,
-  options: Omit<GuestOptions, 'devices' | 'lab'> & { lab?: Lab; sources?: Record<string, { file: string }> } = {},
+  options: Omit<GuestOptions, 'devices' | 'lab'> & {
+    lab?: Lab;
+    sources?: Record<string, { file: string }>;
+    shared?: boolean;
+  } = {},
 ): Promise<Rig> {
   const named = devices.map((device) => ({ ...device, card: device.name, transport }) as DeviceInput);
-  const daemon = await DaemonProcess.start(named, { ...(options.sources && { sources: options.sources }) });
+  const daemon = await DaemonProcess.start(named, {
+    ...(options.sources && { sources: options.sources }),
+    'vfio-shared-memory': options.shared ?? true,
+  });
   try {
     const sockets = devices.map((device) => ({ transport, socket: daemon.socket(device.name) }));
     const guest = await Guest.start({ ...options, lab: options.lab ?? (await lab()), devices: sockets });

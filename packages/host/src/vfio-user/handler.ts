@@ -59,13 +59,16 @@ type Operation = (message: VfioMessage) => Answer | Promise<Answer>;
 
 const DONE: Answer = { payload: NOTHING };
 
+/** What the messages act on. */
+export type HandledFunction = Pick<PciGuest, 'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'work'>;
+
 /** The messages of one connection. */
 export class VfioHandler {
-  readonly #guest: PciGuest;
+  readonly #guest: HandledFunction;
   readonly #log: Log;
   #state: 'greeting' | 'serving' = 'greeting';
 
-  constructor(guest: PciGuest, log: Log) {
+  constructor(guest: HandledFunction, log: Log) {
     this.#guest = guest;
     this.#log = log;
   }

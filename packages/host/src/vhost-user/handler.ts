@@ -52,6 +52,22 @@ const bit = (n: number): bigint => 1n << BigInt(n);
 type Answer = Uint8Array | undefined;
 type Operation = (message: Message) => Answer | Promise<Answer>;
 
+/** What the messages act on. */
+export type HandledGuest = Pick<
+  GuestBackend,
+  | 'rings'
+  | 'table'
+  | 'window'
+  | 'config'
+  | 'negotiate'
+  | 'startRings'
+  | 'stopRing'
+  | 'setBase'
+  | 'takeBase'
+  | 'memoryChanged'
+  | 'reset'
+>;
+
 /** Options that change what is offered. */
 export interface HandlerOptions {
   /** SHMEM under the bit that it had before it was settled (21); then the bit of today is not offered */
@@ -62,7 +78,7 @@ export interface HandlerOptions {
 
 /** The main channel of one connection. */
 export class Handler {
-  readonly #guest: GuestBackend;
+  readonly #guest: HandledGuest;
   readonly #log: Log;
   readonly #virtioOffer: bigint;
   readonly #protocolOffer: bigint;
@@ -73,7 +89,7 @@ export class Handler {
   #unsealedNoted = false;
   #channel: BackendChannel | undefined;
 
-  constructor(guest: GuestBackend, log: Log, o: HandlerOptions = {}) {
+  constructor(guest: HandledGuest, log: Log, o: HandlerOptions = {}) {
     this.#guest = guest;
     this.#log = log;
     this.#shmemBit = o.oldShmemBit === true ? ProtocolFeature.SHMEM_OLD : ProtocolFeature.SHMEM;
