@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript } from './clip.ts';
+import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 /** V4L2's and ffmpeg's names of pixel formats whose bytes are laid out alike, and the camera that has them. */
@@ -8,6 +8,7 @@ const FORMATS = [
   ['NV12', 'nv12', 'camera'],
   ['YU12', 'yuv420p', 'camera'],
   ['NM12', 'nv12', 'planes'],
+  ['YM12', 'yuv420p', 'planes'],
 ] as const;
 
 describe.each(TRANSPORTS)('a camera in a guest, over %s', (transport) => {
@@ -34,7 +35,7 @@ describe.each(TRANSPORTS)('a camera in a guest, over %s', (transport) => {
 
   it('delivers the source’s bytes to read()', async () => {
     await rig.guest.must(
-      `v4l2-ctl -d ${rig.nodes.camera} --set-fmt-video=width=320,height=180,pixelformat=NV12 && ` +
+      `${formatScript(rig.nodes.camera, 'NV12')} && ` +
         `dd if=${rig.nodes.camera} of=/tmp/frames bs=${FRAME_BYTES} count=${FRAMES} iflag=fullblock && cp /tmp/frames /mnt/read.raw`,
     );
     await expectClip(rig, 'read.raw', 'nv12');

@@ -13,11 +13,26 @@ export const FRAME_BYTES = (CLIP.width * CLIP.height * 3) / 2;
 /** How many frames `filmScript` films. */
 export const FRAMES = 20;
 
-/** A script that films a camera with v4l2-ctl, in V4L2's pixel format `fourcc` and with buffers made by `how`, into a file of the share. */
-export function filmScript(node: string | undefined, fourcc: string, file: string, how: 'mmap' | 'user' = 'mmap'): string {
+/** A script that gives a node the clip's size and a pixel format; it fails where the node takes another. `out`: of its output queue. */
+export function formatScript(node: string | undefined, fourcc: string, out = false): string {
+  const format = `width=${CLIP.width},height=${CLIP.height},pixelformat=${fourcc}`;
+  const queue = out ? 'video-out' : 'video';
+  // the tool ends with 0 even where it says that a format is invalid
   return (
-    `v4l2-ctl -d ${node} --set-fmt-video=width=${CLIP.width},height=${CLIP.height},pixelformat=${fourcc} --stream-${how}=4 ` +
-    `--stream-count=${FRAMES} --stream-to=/tmp/${file} && cp /tmp/${file} /mnt/${file}`
+    `v4l2-ctl -d ${node} --set-fmt-${queue}=${format} && ` +
+    `v4l2-ctl -d ${node} --get-fmt-${queue} | tr -d ' \\t\\n' | grep -q "Width/Height:${CLIP.width}/${CLIP.height}PixelFormat:'${fourcc}'"`
+  );
+}
+
+/** How `filmScript` gets its frames: into buffers of the device, of the program, or of another device. */
+export type Film = 'mmap' | 'user' | { readonly exporter: string };
+
+/** A script that films a camera with v4l2-ctl, in V4L2's pixel format `fourcc`, into a file of the share. */
+export function filmScript(node: string | undefined, fourcc: string, file: string, how: Film = 'mmap'): string {
+  const stream = typeof how === 'string' ? `--stream-${how}=4` : `--stream-dmabuf -E ${how.exporter}`;
+  return (
+    `${formatScript(node, fourcc)} && v4l2-ctl -d ${node} ${stream} --stream-count=${FRAMES} --stream-to=/tmp/${file} && ` +
+    `cp /tmp/${file} /mnt/${file}`
   );
 }
 
