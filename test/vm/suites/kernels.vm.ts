@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIP, expectClip, filmScript } from './clip.ts';
+import { CLIP, expectClip, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints, lab, type Rig, startRig } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
+import { loadVivid } from './vivid.ts';
 
 /** Kernels and architectures of programs; all of them where `PARAVIDEO_VM_KERNELS` is "all", as newer kernels are a large download. */
 const GUESTS = [
@@ -22,6 +23,7 @@ describe.each(GUESTS)('the driver in Linux $kernel with $userland programs', ({ 
     rig = await startRig(
       [
         { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: 15 },
+        { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: 15, planes: 'multi' },
         { kind: 'decoder', name: 'decoder', codecs: ['h264', 'hevc', 'vp8', 'vp9', 'mpeg2'] },
       ],
       'vfio-user',
@@ -30,15 +32,29 @@ describe.each(GUESTS)('the driver in Linux $kernel with $userland programs', ({ 
   }, 600_000);
   afterAll(() => rig?.[Symbol.asyncDispose](), 60_000);
 
-  it('delivers the source’s bytes', async () => {
-    await rig.guest.must(filmScript(rig.nodes.camera, 'NV12', 'frames.raw'));
-    await expectClip(rig, 'frames.raw', 'nv12');
+  describe.each([
+    ['NV12', 'nv12', 'camera'],
+    ['YM12', 'yuv420p', 'planes'],
+  ])('%s', (fourcc, pixelFormat, device) => {
+    it.each(['mmap', 'user'] as const)('delivers the source’s bytes to --stream-%s', async (how) => {
+      const file = `${fourcc}-${how}.raw`;
+      await rig.guest.must(filmScript(rig.nodes[device], fourcc, file, how));
+      await expectClip(rig, file, pixelFormat);
+    });
+
+    it('delivers the source’s bytes to --stream-dmabuf', async () => {
+      const exporter = (await loadVivid(rig))[device === 'planes' ? 'multi' : 'single'].capture;
+      const file = `${fourcc}-dmabuf.raw`;
+      await rig.guest.must(`${formatScript(exporter, fourcc)} && ${filmScript(rig.nodes[device], fourcc, file, { exporter })}`);
+      await expectClip(rig, file, pixelFormat);
+    });
   });
 
   it.each([
     ['camera', '-s5'],
+    ['planes', '-s5'],
     ['decoder', ''],
-  ])('passes the compliance tool as a %s', (device, flags) => {
+  ])('lets the compliance tool find nothing wrong with its %s', (device, flags) => {
     return expectCompliance(rig, device, flags, `Linux ${kernel} ${userland}`);
   });
 
