@@ -125,11 +125,37 @@ static long vmedia_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned 
 	return ret;
 }
 
+/*
+ * A decoder's program that has not started CAPTURE waits for the event that
+ * tells it the size of the pictures; that the device is through with all that
+ * was queued to OUTPUT, and the program has taken it back, is no error.
+ * Otherwise a memory-to-memory device polls as in the V4L2 M2M framework: there
+ * is an error when neither queue has anything that could become ready.
+ */
+static __poll_t vmedia_poll_m2m(struct vmedia_session *s, struct file *file,
+				struct poll_table_struct *wait)
+{
+	bool waits = vb2_is_streaming(&s->queue[VMEDIA_OUTPUT].vb2) &&
+		     !vb2_is_streaming(&s->queue[VMEDIA_CAPTURE].vb2);
+	__poll_t ready = 0;
+	int i;
+
+	for (i = 0; i < VMEDIA_QUEUES; i++) {
+		struct vb2_queue *vq = &s->queue[i].vb2;
+
+		if (!vb2_is_streaming(vq) ||
+		    (list_empty(&vq->queued_list) && !vq->last_buffer_dequeued))
+			continue;
+		waits = true;
+		ready |= vb2_core_poll(vq, file, wait);
+	}
+	return waits ? ready : EPOLLERR;
+}
+
 static __poll_t vmedia_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
 	__poll_t requested = poll_requested_events(wait), ready = 0;
-	bool streams = false;
 	int i;
 
 	/* All of them at the first call, whatever is asked for then: epoll registers once. */
@@ -144,23 +170,15 @@ static __poll_t vmedia_poll(struct file *file, struct poll_table_struct *wait)
 	if (!(requested & (EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM)))
 		return ready;
 	mutex_lock(&s->lock);
-	for (i = 0; i < VMEDIA_QUEUES; i++) {
-		struct vb2_queue *vq = &s->queue[i].vb2;
-
-		if (!s->queue[i].present)
-			continue;
-		/*
-		 * Of the two queues of a memory-to-memory device only one may
-		 * be in use: that is no error.
-		 */
-		if (s->dev->m2m && (!vb2_is_streaming(vq) || list_empty(&vq->queued_list)) &&
-		    list_empty(&vq->done_list) && !vq->last_buffer_dequeued)
-			continue;
-		streams = true;
-		ready |= vb2_core_poll(vq, file, wait);
+	if (s->dev->m2m) {
+		ready |= vmedia_poll_m2m(s, file, wait);
+	} else {
+		for (i = 0; i < VMEDIA_QUEUES; i++)
+			if (s->queue[i].present)
+				ready |= vb2_core_poll(&s->queue[i].vb2, file, wait);
 	}
 	mutex_unlock(&s->lock);
-	return streams ? ready : ready | EPOLLERR;
+	return ready;
 }
 
 static int vmedia_mmap(struct file *file, struct vm_area_struct *vma)
