@@ -4,7 +4,8 @@
  *
  * OUTPUT is the master (dev-decoder, "Commit Points"): setting it resets CAPTURE to a placeholder of the same size, which
  * holds until the stream itself has told. CAPTURE only ever chooses among the raw formats; there is no scaler, so its
- * size is the coded size.
+ * size is the coded size, rounded up to whole macroblocks as hardware does: programs compute the places of planes, and
+ * strides, from the size, and do it wrongly for odd ones (ffmpeg) and those that are not multiples of four (GStreamer).
  */
 import type { Colorimetry, PictureLayout, Rect, StreamFormat } from '../ports/index.ts';
 import { MIN_CODED_SIZE, pictureLayout, type QueueFormat, type RequestedFormat, validColorimetry } from '../v4l2/index.ts';
@@ -24,6 +25,9 @@ import { DeviceError } from './device-error.ts';
 
 /** Smallest coded buffer that an application may ask for, bytes. */
 export const MIN_CODED_BUFFER = 4096;
+
+/** Width and height of CAPTURE are multiples of this. */
+const MACROBLOCK = 16;
 
 const NO_COLORIMETRY: Colorimetry = { colorspace: V4L2_COLORSPACE_REC709, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
 
@@ -96,7 +100,7 @@ export class DecoderFormats {
   /** Takes the stream's word for both formats. False, and nothing changed, if its pictures are beyond all limits. */
   follow(stream: StreamFormat): boolean {
     const { maxWidth, maxHeight } = this.#codec.capability;
-    const layout = pictureLayout(this.#capture.layout.fourcc, stream.codedWidth, stream.codedHeight);
+    const layout = blockLayout(this.#capture.layout.fourcc, stream.codedWidth, stream.codedHeight);
     if (layout === undefined || stream.codedWidth > maxWidth || stream.codedHeight > maxHeight) return false;
     if (layout.planes.some((plane) => plane.sizeImage > this.#planeBytes)) return false;
     this.#stream = stream;
@@ -125,7 +129,7 @@ export class DecoderFormats {
       case V4L2_SEL_TGT_COMPOSE:
       case V4L2_SEL_TGT_COMPOSE_BOUNDS:
       case V4L2_SEL_TGT_COMPOSE_DEFAULT:
-        return this.#stream?.visible ?? coded;
+        return this.#stream?.visible ?? { ...coded, width: this.#output.layout.width, height: this.#output.layout.height };
       default:
         return undefined;
     }
@@ -152,7 +156,7 @@ export class DecoderFormats {
     const { outputs } = this.#codec.capability;
     const fourcc = outputs.find((output) => output === asked) ?? outputs[0] ?? 0;
     const { width, height } = this.#output.layout;
-    const layout = pictureLayout(fourcc, width, height);
+    const layout = blockLayout(fourcc, width, height);
     if (layout === undefined)
       throw new DeviceError(`no layout for format ${fourcc} at ${width}x${height}: check the capabilities`);
     const { colorimetry: own } = this.#output;
@@ -165,6 +169,12 @@ export class DecoderFormats {
     };
     return { layout, colorimetry, field: this.#stream?.field || V4L2_FIELD_NONE };
   }
+}
+
+/** The layout of pictures of whole macroblocks; undefined for an unknown format. */
+function blockLayout(fourcc: number, width: number, height: number): PictureLayout | undefined {
+  const whole = (size: number): number => Math.ceil(size / MACROBLOCK) * MACROBLOCK;
+  return pictureLayout(fourcc, whole(width), whole(height));
 }
 
 /** What of a stream's format makes a change of resolution when it changes (dev-decoder, "Dynamic Resolution Change"). */
