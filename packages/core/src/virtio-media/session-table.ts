@@ -23,10 +23,13 @@ export interface SessionEntry {
   readonly mapped: Map<number, ArenaBlock>;
 }
 
-/** Session ids: unique among the open and the broken ones (VM-D1, VM-D9). */
+/**
+ * Session ids: unique among the open and the broken ones (VM-D1, VM-D9). They start anywhere: a guest that lives on when its daemon is
+ * restarted has sessions of before, whose ids must name nobody here.
+ */
 export class SessionTable {
   readonly #entries = new Map<number, SessionEntry>();
-  #next = 1;
+  #next = 1 + Math.floor(Math.random() * 0xffff_ffff);
 
   /** sessions, broken ones included */
   get size(): number {
