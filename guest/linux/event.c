@@ -88,6 +88,7 @@ static void vmedia_event_handle(struct vmedia_device *dev,
 		}
 	}
 	if (found) {
+		WRITE_ONCE(s->heard, jiffies);
 		switch (le32_to_cpu(event->hdr.event)) {
 		case VIRTIO_MEDIA_EVT_DQBUF:
 			if (len >= sizeof(*event))

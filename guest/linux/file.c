@@ -23,10 +23,25 @@ static void vmedia_break_work(struct work_struct *work)
 	mutex_unlock(&s->lock);
 }
 
+/*
+ * A device that gives two sessions one id has forgotten the first, or wants them mixed up. With the
+ * sessions' lock.
+ */
+static bool vmedia_session_known(struct vmedia_device *dev, const struct vmedia_session *s)
+{
+	const struct vmedia_session *other;
+
+	list_for_each_entry(other, &dev->sessions, link)
+		if (other->id == s->id)
+			return true;
+	return false;
+}
+
 static int vmedia_open(struct file *file)
 {
 	struct vmedia_device *dev = video_drvdata(file);
 	struct vmedia_session *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	bool lost;
 	int ret;
 
 	if (!s)
@@ -35,10 +50,11 @@ static int vmedia_open(struct file *file)
 	mutex_init(&s->lock);
 	INIT_LIST_HEAD(&s->link);
 	INIT_WORK(&s->break_work, vmedia_break_work);
+	INIT_DELAYED_WORK(&s->watch_work, vmedia_session_watch);
 	ret = vmedia_queues_init(s);
 	if (ret)
 		goto free;
-	ret = vmedia_session_open(dev, &s->id);
+	ret = vmedia_session_open(s);
 	if (ret)
 		goto free;
 	v4l2_fh_init(&s->fh, &dev->video);
@@ -47,13 +63,16 @@ static int vmedia_open(struct file *file)
 	vmedia_events_flush(dev);
 	mutex_lock(&dev->sessions_lock);
 	/* A session of a device that was reset in between is none. */
-	if (READ_ONCE(dev->gone)) {
+	if (vmedia_session_over(s) || vmedia_session_known(dev, s)) {
 		s->ended = true;
 		s->broken = true;
 	} else {
 		list_add(&s->link, &dev->sessions);
 	}
+	lost = s->ended;
 	mutex_unlock(&dev->sessions_lock);
+	if (lost)
+		vmedia_give_up(dev);
 	return 0;
 free:
 	vmedia_queues_release(s);
@@ -71,6 +90,7 @@ static int vmedia_release(struct file *file)
 	list_del_init(&s->link);
 	mutex_unlock(&dev->sessions_lock);
 	cancel_work_sync(&s->break_work);
+	cancel_delayed_work_sync(&s->watch_work);
 	/* STREAMOFF, then CLOSE; a broken session knows no STREAMOFF. */
 	vmedia_queues_release(s);
 	vmedia_session_end(s);
@@ -79,11 +99,6 @@ static int vmedia_release(struct file *file)
 	mutex_destroy(&s->lock);
 	kfree(s);
 	return 0;
-}
-
-static bool vmedia_session_over(struct vmedia_session *s)
-{
-	return READ_ONCE(s->dev->gone) || READ_ONCE(s->broken);
 }
 
 /*

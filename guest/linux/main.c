@@ -105,7 +105,7 @@ static int vmedia_disable_ioctls(struct vmedia_device *dev)
 	if (!s)
 		return -ENOMEM;
 	s->dev = dev;
-	ret = vmedia_session_open(dev, &s->id);
+	ret = vmedia_session_open(s);
 	if (ret)
 		goto free;
 	for (i = 0; i < ARRAY_SIZE(questions); i++) {
@@ -116,7 +116,7 @@ static int vmedia_disable_ioctls(struct vmedia_device *dev)
 		for (j = 0; j < ARRAY_SIZE(questions[i].group) && questions[i].group[j]; j++)
 			v4l2_disable_ioctl(&dev->video, questions[i].group[j]);
 	}
-	vmedia_session_close(dev, s->id);
+	vmedia_session_close(s);
 free:
 	kfree(s);
 	return ret;
@@ -125,6 +125,23 @@ free:
 static void vmedia_gone_work(struct work_struct *work)
 {
 	vmedia_sessions_gone(container_of(work, struct vmedia_device, gone_work));
+}
+
+static void vmedia_failed_work(struct work_struct *work)
+{
+	struct vmedia_device *dev = container_of(work, struct vmedia_device, failed_work);
+
+	v4l2_err(&dev->v4l2_dev, "the device needs a reset, it is given up\n");
+	vmedia_give_up(dev);
+}
+
+/* What a device tells of itself stays as it is; all that can happen is that it breaks. */
+static void vmedia_config_changed(struct virtio_device *vdev)
+{
+	struct vmedia_device *dev = vdev->priv;
+
+	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
+		queue_work(system_wq, &dev->failed_work);
 }
 
 /* Queues, with the event buffers in place, and a device that may use them. */
@@ -155,11 +172,17 @@ static int vmedia_start(struct vmedia_device *dev)
 static void vmedia_stop(struct vmedia_device *dev)
 {
 	vmedia_give_up(dev);
+	cancel_work_sync(&dev->failed_work);
 	cancel_work_sync(&dev->gone_work);
 	cancel_work_sync(&dev->event_work);
 	vmedia_sessions_gone(dev);
+	/* It may have failed to start again. */
+	if (!dev->eventq)
+		return;
 	vmedia_events_drain(dev);
 	dev->vdev->config->del_vqs(dev->vdev);
+	dev->commandq = NULL;
+	dev->eventq = NULL;
 }
 
 static int vmedia_probe(struct virtio_device *vdev)
@@ -183,6 +206,7 @@ static int vmedia_probe(struct virtio_device *vdev)
 	INIT_LIST_HEAD(&dev->sessions);
 	INIT_WORK(&dev->event_work, vmedia_event_work);
 	INIT_WORK(&dev->gone_work, vmedia_gone_work);
+	INIT_WORK(&dev->failed_work, vmedia_failed_work);
 
 	ret = v4l2_device_register(&vdev->dev, &dev->v4l2_dev);
 	if (ret)
@@ -265,6 +289,7 @@ static struct virtio_driver vmedia_driver = {
 	.id_table = vmedia_ids,
 	.probe = vmedia_probe,
 	.remove = vmedia_remove,
+	.config_changed = vmedia_config_changed,
 #ifdef CONFIG_PM_SLEEP
 	.freeze = vmedia_freeze,
 	.restore = vmedia_restore,

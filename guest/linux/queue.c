@@ -97,6 +97,13 @@ static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsi
 	return 0;
 }
 
+int vmedia_queue_ask(struct vmedia_queue *q)
+{
+	unsigned int planes, sizes[VIDEO_MAX_PLANES];
+
+	return vmedia_plane_sizes(q, &planes, sizes);
+}
+
 static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers,
 			      unsigned int *num_planes, unsigned int sizes[],
 			      struct device *alloc_devs[])
@@ -418,6 +425,8 @@ static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
 			vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+	if (!ret)
+		vmedia_session_watch_start(q->session);
 	return ret;
 }
 

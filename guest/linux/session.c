@@ -5,6 +5,13 @@
 #include "virtio_media.h"
 
 /*
+ * A device that is silent for so long while a queue streams is asked for one of its buffers: if it
+ * is dead it does not answer, if it was restarted it refuses. Programs that wait for a buffer
+ * would otherwise wait for ever.
+ */
+#define VMEDIA_SILENCE		(5 * HZ)
+
+/*
  * The highest errno that means something to an application; those above 511
  * mean something to the kernel.
  */
@@ -17,7 +24,7 @@ static int vmedia_status(const struct virtio_media_resp_header *resp)
 	return status > VMEDIA_MAX_STATUS ? -EIO : -(int)status;
 }
 
-int vmedia_session_open(struct vmedia_device *dev, u32 *id)
+int vmedia_session_open(struct vmedia_session *s)
 {
 	struct vmedia_command *cmd;
 	struct virtio_media_cmd_header *req;
@@ -29,20 +36,20 @@ int vmedia_session_open(struct vmedia_device *dev, u32 *id)
 		return -ENOMEM;
 	req = vmedia_command_request(cmd);
 	req->cmd = cpu_to_le32(VIRTIO_MEDIA_CMD_OPEN);
-	len = vmedia_command_run(dev, cmd);
+	len = vmedia_command_run(s->dev, cmd);
 	ret = len;
 	if (len >= 0) {
 		resp = vmedia_command_response(cmd);
 		ret = vmedia_status(&resp->hdr);
 		if (!ret && len < (int)sizeof(*resp))
 			ret = -EIO;
-		*id = le32_to_cpu(resp->session_id);
+		s->id = le32_to_cpu(resp->session_id);
 	}
 	vmedia_command_put(cmd);
 	return ret;
 }
 
-void vmedia_session_close(struct vmedia_device *dev, u32 id)
+void vmedia_session_close(struct vmedia_session *s)
 {
 	struct vmedia_command *cmd;
 	struct virtio_media_cmd_close *req;
@@ -52,13 +59,13 @@ void vmedia_session_close(struct vmedia_device *dev, u32 id)
 	if (cmd) {
 		req = vmedia_command_request(cmd);
 		req->hdr.cmd = cpu_to_le32(VIRTIO_MEDIA_CMD_CLOSE);
-		req->session_id = cpu_to_le32(id);
-		ret = vmedia_command_run(dev, cmd);
+		req->session_id = cpu_to_le32(s->id);
+		ret = vmedia_command_run(s->dev, cmd);
 		vmedia_command_put(cmd);
 	}
 	/* What the session had is freed next: a device that was not told must not write to it. */
 	if (ret < 0)
-		vmedia_give_up(dev);
+		vmedia_give_up(s->dev);
 }
 
 void vmedia_session_end(struct vmedia_session *s)
@@ -73,7 +80,43 @@ void vmedia_session_end(struct vmedia_session *s)
 	mutex_unlock(&s->dev->sessions_lock);
 	WRITE_ONCE(s->broken, true);
 	if (!ended)
-		vmedia_session_close(s->dev, s->id);
+		vmedia_session_close(s);
+}
+
+bool vmedia_session_over(struct vmedia_session *s)
+{
+	return READ_ONCE(s->dev->gone) || READ_ONCE(s->broken);
+}
+
+void vmedia_session_watch_start(struct vmedia_session *s)
+{
+	WRITE_ONCE(s->heard, jiffies);
+	queue_delayed_work(system_wq, &s->watch_work, VMEDIA_SILENCE);
+}
+
+void vmedia_session_watch(struct work_struct *work)
+{
+	struct vmedia_session *s =
+		container_of(to_delayed_work(work), struct vmedia_session, watch_work);
+	struct vmedia_queue *streams = NULL;
+	int i, ret = 0;
+
+	mutex_lock(&s->lock);
+	for (i = 0; i < VMEDIA_QUEUES; i++)
+		if (s->queue[i].present && s->queue[i].started)
+			streams = &s->queue[i];
+	if (streams && !vmedia_session_over(s)) {
+		if (time_after_eq(jiffies, READ_ONCE(s->heard) + VMEDIA_SILENCE))
+			ret = vmedia_queue_ask(streams);
+		/* Who has no memory to ask with asks again later. */
+		if (!ret || ret == -ENOMEM) {
+			queue_delayed_work(system_wq, &s->watch_work, VMEDIA_SILENCE);
+		} else if (!vmedia_session_over(s)) {
+			v4l2_err(&s->dev->v4l2_dev, "the device lost a stream (%d)\n", ret);
+			vmedia_session_break(s);
+		}
+	}
+	mutex_unlock(&s->lock);
 }
 
 void vmedia_session_break(struct vmedia_session *s)
@@ -121,6 +164,7 @@ int vmedia_session_call(struct vmedia_session *s, const struct vmedia_call *call
 	len = vmedia_command_run(s->dev, cmd);
 	ret = len;
 	if (len >= 0) {
+		WRITE_ONCE(s->heard, jiffies);
 		resp = vmedia_command_response(cmd);
 		ret = vmedia_status(resp);
 		if (!ret && len < full)

@@ -61,6 +61,8 @@ struct vmedia_device {
 	bool reset;
 	/* tells the sessions that the device is gone */
 	struct work_struct gone_work;
+	/* the device says that it needs a reset */
+	struct work_struct failed_work;
 	struct work_struct event_work;
 	struct virtio_media_event_dqbuf *events;
 	/* the event being handled, where the device cannot change it; of the event work alone */
@@ -131,6 +133,10 @@ struct vmedia_session {
 	/* the device knows it no more, or is just being told to forget it */
 	bool ended;
 	struct work_struct break_work;
+	/* asks a device that is silent while a queue streams whether it still has the session */
+	struct delayed_work watch_work;
+	/* jiffies of the last answer or event */
+	unsigned long heard;
 	struct vmedia_queue queue[VMEDIA_QUEUES];
 };
 
@@ -173,8 +179,13 @@ void vmedia_commandq_done(struct virtqueue *vq);
 void vmedia_give_up(struct vmedia_device *dev);
 
 /* session.c */
-int vmedia_session_open(struct vmedia_device *dev, u32 *id);
-void vmedia_session_close(struct vmedia_device *dev, u32 id);
+int vmedia_session_open(struct vmedia_session *s);
+void vmedia_session_close(struct vmedia_session *s);
+/* The device has it no more, or answers nobody. */
+bool vmedia_session_over(struct vmedia_session *s);
+void vmedia_session_watch(struct work_struct *work);
+/* From here on a silent device is asked, as long as a queue streams. */
+void vmedia_session_watch_start(struct vmedia_session *s);
 /* Makes the device let go of all the session has. With the session's lock, or as its only user. */
 void vmedia_session_end(struct vmedia_session *s);
 /* Ends the session, its application gets errors from here on. With the session's lock. */
@@ -225,6 +236,8 @@ void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event
 void vmedia_queues_error(struct vmedia_session *s);
 /* Tells the device to free the buffers of a queue; its refusal is that of REQBUFS(0). */
 int vmedia_queue_free_device_buffers(struct vmedia_queue *q);
+/* Asks the device for the first of its buffers. */
+int vmedia_queue_ask(struct vmedia_queue *q);
 
 /* format.c */
 int vmedia_fmt_ioctl(struct vmedia_session *s, u32 code, struct v4l2_format *f);
