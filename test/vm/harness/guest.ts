@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../lab/index.ts';
 import { AgentLink } from './agent-link.ts';
-import type { GuestDevice } from './devices.ts';
+import { type GuestDevice, replugCommands } from './devices.ts';
 import { GuestError } from './guest-error.ts';
 import { machineArguments } from './machine.ts';
+import { monitorCommand } from './monitor.ts';
 
 /** How a guest is started. */
 export interface GuestOptions {
@@ -19,6 +20,8 @@ export interface GuestOptions {
   readonly more?: readonly string[];
   /** whether the guest may restart; a panic then restarts it, too */
   readonly reboot?: boolean;
+  /** whether `replug` can exchange devices; vhost-user only */
+  readonly pluggable?: boolean;
   /** milliseconds until the guest must have started; 3 minutes unless told */
   readonly bootTimeout?: number;
 }
@@ -35,6 +38,7 @@ export interface ScriptResult {
 const BOOT_TIMEOUT = 180_000;
 const SCRIPT_TIMEOUT = 180_000;
 const OFF_TIMEOUT = 30_000;
+const UNPLUG_TRIES = 60;
 
 /**
  * A running test guest. Scripts run in it one after another or at once; what they write to /mnt is in `share` here. Disposing of it
@@ -62,14 +66,16 @@ export class Guest implements AsyncDisposable {
   /** Boots a guest. Throws `GuestError` with the end of the console's log if it does not come up. */
   static async start(options: GuestOptions): Promise<Guest> {
     const { lab, devices = [], memoryMiB = 1024, kernelWords = [], more = [], reboot = false } = options;
+    const { pluggable = false } = options;
     const folder = mkdtempSync(join(tmpdir(), 'paravideo-vm-'));
     const share = join(folder, 'share');
     mkdirSync(join(share, 'jobs'), { recursive: true });
     const agent = join(folder, 'agent.sock');
     const link = await AgentLink.listen(agent);
+    const monitor = join(folder, 'monitor.sock');
     const log = join(folder, 'console.log');
-    const where = { console: { file: log }, agent, share };
-    const args = machineArguments({ lab, devices, memoryMiB, kernelWords, more, reboot, ...where });
+    const where = { console: { file: log }, agent, monitor, share };
+    const args = machineArguments({ lab, devices, memoryMiB, kernelWords, more, reboot, pluggable, ...where });
     const started = performance.now();
     const child = spawn(lab.qemu.program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -161,6 +167,25 @@ export class Guest implements AsyncDisposable {
       timeout,
       () => `the guest did not come back${lastLines(join(this.#folder, 'console.log'))}`,
     );
+  }
+
+  /** Unplugs the device `index` of a guest that was started `pluggable`, and plugs in the one at `socket` in its place. */
+  async replug(index: number, socket: string): Promise<void> {
+    const monitor = join(this.#folder, 'monitor.sock');
+    const { unplug, plug } = replugCommands(index, socket);
+    await monitorCommand(monitor, unplug);
+    for (const command of plug) {
+      // the connection is in use until the guest has let go of the device
+      for (let tries = 0; ; tries++) {
+        try {
+          await monitorCommand(monitor, command);
+          break;
+        } catch (error) {
+          if (tries === UNPLUG_TRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+      }
+    }
   }
 
   /** Keeps the folder with the console's log when the guest is disposed of, and says where it is. */

@@ -16,6 +16,10 @@ export interface MachineOptions {
   readonly console: { readonly file: string } | 'terminal';
   /** socket of the agent's port */
   readonly agent?: string;
+  /** socket of QEMU's monitor (QMP) */
+  readonly monitor?: string;
+  /** whether devices can be exchanged while the guest runs; vhost-user only */
+  readonly pluggable?: boolean;
   /** whether the guest may restart; otherwise QEMU ends */
   readonly reboot: boolean;
   /** further arguments for QEMU */
@@ -53,6 +57,7 @@ export function machineArguments(options: MachineOptions): readonly string[] {
           ...['-chardev', `socket,id=agent,path=${options.agent}`, '-device', 'virtio-serial-pci'],
           ...['-device', 'virtserialport,chardev=agent,name=paravideo.agent'],
         ];
+  const monitor = options.monitor === undefined ? [] : ['-qmp', `unix:${options.monitor},server=on,wait=off`];
   return [
     ...lab.qemu.args,
     ...['-accel', 'tcg', '-cpu', lab.kernel.choice.architecture === 'i386' ? 'qemu32' : 'qemu64', '-smp', '1'],
@@ -64,10 +69,11 @@ export function machineArguments(options: MachineOptions): readonly string[] {
     ...['-append', [...KERNEL_WORDS, ...options.kernelWords].join(' ')],
     ...consoleArguments,
     ...agent,
+    ...monitor,
     ...shared('root', lab.root, false),
     ...shared('modules', dirname(`${lab.kernel.tree}/usr/lib/modules/${lab.kernel.release}`), false),
     ...shared('share', options.share, true),
-    ...deviceArguments(options.devices),
+    ...deviceArguments(options.devices, options.pluggable),
     ...(options.more ?? []),
   ];
 }
