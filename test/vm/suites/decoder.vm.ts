@@ -2,80 +2,143 @@
 import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { frameMd5s, hostPictures } from './reference.ts';
+import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
+import { hostPictures, type PicturePart } from './reference.ts';
 import { FIXTURES, kernelComplaints, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
 
-/**
- * Streams with one even size that are shown from their first pixel: ffmpeg's V4L2 decoders use the width and height of the cropping
- * rectangle at most, never its left and top, and ffmpeg 7.1 waits for ever at a change of size that GStreamer gets through.
- */
-const CARRIED = [
+/** Streams of the repository. */
+const CARRIED: readonly (readonly [file: string, codec: Codec])[] = [
   ['h264-b-frames.h264', 'h264'],
+  ['h264-cropped.h264', 'h264'],
   ['h264-interlaced.h264', 'h264'],
+  ['h264-resized.h264', 'h264'],
   ['hevc-b-frames.h265', 'hevc'],
-] as const;
+  ['vp8-odd.ivf', 'vp8'],
+  ['vp9-resized.ivf', 'vp9'],
+];
 
-const GSTREAMER = ['h264-b-frames.h264', 'h264-interlaced.h264', 'h264-resized.h264'] as const;
-
-/** What ffmpeg decodes of the vectors: cropped, resized and damaged streams apart. */
-const VECTORS: Readonly<Record<string, { codec: string; matching: RegExp }>> = {
-  h264: { codec: 'h264', matching: /^(?!CVFC1|Error|VID_).*\.(264|h264)$/ },
-  hevc: { codec: 'hevc', matching: /\.h265$/ },
-  vp8: { codec: 'vp8', matching: /(\.vp8|-00[1-79]\.ivf|-01[16]\.ivf)$/ },
-  vp9: { codec: 'vp9', matching: /^test.*\.vp9$/ },
+const EXTENSIONS: Readonly<Record<Codec, RegExp>> = {
+  h264: /\.(264|h264|jsv)$/,
+  hevc: /\.h265$/,
+  vp8: /\.(ivf|vp8)$/,
+  vp9: /\.(ivf|vp9)$/,
 };
 
-const vectors = vectorsFolder();
-const vectorFiles = Object.entries(VECTORS).flatMap(([folder, { codec, matching }]) =>
-  vectors === undefined
-    ? []
-    : readdirSync(join(vectors, folder))
-        .filter((name) => matching.test(name))
-        .map((name) => [name, codec, join(vectors, folder, name)] as const),
+/** Why a client cannot show, or the comparison not see, the very pictures of a stream, and what is expected instead. */
+type Exception = { readonly why: string } & (
+  | { readonly kind: 'corner'; readonly width: number; readonly height: number }
+  | { readonly kind: 'hangs'; readonly after: number }
+  | { readonly kind: 'partial' }
+  | { readonly kind: 'told'; readonly caps: string }
+  | { readonly kind: 'trimmed'; readonly crop: string; readonly width: number; readonly height: number }
+  | { readonly kind: 'padded'; readonly equal: number }
 );
+// corner: a rectangle of the right size, but from the upper left corner of the coded picture
+// hangs: the first pictures, then it waits for ever
+// partial: some pictures, and it ends by itself
+// told: it takes the stream only if told these capabilities
+// trimmed: the last columns and rows are not compared
+// padded: all pictures come, and so many of them can be compared
+
+const FFMPEG_CROP = 'v4l2_m2m_dec.c takes width and height of the rectangle only';
+const FFMPEG_RESIZE = 'v4l2_m2m.c waits for its user to let go of the pictures, in the thread of that user';
+const GST_PADDING =
+  'the sums of GStreamer include padding where rows of a plane are no multiple of 4 bytes, or their number is odd';
+const GST_DAMAGE = 'one picture is shown for each timestamp: a damaged unit gives several pictures';
+const GST_COLOURS = 'only those colorimetries are taken that the device was tried with';
+const BT601 = 'video/x-h264,colorimetry=(string)bt601';
+
+const EXCEPTIONS: Readonly<Record<string, Exception>> = {
+  'ffmpeg h264-cropped.h264': { kind: 'corner', width: 172, height: 116, why: FFMPEG_CROP },
+  'gstreamer h264-cropped.h264': { kind: 'trimmed', crop: 'right=4', width: 168, height: 116, why: `172x116; ${GST_PADDING}` },
+  'ffmpeg h264-resized.h264': { kind: 'hangs', after: 8, why: FFMPEG_RESIZE },
+  'gstreamer vp8-odd.ivf': { kind: 'trimmed', crop: 'right=7 bottom=1', width: 168, height: 142, why: `175x143; ${GST_PADDING}` },
+  'ffmpeg vp9-resized.ivf': { kind: 'hangs', after: 8, why: FFMPEG_RESIZE },
+  'gstreamer vp9-resized.ivf': { kind: 'padded', equal: 10, why: `161x91; ${GST_PADDING}` },
+  'ffmpeg CVFC1_Sony_C.jsv': { kind: 'corner', width: 300, height: 168, why: FFMPEG_CROP },
+  'gstreamer CVFC1_Sony_C.jsv': { kind: 'trimmed', crop: 'right=4', width: 296, height: 168, why: `300x168; ${GST_PADDING}` },
+  'ffmpeg Error_I_P.264': { kind: 'hangs', after: 0, why: `sizes 352x288, 640x480, 352x288; ${FFMPEG_RESIZE}` },
+  'gstreamer Error_I_P.264': { kind: 'partial', why: GST_DAMAGE },
+  'gstreamer test-25fps.h264': { kind: 'told', caps: BT601, why: GST_COLOURS },
+  'gstreamer test-25fps-interlaced.h264': { kind: 'told', caps: BT601, why: GST_COLOURS },
+  'gstreamer vp80-00-comprehensive-014.ivf': {
+    kind: 'trimmed',
+    crop: 'right=7 bottom=1',
+    width: 168,
+    height: 142,
+    why: `175x143; ${GST_PADDING}`,
+  },
+  'ffmpeg resolution_change_500frames-vp9.ivf': { kind: 'hangs', after: 50, why: FFMPEG_RESIZE },
+  'gstreamer resolution_change_500frames-vp9.ivf': { kind: 'padded', equal: 204, why: `426x240, 854x480; ${GST_PADDING}` },
+};
+
+const HANG_PATIENCE = 20;
+
+/** A program that polls before CAPTURE has started is a matter of moments: one run shows little. */
+const GSTREAMER_RUNS = 60;
+
+const folder = vectorsFolder();
+const VECTORS = Object.entries(EXTENSIONS).flatMap(([codec, extension]) =>
+  folder === undefined
+    ? []
+    : readdirSync(join(folder, codec))
+        .filter((name) => extension.test(name))
+        .sort()
+        .map((name) => [name, codec as Codec, join(folder, codec, name)] as const),
+);
+const STREAMS = [...CARRIED.map(([name, codec]) => [name, codec, join(FIXTURES, name)] as const), ...VECTORS];
+const CASES = STREAMS.flatMap(([name, codec, path]) => CLIENTS.map((client) => ({ name, client, codec, path })));
+
+function partOf(exception: Exception | undefined): PicturePart | undefined {
+  if (exception?.kind !== 'corner' && exception?.kind !== 'trimmed') return undefined;
+  const { kind, width, height } = exception;
+  return { of: kind === 'corner' ? 'coded' : 'visible', width, height };
+}
 
 describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig([{ kind: 'decoder', name: 'decoder' }], transport);
-    cpSync(FIXTURES, rig.guest.share, { recursive: true });
   }, 600_000);
   afterAll(() => rig?.[Symbol.asyncDispose](), 60_000);
 
-  const withFfmpeg = async (file: string, codec: string) =>
-    frameMd5s(
-      await rig.guest.must(
-        `ffmpeg -nostdin -v error -flags unaligned -c:v ${codec}_v4l2m2m -i /mnt/${file} -map 0:v:0 -noautoscale ` +
-          '-fps_mode passthrough -pix_fmt yuv420p -f framemd5 -',
-      ),
-    );
-
-  it.each(CARRIED)('decodes %s for ffmpeg’s %s_v4l2m2m to the host’s own pictures', async (file, codec) => {
-    expect(await withFfmpeg(file, codec)).toEqual(await hostPictures(join(FIXTURES, file), 'yuv420p'));
-  });
-
-  it.each(GSTREAMER)('decodes %s for GStreamer’s v4l2h264dec to the host’s own pictures', async (file) => {
-    const table = await rig.guest.must(
-      `GST_REGISTRY=/tmp/registry gst-launch-1.0 -q filesrc location=/mnt/${file} ! h264parse ! v4l2h264dec ! ` +
-        'videoconvert dither=none ! video/x-raw,format=I420 ! checksumsink hash=md5 sync=false',
-    );
-    expect(frameMd5s(table)).toEqual(await hostPictures(join(FIXTURES, file), 'yuv420p'));
-  });
-
-  it.skipIf(vectors === undefined).each(vectorFiles)('decodes the vector %s with %s_v4l2m2m', async (name, codec, path) => {
-    cpSync(path, join(rig.guest.share, 'vector'));
-    const got = await withFfmpeg('vector', codec);
-    const want = await hostPictures(path, 'yuv420p');
-    console.log(
-      `${transport} ${name}: ${got.length} of ${want.length} pictures, ${got.join() === want.join() ? 'equal' : 'different'}`,
-    );
-    expect(got).toEqual(want);
+  it.each(CASES)('decodes $name for $client', async ({ name, client, codec, path }) => {
+    cpSync(path, join(rig.guest.share, name));
+    const exception = EXCEPTIONS[`${client} ${name}`];
+    const got = await decode(rig, client, name, codec, {
+      caps: exception?.kind === 'told' ? exception.caps : undefined,
+      crop: exception?.kind === 'trimmed' ? exception.crop : undefined,
+      patience: exception?.kind === 'hangs' ? HANG_PATIENCE : undefined,
+    });
+    const want = await hostPictures(path, 'yuv420p', partOf(exception));
+    const same = got.pictures.filter((sum, i) => sum === want[i]).length;
+    const verdict = `${same === want.length && got.pictures.length === same ? 'equal' : `${same} equal`}${got.hung ? ', hangs' : ''}`;
+    const why = exception === undefined ? '' : `${exception.kind}: ${exception.why}`;
+    console.log(`| ${transport} | ${client} | ${name} | ${got.pictures.length} of ${want.length} | ${verdict} | ${why} |`);
+    if (exception?.kind === 'hangs') {
+      expect(got.hung, 'it does not hang any more').toBe(true);
+      return expect(got.pictures.slice(0, exception.after)).toEqual(want.slice(0, exception.after));
+    }
+    expect(got.status, got.stderr).toBe(0);
+    if (exception?.kind === 'partial') return expect(got.pictures.length).toBeGreaterThan(0);
+    if (exception?.kind !== 'padded') return expect(got.pictures).toEqual(want);
+    expect(got.pictures).toHaveLength(want.length);
+    expect(same).toBeGreaterThanOrEqual(exception.equal);
   });
 
   it('decodes two streams at once', async () => {
-    const [one, other] = await Promise.all([withFfmpeg('h264-b-frames.h264', 'h264'), withFfmpeg('hevc-b-frames.h265', 'hevc')]);
-    expect(one).toEqual(await hostPictures(join(FIXTURES, 'h264-b-frames.h264'), 'yuv420p'));
-    expect(other).toEqual(await hostPictures(join(FIXTURES, 'hevc-b-frames.h265'), 'yuv420p'));
+    const both = ['h264-b-frames.h264', 'hevc-b-frames.h265'] as const;
+    for (const name of both) cpSync(join(FIXTURES, name), join(rig.guest.share, name));
+    const run = (client: Client, name: string, codec: Codec) => decode(rig, client, name, codec);
+    const [one, other] = await Promise.all([run('ffmpeg', both[0], 'h264'), run('ffmpeg', both[1], 'hevc')]);
+    expect(one.pictures).toEqual(await hostPictures(join(FIXTURES, both[0]), 'yuv420p'));
+    expect(other.pictures).toEqual(await hostPictures(join(FIXTURES, both[1]), 'yuv420p'));
+  });
+
+  it('decodes h264 for GStreamer time after time', async () => {
+    const name = 'h264-b-frames.h264';
+    const want = await hostPictures(join(FIXTURES, name), 'yuv420p');
+    for (let i = 0; i < GSTREAMER_RUNS; i++) expect((await decode(rig, 'gstreamer', name, 'h264')).pictures).toEqual(want);
   });
 
   it('leaves nothing in the kernel’s log', async () => expect(await kernelComplaints(rig.guest)).toEqual([]));

@@ -4,13 +4,24 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { command } from '../lab/index.ts';
 
-/** MD5s of the pictures of a file, in display order, in ffmpeg's pixel format. Odd sides are rounded up in chroma. */
-export async function hostPictures(path: string, pixelFormat: string): Promise<readonly string[]> {
+/** An upper left corner. */
+export interface PicturePart {
+  readonly of: 'visible' | 'coded';
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * MD5s of the pictures of a file, in display order, in ffmpeg's pixel format. Odd sides are rounded up in chroma. `part` takes
+ * only the upper left corner of the visible rectangle, or of the whole coded picture.
+ */
+export async function hostPictures(path: string, pixelFormat: string, part?: PicturePart): Promise<readonly string[]> {
+  const cropping = part?.of === 'coded' ? ['-apply_cropping', '0'] : [];
+  const filter = part === undefined ? [] : ['-vf', `crop=${part.width}:${part.height}:0:0`];
+  const args = ['-nostdin', '-v', 'error', '-flags', 'unaligned', ...cropping, '-i', path, '-map', '0:v:0', ...filter];
   const text = await command(
     'ffmpeg',
-    ['-nostdin', '-v', 'error', '-flags', 'unaligned', '-i', path, '-map', '0:v:0', '-fps_mode', 'passthrough'].concat([
-      ...['-autoscale', '0', '-pix_fmt', pixelFormat, '-f', 'framemd5', '-'],
-    ]),
+    args.concat('-fps_mode', 'passthrough', '-autoscale', '0', '-pix_fmt', pixelFormat, '-f', 'framemd5', '-'),
     { what: `decoding ${path} on the host` },
   );
   return frameMd5s(text);

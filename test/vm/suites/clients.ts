@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The programs of the test guest that decode with the device, and what each makes of a stream in the guest's share. */
+import type { ScriptResult } from '../harness/index.ts';
+import { frameMd5s } from './reference.ts';
+import type { Rig } from './rig.ts';
+
+export type Codec = 'h264' | 'hevc' | 'vp8' | 'vp9';
+export const CLIENTS = ['ffmpeg', 'gstreamer'] as const;
+export type Client = (typeof CLIENTS)[number];
+
+/** Seconds that a client has for a stream before it is killed. */
+const PATIENCE = 60;
+
+const GSTREAMER: Readonly<Record<Codec, string>> = {
+  h264: 'h264parse ! v4l2h264dec',
+  hevc: 'h265parse ! v4l2h265dec',
+  vp8: 'ivfparse ! v4l2vp8dec',
+  vp9: 'ivfparse ! v4l2vp9dec',
+};
+
+/** How to decode. */
+export interface DecodeOptions {
+  readonly caps?: string | undefined;
+  readonly crop?: string | undefined;
+  /** seconds until the client is killed */
+  readonly patience?: number | undefined;
+}
+
+/** What a client made of a stream. */
+export interface Decoded extends ScriptResult {
+  /** MD5s of its pictures, as planar 4:2:0, in the order in which they came */
+  readonly pictures: readonly string[];
+  /** true if it was killed because it did not end */
+  readonly hung: boolean;
+}
+
+/**
+ * Decodes `file` of the share with a client's decoder on the V4L2 device. `caps` replaces what GStreamer's parser says of the stream,
+ * `crop` is taken off what GStreamer shows.
+ */
+export async function decode(
+  rig: Rig,
+  client: Client,
+  file: string,
+  codec: Codec,
+  { caps, crop, patience = PATIENCE }: DecodeOptions = {},
+): Promise<Decoded> {
+  const setter = caps === undefined ? '' : `! capssetter caps="${caps}" `;
+  const trimmer = crop === undefined ? '' : `videocrop ${crop} ! `;
+  const [parser, decoder] = GSTREAMER[codec].split(' ! ');
+  const program =
+    client === 'ffmpeg'
+      ? `ffmpeg -nostdin -v error -flags unaligned -c:v ${codec}_v4l2m2m -i /mnt/${file} -map 0:v:0 -noautoscale ` +
+        '-fps_mode passthrough -pix_fmt yuv420p -f framemd5 -'
+      : `gst-launch-1.0 -q filesrc location=/mnt/${file} ! ${parser} ${setter}! ${decoder} ! videoconvert dither=none ! ${trimmer}` +
+        'video/x-raw,format=I420 ! checksumsink hash=md5 sync=false';
+  const script = `export GST_REGISTRY=/tmp/registry; timeout -s KILL ${patience} ${program}`;
+  const result = await rig.guest.run(script, (patience + 60) * 1000);
+  return { ...result, pictures: frameMd5s(result.stdout), hung: result.status === 137 };
+}
