@@ -6,5 +6,6 @@ export { cacheFolder, REPOSITORY } from './folders.ts';
 export type { Kernel } from './kernel.ts';
 export { KERNELS } from './kernels.ts';
 export { LabError } from './lab-error.ts';
+export { buildProgram } from './program.ts';
 export type { QemuProgram } from './qemu.ts';
 export { type Lab, type SetupOptions, setupLab } from './setup.ts';
