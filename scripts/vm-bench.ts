@@ -7,7 +7,6 @@
 import { mkdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { DaemonProcessError } from '../packages/host/src/daemon/index.ts';
 import { BenchError } from '../test/vm/bench/bench-error.ts';
 import { startBenchGuest } from '../test/vm/bench/bench-guest.ts';
@@ -17,14 +16,15 @@ import { benchDecode, type DecodeReport } from '../test/vm/bench/decode-bench.ts
 import { type GuestReport, renderReport } from '../test/vm/bench/report.ts';
 import { GuestError, type Transport } from '../test/vm/harness/index.ts';
 import { cacheFolder, type Lab, LabError, REPOSITORY, setupLab } from '../test/vm/lab/index.ts';
+import { oneOf, readFlags, VM_TRANSPORTS } from './vm-flags.ts';
 
-const { values } = parseArgs({
+const USAGE = 'npm run bench:vm [-- --transport vhost-user|vfio-user] [--without-shared-memory] [--kernel NAME] [--json]';
+const { values } = readFlags(USAGE, {
   options: {
     transport: { type: 'string' },
     kernel: { type: 'string', default: '6.1' },
     'without-shared-memory': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
   },
 });
 
@@ -36,7 +36,6 @@ const MODES: readonly CameraMode[] = [
   { width: 1920, height: 1080, fps: 120 },
   { width: 3840, height: 2160, fps: 60 },
 ];
-const TRANSPORTS: readonly Transport[] = ['vhost-user', 'vfio-user'];
 const CLIPS = [
   { width: 640, height: 360 },
   { width: 1280, height: 720 },
@@ -47,15 +46,7 @@ const say = (what: string) => {
 };
 
 async function main(): Promise<number> {
-  if (values.help) {
-    console.log('npm run bench:vm [-- --transport vhost-user|vfio-user] [--without-shared-memory] [--kernel NAME] [--json]');
-    return 0;
-  }
-  const transports = TRANSPORTS.filter((name) => values.transport === undefined || name === values.transport);
-  if (transports.length === 0) {
-    console.error(`--transport ${values.transport}: must be ${TRANSPORTS.join(' or ')}`);
-    return 2;
-  }
+  const transports = values.transport === undefined ? VM_TRANSPORTS : [oneOf('transport', values.transport, VM_TRANSPORTS)];
   const lab = await setupLab({ cache: cacheFolder(), kernel: values.kernel, progress: (part, step) => say(`${part}: ${step}`) });
   const reports: GuestReport[] = [];
   for (const transport of transports) {

@@ -6,8 +6,7 @@
  *   npm run demo:vm [-- --transport vfio-user] [--kernel 6.1]
  */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { basename, join } from 'node:path';
 import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcessError } from '../packages/host/src/daemon/index.ts';
 import { filmCamera } from '../test/vm/demo/camera-part.ts';
@@ -17,10 +16,12 @@ import { GuestError } from '../test/vm/harness/index.ts';
 import { cacheFolder, LabError, REPOSITORY, setupLab } from '../test/vm/lab/index.ts';
 import { hostPictures } from '../test/vm/suites/reference.ts';
 import { FIXTURES, kernelComplaints, startRig } from '../test/vm/suites/rig.ts';
+import { oneOf, readFlags, VM_TRANSPORTS } from './vm-flags.ts';
 
-const { values } = parseArgs({
+const { values } = readFlags('npm run demo:vm [-- --transport vhost-user|vfio-user] [--kernel NAME]', {
   options: { transport: { type: 'string', default: 'vhost-user' }, kernel: { type: 'string', default: '6.1' } },
 });
+const transport = oneOf('transport', values.transport, VM_TRANSPORTS);
 
 const STREAMS: readonly DemoStream[] = [
   { path: join(FIXTURES, 'h264-b-frames.h264'), codec: 'h264', width: 320, height: 180 },
@@ -33,10 +34,9 @@ async function main(): Promise<number> {
   const out = join(REPOSITORY, 'out');
   mkdirSync(out, { recursive: true });
   const lab = await setupLab({ cache: cacheFolder(), kernel: values.kernel, progress: (part, step) => say(`${part}: ${step}`) });
-  const transport = values.transport === 'vfio-user' ? 'vfio-user' : 'vhost-user';
   const [clip] = STREAMS;
   if (clip === undefined) return 1;
-  say(`booting Linux ${lab.kernel.release} with a camera and a decoder over ${transport}`);
+  say(`booting Linux ${lab.kernel.release} in an emulated machine, with a camera and a decoder over ${transport}`);
   await using rig = await startRig(
     [
       { kind: 'camera', name: 'camera', source: 'clip', size: `${clip.width}x${clip.height}`, fps: 15 },
@@ -45,19 +45,20 @@ async function main(): Promise<number> {
     transport,
     { lab, sources: { clip: { file: clip.path } } },
   );
-  say(`the guest is up after ${(rig.guest.bootMillis / 1000).toFixed(1)} s and has ${Object.values(rig.nodes).join(' and ')}`);
+  const nodes = Object.entries(rig.nodes).map(([name, node]) => `the ${name} as ${node}`);
+  say(`the guest is up after ${(rig.guest.bootMillis / 1000).toFixed(1)} s and has ${nodes.join(', ')}`);
+  say(`filming the camera, which shows ${basename(clip.path)} in a loop`);
   const lines: DemoLine[] = [await filmCamera(rig, clip, await hostPictures(clip.path, 'yuv420p'), out)];
-  for (const stream of STREAMS) lines.push(await decodeInGuest(rig, stream, out));
+  for (const stream of STREAMS) {
+    say(`decoding ${basename(stream.path)}`);
+    lines.push(await decodeInGuest(rig, stream, out));
+  }
   const complaints = await kernelComplaints(rig.guest);
   const rows = lines.map(({ what, frames, equal, millis, picture, verdict }) => [
-    what,
-    String(frames),
-    String(equal),
-    `${(millis / 1000).toFixed(1)} s`,
-    verdict,
-    picture,
+    ...[what, String(frames), String(equal), `${(millis / 1000).toFixed(1)} s`, verdict, picture],
   ]);
-  console.log(`\n${renderTable(['in the guest', 'frames', 'equal', 'time', 'MD5s', 'pictures'], rows)}\n`);
+  const head = ['in the guest', 'pictures', "MD5 equal to the host's", 'time', 'verdict', 'look at'];
+  console.log(`\n${renderTable(head, rows)}\n`);
   for (const line of complaints) console.log(`the guest's kernel says: ${line}`);
   const good = complaints.length === 0 && lines.every((line) => line.verdict === 'equal');
   say(good ? 'every picture is, bit by bit, the one that the host decodes by itself' : 'NOT all is as it should be');

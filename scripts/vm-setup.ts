@@ -5,30 +5,22 @@
  *
  *   npm run vm:setup [-- --kernel 6.12] [--userland i386] [--cache FOLDER]
  */
-import { parseArgs } from 'node:util';
 import { cacheFolder, KERNELS, LabError, setupLab } from '../test/vm/lab/index.ts';
+import { oneOf, readFlags } from './vm-flags.ts';
 
-const { values } = parseArgs({
+const NAMES = KERNELS.map((kernel) => kernel.name);
+const USAGE = `npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386] [--cache FOLDER]\nkernels: ${NAMES.join(', ')}, all`;
+const { values } = readFlags(USAGE, {
   options: {
     kernel: { type: 'string', multiple: true, default: ['6.1'] },
     userland: { type: 'string' },
     cache: { type: 'string', default: cacheFolder() },
-    help: { type: 'boolean', short: 'h' },
   },
 });
 
 async function main(): Promise<number> {
-  if (values.help) {
-    const names = KERNELS.map((kernel) => kernel.name).join(', ');
-    console.log(`npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386] [--cache FOLDER]\nkernels: ${names}, all`);
-    return 0;
-  }
-  if (values.userland !== undefined && values.userland !== 'amd64' && values.userland !== 'i386') {
-    console.error(`--userland ${values.userland}: must be amd64 or i386`);
-    return 2;
-  }
-  const { userland } = values;
-  const names = values.kernel.includes('all') ? KERNELS.map((kernel) => kernel.name) : values.kernel;
+  const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386']);
+  const names = values.kernel.includes('all') ? NAMES : values.kernel;
   const started = performance.now();
   const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4);
   const progress = (part: string, step: string) => console.log(`${seconds()} s  ${part}: ${step}`);

@@ -5,14 +5,17 @@
  *   npm run vm [-- --kernel 6.12] [--userland i386] [--transport vfio-user] [--source FILE] [--memory 2048] [-- QEMU ARGUMENTS]
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { DaemonProcess, DaemonProcessError, type DeviceInput } from '../packages/host/src/daemon/index.ts';
-import { machineArguments, type Transport } from '../test/vm/harness/index.ts';
+import { machineArguments } from '../test/vm/harness/index.ts';
 import { cacheFolder, LabError, REPOSITORY, setupLab } from '../test/vm/lab/index.ts';
+import { FIXTURES } from '../test/vm/suites/rig.ts';
+import { oneOf, readFlags, VM_TRANSPORTS } from './vm-flags.ts';
 
-const { values, positionals } = parseArgs({
+const USAGE = `npm run vm [-- --kernel NAME] [--userland amd64|i386] [--transport vhost-user|vfio-user] [--source FILE]
+           [--memory MIB] [-- QEMU ARGUMENTS]`;
+const { values, positionals } = readFlags(USAGE, {
   allowPositionals: true,
   options: {
     kernel: { type: 'string', default: '6.1' },
@@ -31,21 +34,21 @@ A guest with Paravideo's devices. /mnt is the folder out/vm of the host. For ins
   v4l2-ctl --list-devices
   v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=60
   v4l2-compliance -d /dev/video0 -s10
-  ffmpeg -c:v h264_v4l2m2m -i /mnt/clip.h264 -f framemd5 -
+  ffmpeg -c:v h264_v4l2m2m -i /mnt/clip.h264 -fps_mode passthrough -f framemd5 -
 
 END
 `;
 
 async function main(): Promise<number> {
-  const { userland } = values;
+  const transport = oneOf('transport', values.transport, VM_TRANSPORTS);
+  const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386']);
   const progress = (part: string, step: string) => console.error(`${part}: ${step}`);
   const lab = await setupLab({
     cache: cacheFolder(),
     kernel: values.kernel,
     progress,
-    ...((userland === 'i386' || userland === 'amd64') && { userland }),
+    ...(userland && { userland }),
   });
-  const transport: Transport = values.transport === 'vfio-user' ? 'vfio-user' : 'vhost-user';
   const camera = { kind: 'camera', name: 'camera', transport, source: values.source === undefined ? 'pattern' : 'file' };
   const devices = [camera, { kind: 'decoder', name: 'decoder', transport }] as DeviceInput[];
   await using daemon = await DaemonProcess.start(devices, {
@@ -54,6 +57,7 @@ async function main(): Promise<number> {
   const share = join(REPOSITORY, 'out/vm');
   mkdirSync(share, { recursive: true });
   writeFileSync(join(share, 'start'), WELCOME);
+  copyFileSync(join(FIXTURES, 'h264-b-frames.h264'), join(share, 'clip.h264'));
   const args = machineArguments({
     lab,
     share,
@@ -69,7 +73,8 @@ async function main(): Promise<number> {
   });
   // Ctrl-C is the guest's
   process.on('SIGINT', () => {});
-  return new Promise((resolve) => qemu.once('close', (code) => resolve(code ?? 1)));
+  // awaited here: the daemon goes when this function returns
+  return await new Promise((resolve) => qemu.once('close', (code) => resolve(code ?? 1)));
 }
 
 try {
