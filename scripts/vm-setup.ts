@@ -4,9 +4,14 @@
  * does nothing.
  *
  *   npm run vm:setup [-- --kernel 6.12] [--userland i386] [--cache FOLDER]
+ *
+ * Ends with status 75 where only the mirror is at fault: a later try may succeed.
  */
-import { cacheFolder, KERNELS, LabError, setupLab } from '../test/vm/lab/index.ts';
+import { cacheFolder, KERNELS, LabError, MirrorError, setupLab } from '../test/vm/lab/index.ts';
 import { oneOf, readFlags } from './vm-flags.ts';
+
+/** EX_TEMPFAIL of sysexits.h */
+const TEMPORARY_FAILURE = 75;
 
 const NAMES = KERNELS.map((kernel) => kernel.name);
 const USAGE = `npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386] [--cache FOLDER]\nkernels: ${NAMES.join(', ')}, all`;
@@ -36,5 +41,5 @@ try {
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   console.error(error.message);
-  process.exitCode = 1;
+  process.exitCode = error instanceof MirrorError ? TEMPORARY_FAILURE : 1;
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { command } from './command.ts';
-import { LabError } from './lab-error.ts';
+import { LabError, MirrorError } from './lab-error.ts';
 import type { Mirror } from './mirror.ts';
 
 /** What a package manager of our own sees. */
@@ -32,7 +32,7 @@ export class Apt {
     this.#nothing = join(options.folder, 'nothing');
   }
 
-  /** Fetches the package lists of the suites. Throws `LabError`. */
+  /** Fetches the package lists of the suites. Throws `MirrorError`. */
   static async open(options: AptOptions): Promise<Apt> {
     const apt = new Apt(options);
     for (const folder of ['lists/partial', 'archives/partial', 'nothing/partial'])
@@ -41,7 +41,7 @@ export class Apt {
     const { uri, keyring } = options.mirror;
     const sources = options.suites.map((suite) => `deb [signed-by=${keyring}] ${uri} ${suite} main\n`);
     writeFileSync(join(options.folder, 'sources.list'), sources.join(''));
-    await apt.#run('apt-get', ['update', '--error-on=any'], `fetching the package lists of ${options.suites.join(', ')}`);
+    await apt.#fetch(['update', '--error-on=any'], `fetching the package lists of ${options.suites.join(', ')}`);
     return apt;
   }
 
@@ -54,15 +54,27 @@ export class Apt {
   /** Downloads packages with everything that they need; paths of the files. `onLine` hears apt's own progress. */
   async download(names: readonly string[], onLine?: (line: string) => void): Promise<readonly string[]> {
     const plan = await this.#plan(['install', ...names]);
-    await this.#run('apt-get', ['--download-only', 'install', ...names], `downloading ${names.join(' ')}`, onLine);
+    await this.#fetch(['--download-only', 'install', ...names], `downloading ${names.join(' ')}`, onLine);
     return this.#paths(plan);
   }
 
   /** Downloads packages by themselves, without what they need. */
   async downloadOnly(names: readonly string[], onLine?: (line: string) => void): Promise<readonly string[]> {
     const plan = await this.#plan(['download', ...names]);
-    await this.#run('apt-get', ['download', ...names], `downloading ${names.join(' ')}`, onLine);
+    await this.#fetch(['download', ...names], `downloading ${names.join(' ')}`, onLine);
     return this.#paths(plan);
+  }
+
+  /** An apt-get that needs the mirror. */
+  async #fetch(args: readonly string[], what: string, onLine?: (line: string) => void): Promise<void> {
+    try {
+      await this.#run('apt-get', args, what, onLine);
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      throw new MirrorError(
+        `${error.message}\ntry again later, or name another mirror in apt's sources (now ${this.#options.mirror.uri})`,
+      );
+    }
   }
 
   /** What apt would fetch if nothing had been. */

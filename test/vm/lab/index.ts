@@ -5,7 +5,7 @@ export { DRIVER_MODULE, TEST_VIRTIO_ID } from './driver.ts';
 export { cacheFolder, REPOSITORY } from './folders.ts';
 export type { Kernel } from './kernel.ts';
 export { KERNELS } from './kernels.ts';
-export { LabError } from './lab-error.ts';
+export { LabError, MirrorError } from './lab-error.ts';
 export { buildProgram } from './program.ts';
 export type { QemuProgram } from './qemu.ts';
 export { type Lab, type SetupOptions, setupLab } from './setup.ts';

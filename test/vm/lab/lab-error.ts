@@ -3,3 +3,9 @@
 export class LabError extends Error {
   override readonly name = 'LabError';
 }
+
+/**
+ * Debian's mirror did not serve what it lists, or nothing at all: it is being updated, or the network is down. Nothing of what was set
+ * up is lost; a later try may succeed.
+ */
+export class MirrorError extends LabError {}

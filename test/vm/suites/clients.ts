@@ -21,7 +21,8 @@ const GSTREAMER: Readonly<Record<Codec, string>> = {
 /** How to decode. */
 export interface DecodeOptions {
   readonly caps?: string | undefined;
-  readonly crop?: string | undefined;
+  /** GStreamer's pictures are written to this file of the share, planar 4:2:0 in its own layout, instead of being summed */
+  readonly dump?: string | undefined;
   /** seconds until the client is killed */
   readonly patience?: number | undefined;
 }
@@ -35,25 +36,24 @@ export interface Decoded extends ScriptResult {
 }
 
 /**
- * Decodes `file` of the share with a client's decoder on the V4L2 device. `caps` replaces what GStreamer's parser says of the stream,
- * `crop` is taken off what GStreamer shows.
+ * Decodes `file` of the share with a client's decoder on the V4L2 device. `caps` replaces what GStreamer's parser says of the stream.
  */
 export async function decode(
   rig: Rig,
   client: Client,
   file: string,
   codec: Codec,
-  { caps, crop, patience = PATIENCE }: DecodeOptions = {},
+  { caps, dump, patience = PATIENCE }: DecodeOptions = {},
 ): Promise<Decoded> {
   const setter = caps === undefined ? '' : `! capssetter caps="${caps}" `;
-  const trimmer = crop === undefined ? '' : `videocrop ${crop} ! `;
+  const sink = dump === undefined ? 'checksumsink hash=md5 sync=false' : `filesink location=/mnt/${dump}`;
   const [parser, decoder] = GSTREAMER[codec].split(' ! ');
   const program =
     client === 'ffmpeg'
       ? `ffmpeg -nostdin -v error -flags unaligned -c:v ${codec}_v4l2m2m -i /mnt/${file} -map 0:v:0 -noautoscale ` +
         '-fps_mode passthrough -pix_fmt yuv420p -f framemd5 -'
-      : `gst-launch-1.0 -q filesrc location=/mnt/${file} ! ${parser} ${setter}! ${decoder} ! videoconvert dither=none ! ${trimmer}` +
-        'video/x-raw,format=I420 ! checksumsink hash=md5 sync=false';
+      : `gst-launch-1.0 -q filesrc location=/mnt/${file} ! ${parser} ${setter}! ${decoder} ! videoconvert dither=none ! ` +
+        `video/x-raw,format=I420 ! ${sink}`;
   const script = `export GST_REGISTRY=/tmp/registry; timeout -s KILL ${patience} ${program}`;
   const result = await rig.guest.run(script, (patience + 60) * 1000);
   return { ...result, pictures: frameMd5s(result.stdout), hung: result.status === 137 };

@@ -4,20 +4,19 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { command } from '../lab/index.ts';
 
-/** An upper left corner. */
-export interface PicturePart {
-  readonly of: 'visible' | 'coded';
+/** The size of a picture, or of its upper left corner, in pixels. */
+export interface PictureSize {
   readonly width: number;
   readonly height: number;
 }
 
 /**
- * MD5s of the pictures of a file, in display order, in ffmpeg's pixel format. Odd sides are rounded up in chroma. `part` takes
- * only the upper left corner of the visible rectangle, or of the whole coded picture.
+ * MD5s of the pictures of a file, in display order, in ffmpeg's pixel format. Odd sides are rounded up in chroma. `corner`:
+ * only that much of the upper left corner of the coded picture, whatever of it is visible.
  */
-export async function hostPictures(path: string, pixelFormat: string, part?: PicturePart): Promise<readonly string[]> {
-  const cropping = part?.of === 'coded' ? ['-apply_cropping', '0'] : [];
-  const filter = part === undefined ? [] : ['-vf', `crop=${part.width}:${part.height}:0:0`];
+export async function hostPictures(path: string, pixelFormat: string, corner?: PictureSize): Promise<readonly string[]> {
+  const cropping = corner === undefined ? [] : ['-apply_cropping', '0'];
+  const filter = corner === undefined ? [] : ['-vf', `crop=${corner.width}:${corner.height}:0:0`];
   const args = ['-nostdin', '-v', 'error', '-flags', 'unaligned', ...cropping, '-i', path, '-map', '0:v:0', ...filter];
   const text = await command(
     'ffmpeg',
@@ -25,6 +24,25 @@ export async function hostPictures(path: string, pixelFormat: string, part?: Pic
     { what: `decoding ${path} on the host` },
   );
   return frameMd5s(text);
+}
+
+/** Visible sizes of the pictures of a file, in display order. */
+export async function pictureSizes(path: string): Promise<readonly PictureSize[]> {
+  const args = [
+    '-v',
+    'error',
+    '-flags',
+    'unaligned',
+    '-select_streams',
+    'v:0',
+    '-show_entries',
+    'frame=width,height',
+    '-of',
+    'json',
+    path,
+  ];
+  const text = await command('ffprobe', args, { what: `looking at the pictures of ${path}` });
+  return (JSON.parse(text) as { frames: PictureSize[] }).frames;
 }
 
 /** The MD5s in a table as `-f framemd5` or GStreamer's checksumsink print it. */
