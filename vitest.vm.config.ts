@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Tests in a guest under QEMU: `npm run test:vm`. One file at a time: a guest takes a processor of its own. */
+/** Tests in a guest under QEMU: `npm run test:vm`. Two files at a time: a guest takes a processor of its own. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -9,7 +9,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/vm/suites/*.vm.ts'],
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },
