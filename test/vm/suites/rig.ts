@@ -97,8 +97,13 @@ const HARMLESS = /ommand line:|report a bug|not a bug/;
 /** The kernel's own vivid sometimes waits for a time that is over, which the scheduler shows with a stack; so does nothing of ours. */
 const VIVID_STACK = /wrong timeout value(?:(?!wrong timeout value|paravideo)[\s\S])*?\[vivid\](?:(?!paravideo)[\s\S])*?<\/TASK>/g;
 
-/** Lines of the kernel's log that tell of something wrong. */
+/** Lines of a kernel's log that tell of something wrong. */
+export function complaintsIn(log: string): readonly string[] {
+  const lines = log.replace(VIVID_STACK, '').split('\n');
+  return lines.filter((line) => COMPLAINT.test(line) && !HARMLESS.test(line));
+}
+
+/** The same of a guest's kernel. */
 export async function kernelComplaints(guest: Guest): Promise<readonly string[]> {
-  const log = (await guest.must('dmesg')).replace(VIVID_STACK, '');
-  return log.split('\n').filter((line) => COMPLAINT.test(line) && !HARMLESS.test(line));
+  return complaintsIn(await guest.must('dmesg'));
 }
