@@ -295,6 +295,8 @@ static void vmedia_buf_queue(struct vb2_buffer *vb)
 		/* start_streaming() fails with this, and gives all of them back. */
 		q->refused = ret;
 	} else if (q->active[vb->index]) {
+		/* A device that refuses a buffer and finishes it all the same. */
+		list_del_init(&to_vmedia_buffer(vb)->early);
 		q->active[vb->index] = NULL;
 		vb2_buffer_done(vb, VB2_BUF_STATE_ERROR);
 	}
