@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Tests in a guest under QEMU: `npm run test:vm`. Two files at a time: a guest takes a processor of its own. */
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The suites that take minutes. */
+const LONGEST = ['compliance', 'torture', 'hostile', 'decoder'];
+
+/** Starts the longest suites first, so that none of them is left alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.indexOf(basename(moduleId, '.vm.ts'));
+      return index < 0 ? LONGEST.length : index;
+    };
+    return files.toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -10,6 +26,7 @@ export default defineConfig({
   test: {
     include: ['test/vm/suites/*.vm.ts'],
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },
