@@ -163,7 +163,6 @@ export class StreamDecoder implements Disposable {
   #feed(feeding: Feeding): boolean {
     const unit = feeding.units.shift();
     if (unit !== undefined) {
-      this.#findFormat(unit, feeding);
       this.#packet.data = unit.bytes;
       this.#packet.pts = BigInt(unit.id);
       this.#packet.dts = BigInt(unit.id);
@@ -172,6 +171,8 @@ export class StreamDecoder implements Disposable {
       this.#sent.push(unit.id);
       if (sent < 0) this.#failure(sent, feeding);
       this.#mayReceive = true;
+      // The decoder's own threads work at the unit meanwhile.
+      this.#findFormat(unit, feeding);
     }
     if (feeding.units.length > 0) return true;
     this.#feeding = undefined;
