@@ -4,6 +4,7 @@
  * environment, no channel of Node's. What it says is only numbers (`message.ts`), for its user to check.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +26,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** descriptors of ours that the child gets as FIRST_GIVEN_FD and following; they stay ours */
   readonly fds: readonly number[];
+  /** nice value of its first thread, and of threads that were not told to `yield`; unless told otherwise CHILD_NICE */
+  readonly nice?: number;
   /** A message came. Throwing ProtocolError kills the child; nothing else may be thrown. */
   onMessage(message: readonly number[]): void;
   /** The child is gone, everything of it: it writes nothing any more. Called once. */
@@ -41,12 +44,25 @@ const permissionFlags = (): string[] => {
 };
 
 /** Nice value of children: where the processor is short, the event loop and the cameras come before the decoders. */
-const NICE = 5;
+export const CHILD_NICE = 5;
 
-/** Set before the child makes threads, so that they inherit it. */
-function yieldToParent(pid: number): void {
+/**
+ * Copies of more bytes than this go past the processor's caches. A picture is larger than what a cache has for it, its
+ * reader is another process, and what it would push out belongs to the decoder. glibc decides by the size of the cache
+ * that the processor reports, which a virtual one may overstate by far. Where there is no glibc nobody reads it.
+ */
+const CACHED_COPY_BYTES = 256 * 1024;
+
+const ENVIRONMENT = {
+  // Rings of io_uring would reach files and sockets past the system call filter.
+  UV_USE_IO_URING: '0',
+  GLIBC_TUNABLES: `glibc.cpu.x86_non_temporal_threshold=${CACHED_COPY_BYTES}`,
+};
+
+/** Sets the nice value of a thread; a process's id is that of its first thread. Threads that it makes later inherit it. */
+function setNice(thread: number, nice: number): void {
   try {
-    setPriority(pid, NICE);
+    setPriority(thread, nice);
   } catch {
     // It has ended already (its exit tells), or this process is nicer than that itself.
   }
@@ -66,12 +82,12 @@ export class Child {
     const flags = ['--no-warnings', '--disallow-code-generation-from-strings', ...permissionFlags()];
     this.#process = spawn(process.execPath, [...flags, script, ...(o.args ?? [])], {
       cwd: '/',
-      // Rings of io_uring would reach files and sockets past the system call filter.
-      env: { UV_USE_IO_URING: '0' },
+      env: ENVIRONMENT,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...o.fds],
     });
     this.pid = this.#process.pid;
-    if (this.pid !== undefined) yieldToParent(this.pid);
+    // Before it has threads, so that they inherit it.
+    if (this.pid !== undefined) setNice(this.pid, o.nice ?? CHILD_NICE);
     let text = MAX_STDERR;
     this.#process.stderr?.on('data', (bytes: Buffer) => {
       if (text > 0)
@@ -114,6 +130,18 @@ export class Child {
   /** Sends numbers; nothing happens if the child is gone. */
   send(message: readonly number[]): void {
     this.#link.send(message);
+  }
+
+  /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */
+  yieldThreads(): void {
+    if (this.pid === undefined || this.#gone) return;
+    let threads: string[] = [];
+    try {
+      threads = readdirSync(`/proc/${this.pid}/task`);
+    } catch {
+      // It has just ended.
+    }
+    for (const thread of threads) if (Number(thread) !== this.pid) setNice(Number(thread), CHILD_NICE);
   }
 
   /** Ends the child at once; `onExit` follows, with `reason` if one is given. */

@@ -72,6 +72,11 @@ export class KeptChild {
     else if (this.#state.kind === 'waiting' && this.#state.queue.length < MAX_WAITING) this.#state.queue.push(message);
   }
 
+  /** Has the threads of the process that runs now yield (see Child). */
+  yieldThreads(): void {
+    if (this.#state.kind === 'running') this.#state.child.yieldThreads();
+  }
+
   /** Ends the process that runs now; `onExit` follows, and then the next one. */
   kill(reason: string): void {
     if (this.#state.kind === 'running') this.#state.child.kill(reason);
@@ -98,6 +103,7 @@ export class KeptChild {
       script: this.#o.script,
       args: this.#o.args ?? [],
       fds: this.#o.fds(),
+      ...(this.#o.nice === undefined ? {} : { nice: this.#o.nice }),
       onMessage: (message) => this.#hear(message),
       onExit: (reason) => this.#exited(reason),
       onText: (text) => log.warn({ process: name, text }, 'a child process wrote to stderr'),

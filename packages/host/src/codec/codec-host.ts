@@ -12,6 +12,12 @@ import { Staging } from './staging.ts';
 /** Milliseconds in which the process must confirm a flush, a recall or a close, well under the 5 s that a guest waits. */
 const CONFIRM_WITHIN = 2000;
 
+/**
+ * Nice value of the process's first thread where others decode: it copies a picture and gives the thread that made it the
+ * next unit, so that thread waits as long as this one does.
+ */
+const FEEDING_NICE = 2;
+
 /** Streams of one guest unless told otherwise. */
 const DEFAULT_STREAMS = 16;
 
@@ -39,12 +45,15 @@ export class CodecHost implements AsyncDisposable {
   readonly #child: KeptChild;
   readonly #staging: Staging;
   readonly #streams = new Map<number, RemoteDecoder>();
+  /** threads of a stream's decoder; with one it decodes in the process's first */
+  readonly #threads: number;
   #next = 1;
   #closed = false;
 
   private constructor(o: CodecHostOptions) {
     this.#o = o;
     this.#staging = new Staging(o.buffers);
+    this.#threads = o.threads ?? Math.min(4, availableParallelism());
     this.#child = new KeptChild({
       name: 'codec',
       log: o.log,
@@ -52,6 +61,7 @@ export class CodecHost implements AsyncDisposable {
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
       fds: () => [o.arena.fd.number],
+      ...(this.#threads > 1 ? { nice: FEEDING_NICE } : {}),
       onMessage: (message) => this.#hear(reports.decode(message)),
       onExit: (reason) => {
         for (const stream of [...this.#streams.values()]) void stream.end(`the codec process died: ${reason}`);
@@ -104,8 +114,7 @@ export class CodecHost implements AsyncDisposable {
     };
     const decoder = new RemoteDecoder({ stream, codec, events, host, staging: this.#staging });
     this.#streams.set(stream, decoder);
-    const threads = this.#o.threads ?? Math.min(4, availableParallelism());
-    this.#send({ kind: 'open', stream, codec: index, threads });
+    this.#send({ kind: 'open', stream, codec: index, threads: this.#threads });
     return decoder;
   }
 
@@ -118,6 +127,8 @@ export class CodecHost implements AsyncDisposable {
     const stream = this.#streams.get(report.stream);
     if (stream === undefined) throw new ProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
     stream.hear(report);
+    // It speaks of a format before it gives pictures, and has its threads by then.
+    if (report.kind === 'format' && this.#threads > 1) this.#child.yieldThreads();
   }
 
   #watch(what: string): Disposable {
