@@ -23,9 +23,9 @@ export interface CodedClip {
 }
 
 /** How often the clip shows its 300 pictures: long enough that opening a session, which ffmpeg's clock leaves out, counts little. */
-const ROUNDS = 4;
+const ROUNDS = 8;
 
-/** Makes 1200 pictures of moving 1080p H.264 with B pictures at `path`, unless it is there. Throws `BenchError` without ffmpeg. */
+/** Makes 2400 pictures of moving 1080p H.264 with B pictures at `path`, unless it is there. Throws `BenchError` without ffmpeg. */
 export function makeClip(path: string): void {
   if (existsSync(path)) return;
   mkdirSync(dirname(path), { recursive: true });
@@ -48,11 +48,19 @@ export async function readClip(path: string): Promise<CodedClip> {
   return { path, coded: CODED_FORMATS[file.codec], units };
 }
 
-/** Decodes the clip through the device; the time includes opening the session and finding the format. */
-export async function decodeThroughDevice(driver: MediaDriver, clip: CodedClip): Promise<DecodeRun> {
+/**
+ * Decodes the clip through the device to pictures of the format `output`, or of the one that the device prefers; the time
+ * includes opening the session and finding the format.
+ */
+export async function decodeThroughDevice(driver: MediaDriver, clip: CodedClip, output?: number): Promise<DecodeRun> {
   const memory = driver.transport.sharedLength > 0 ? 'mmap' : 'shared-pages';
   const started = performance.now();
-  const client = await StatefulDecoderClient.open(driver, { coded: clip.coded, memory, inputMemory: memory });
+  const client = await StatefulDecoderClient.open(driver, {
+    coded: clip.coded,
+    memory,
+    inputMemory: memory,
+    ...(output === undefined ? {} : { output }),
+  });
   try {
     let [pictures, bytes] = [0, 0];
     for await (const picture of client.decode(clip.units.map((unit, i) => ({ bytes: unit, timestamp: timestampOf(i * 1000) })))) {

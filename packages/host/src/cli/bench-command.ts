@@ -73,11 +73,11 @@ function renderBench(report: BenchReport): string {
   const rows = [
     ...latencyRows('idle', report.idle.ioctl, report.idle.pingPong),
     ...latencyRows('two guests stream 1080p30', report.loaded.ioctl, report.loaded.pingPong),
-    ...decode.map(({ threads, device, ffmpeg }) => [
-      `1080p H.264 decode, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...decode.map(({ threads, format, device, ffmpeg, ratio }) => [
+      `1080p H.264 decode, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${format}`,
       `${device.toFixed(1)} fps`,
       `${ffmpeg.toFixed(1)} fps ffmpeg -f null`,
-      times(device, ffmpeg),
+      `${ratio.toFixed(2)} x`,
     ]),
     [
       'copied per camera frame',
