@@ -26,7 +26,7 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** descriptors of ours that the child gets as FIRST_GIVEN_FD and following; they stay ours */
   readonly fds: readonly number[];
-  /** nice value of its first thread, and of threads that were not told to `yield`; unless told otherwise CHILD_NICE */
+  /** nice value of its threads, until all but the first are told to yield; unless told otherwise that of those that yield */
   readonly nice?: number;
   /** A message came. Throwing ProtocolError kills the child; nothing else may be thrown. */
   onMessage(message: readonly number[]): void;
@@ -44,7 +44,7 @@ const permissionFlags = (): string[] => {
 };
 
 /** Nice value of children: where the processor is short, the event loop and the cameras come before the decoders. */
-export const CHILD_NICE = 5;
+const CHILD_NICE = 5;
 
 /**
  * Copies of more bytes than this go past the processor's caches. A picture is larger than what a cache has for it, its

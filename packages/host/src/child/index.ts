@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { Backoff } from './backoff.ts';
-export { CHILD_NICE, Child, type ChildOptions, FIRST_GIVEN_FD, LINK_FD } from './child-process.ts';
+export { Child, type ChildOptions, FIRST_GIVEN_FD, LINK_FD } from './child-process.ts';
 export { KeptChild, type KeptChildOptions } from './kept-child.ts';
 export type { Log } from './log.ts';
 export { encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader } from './message.ts';
