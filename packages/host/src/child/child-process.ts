@@ -86,7 +86,7 @@ export class Child {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...o.fds],
     });
     this.pid = this.#process.pid;
-    // Before it has threads, so that they inherit it.
+    // Threads that it makes from now on inherit it.
     if (this.pid !== undefined) setNice(this.pid, o.nice ?? CHILD_NICE);
     let text = MAX_STDERR;
     this.#process.stderr?.on('data', (bytes: Buffer) => {

@@ -119,6 +119,8 @@ export class KeptChild {
     if (state.kind !== 'running') return;
     if (!state.heard) {
       state.heard = true;
+      // Those that it made before its nice value was set.
+      state.child.yieldThreads();
       this.#mute = 0;
       clearTimeout(state.alarm);
     }
