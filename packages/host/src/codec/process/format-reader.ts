@@ -47,14 +47,13 @@ export function readFormat(av: Av, context: Context, frame: Frame, crop: CropFin
   };
 }
 
-/** True if buffers or the visible rectangle must change: what V4L2 calls a source change. Colours alone are none. */
-export function formatChanged(before: FoundFormat, after: FoundFormat): boolean {
-  return (
-    before.codedWidth !== after.codedWidth ||
-    before.codedHeight !== after.codedHeight ||
-    before.visible.left !== after.visible.left ||
-    before.visible.top !== after.visible.top ||
-    before.visible.width !== after.visible.width ||
-    before.visible.height !== after.visible.height
-  );
+/**
+ * True if a frame of the coded size needs other buffers than those of `format`, or shows another part of them: what V4L2
+ * calls a source change. Colours alone are none.
+ */
+export function formatChanged(format: FoundFormat, frame: Frame, crop: CropFinder): boolean {
+  if (frame.width !== format.codedWidth || frame.height !== format.codedHeight) return true;
+  const { left, top, width, height } = crop.visible(frame);
+  const before = format.visible;
+  return left !== before.left || top !== before.top || width !== before.width || height !== before.height;
 }

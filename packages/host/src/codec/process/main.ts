@@ -19,8 +19,8 @@ import { StreamDecoder, type StreamHost } from './stream-decoder.ts';
 /** Private memory that the process may take: enough for 16 streams of 4K. */
 const DATA_BYTES = 6 * 2 ** 30;
 
-/** Milliseconds of work after which requests are heard again. */
-const TURN = 2;
+/** Milliseconds of work after which reports are sent and requests heard at the latest. */
+const TURN = 8;
 
 bindToParent(Number(process.argv[2]));
 countPicturesAsHeap();
@@ -36,17 +36,21 @@ const link = new ParentLink((message) => handle(requests.decode(message)));
 
 /**
  * Works, hears, and comes again: the event loop is there for the library's finalizers alone, and is given a turn each
- * time. With no work it sleeps in the exchange.
+ * time. With no work it sleeps in the exchange. Each exchange wakes the daemon, and that the guest: as long as a stream
+ * has more to go on with than it owes, several pictures share one.
  */
 function turn(): void {
   const until = performance.now() + TURN;
   let busy = true;
-  while (busy && performance.now() < until) {
+  let awaited = false;
+  while (busy && !awaited && performance.now() < until) {
     busy = false;
     for (const [id, stream] of streams) {
       if (guarded(id, () => stream.step())) busy = true;
+      if (stream.awaited) awaited = true;
     }
   }
+  for (const stream of streams.values()) stream.exchanged();
   link.exchange(!busy);
   setImmediate(turn);
 }

@@ -75,6 +75,8 @@ export class StreamDecoder implements Disposable {
   /** ids of the units given to the decoder, oldest first: for frames that lost their timestamp */
   readonly #sent: number[] = [];
   #targets: StreamTarget[] = [];
+  /** what was reported since the last exchange */
+  #owed = { inputs: 0, pictures: 0, news: false };
   #probe: FormatProbe | undefined;
   #feeding: Feeding | undefined;
   #mode: 'feeding' | 'draining' = 'feeding';
@@ -131,6 +133,20 @@ export class StreamDecoder implements Disposable {
     if (this.#known !== undefined && this.#known.serial > serial) this.#known = this.#previous;
   }
 
+  /**
+   * True if the reports should leave now: the user may be waiting for one, or has as many inputs or targets coming back to
+   * it as there are left here.
+   */
+  get awaited(): boolean {
+    const { inputs, pictures, news } = this.#owed;
+    return news || (inputs > 0 && inputs >= this.#inputs.length) || (pictures > 0 && pictures >= this.#targets.length);
+  }
+
+  /** The reports have left. */
+  exchanged(): void {
+    this.#owed = { inputs: 0, pictures: 0, news: false };
+  }
+
   /** Does one piece of work; false if there is nothing to do until a message comes. Throws AvError if the decoder is of no more use. */
   step(): boolean {
     if (this.#frameHeld) return this.#handOut();
@@ -181,7 +197,7 @@ export class StreamDecoder implements Disposable {
       this.#mode = 'draining';
       this.#mayReceive = true;
     } else {
-      this.#host.report({ kind: 'inputDone', stream: this.#stream, id: feeding.inputId, ok: feeding.ok ? 1 : 0 });
+      this.#report({ kind: 'inputDone', stream: this.#stream, id: feeding.inputId, ok: feeding.ok ? 1 : 0 });
     }
     return true;
   }
@@ -208,7 +224,7 @@ export class StreamDecoder implements Disposable {
       this.#sent.length = 0;
       this.#mayReceive = false;
       this.#mode = 'feeding';
-      this.#host.report({ kind: 'drained', stream: this.#stream });
+      this.#report({ kind: 'drained', stream: this.#stream });
     } else if (this.#mode === 'feeding') {
       // The packet that it is about was given earlier, and its input is done; a picture that is damaged says so itself.
       this.#failure(result, this.#feeding);
@@ -225,23 +241,23 @@ export class StreamDecoder implements Disposable {
 
   #handOut(): boolean {
     if (!this.#answered()) return false;
-    const found = readFormat(this.#host.av, this.#context, this.#frame, this.#crop);
-    if (this.#known === undefined || formatChanged(this.#known.format, found)) this.#announce(found);
+    if (this.#known === undefined || formatChanged(this.#known.format, this.#frame, this.#crop))
+      this.#announce(readFormat(this.#host.av, this.#context, this.#frame, this.#crop));
     const geometry = this.#output?.geometry;
     if (geometry === undefined || !this.#answered()) return false;
-    if (geometry.width < found.codedWidth || geometry.height < found.codedHeight) return false;
+    if (geometry.width < this.#frame.width || geometry.height < this.#frame.height) return false;
     const index = this.#targets.findIndex(({ memory }) => geometry.sizes.every((size, i) => (memory[i]?.length ?? 0) >= size));
     const [target] = index < 0 ? [] : this.#targets.splice(index, 1);
     if (target === undefined) return false;
     this.#copier.copy(this.#frame, geometry, target.memory);
     const c = this.#host.av.constants;
     const { flags } = this.#frame;
-    this.#host.report({
+    this.#report({
       kind: 'picture',
       stream: this.#stream,
       targetId: target.id,
       inputId: this.#origin(),
-      interlaced: found.interlaced ? 1 : 0,
+      interlaced: (flags & c.AV_FRAME_FLAG_INTERLACED) !== 0 ? 1 : 0,
       error: (flags & c.AV_FRAME_FLAG_CORRUPT) !== 0 || (this.#frame.decodeErrorFlags & ~this.#untrusted) !== 0 ? 1 : 0,
       type: PICTURE_TYPES.indexOf(this.#pictureType(flags)),
     });
@@ -271,13 +287,20 @@ export class StreamDecoder implements Disposable {
     return id ?? 0;
   }
 
+  #report(report: Report): void {
+    if (report.kind === 'inputDone') this.#owed.inputs += 1;
+    else if (report.kind === 'picture') this.#owed.pictures += 1;
+    else this.#owed.news = true;
+    this.#host.report(report);
+  }
+
   #announce(format: FoundFormat): void {
     this.#previous = this.#known;
     const serial = (this.#known?.serial ?? 0) + 1;
     this.#known = { serial, format };
     const { codedWidth, codedHeight, visible, interlaced, reorder, profile, level } = format;
     const { primaries, transfer, matrix, range, aspectNumerator, aspectDenominator } = format;
-    this.#host.report({
+    this.#report({
       kind: 'format',
       stream: this.#stream,
       serial,
