@@ -229,8 +229,8 @@ async function film(driver: MediaDriver, count: number): Promise<Footage> {
 }
 
 async function soak(): Promise<void> {
-  const path = 'out/bench-1080p.h264';
-  makeClip(path);
+  const path = 'out/bench-1080p-300.h264';
+  makeClip(path, 300);
   const clip = await readClip(path);
   await using daemon = await DaemonProcess.start([
     { kind: 'camera', name: 'camera' },

@@ -39,9 +39,9 @@ async function decoding(
   out: string,
   say: (what: string) => void,
 ): Promise<NonNullable<SocketReport['decoder']>> {
-  const path = join(out, 'bench-1080p-2400.h264');
+  const path = join(out, 'bench-1080p-1200.h264');
   say('making the 1080p clip');
-  makeClip(path);
+  makeClip(path, 1200);
   say('decoding');
   const { pictures, seconds, bytes } = await decodeThroughDevice(driver, await readClip(path));
   return { pictures, framesPerSecond: pictures / seconds, pictureBytes: bytes / pictures };

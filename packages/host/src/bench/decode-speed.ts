@@ -7,10 +7,16 @@ import { type MediaDriver, StatefulDecoderClient, timestampOf } from '@paravideo
 import { CODED_FORMATS, openCodedFile } from '../demo/index.ts';
 import { BenchError } from './bench-error.ts';
 
-/** One run through the device. */
-export interface DecodeRun {
+/** Pictures, and the time from nothing to the last of them. */
+export interface TimedRun {
   readonly pictures: number;
   readonly seconds: number;
+}
+
+/** One run through the device. */
+export interface DecodeRun extends TimedRun {
+  /** seconds from nothing to the first picture */
+  readonly first: number;
   /** bytes of pictures that landed in the guest's buffers */
   readonly bytes: number;
 }
@@ -22,21 +28,21 @@ export interface CodedClip {
   readonly units: readonly Uint8Array[];
 }
 
-/** How often the clip shows its 300 pictures: long enough that opening a session, which ffmpeg's clock leaves out, counts little. */
-const ROUNDS = 8;
+/** Pictures of the scene that clips repeat. */
+const SCENE = 300;
 
-/** Makes 2400 pictures of moving 1080p H.264 with B pictures at `path`, unless it is there. Throws `BenchError` without ffmpeg. */
-export function makeClip(path: string): void {
+/** Makes `pictures` pictures (a multiple of 300) of moving 1080p H.264 with B pictures at `path`, unless it is there. Throws `BenchError` without ffmpeg. */
+export function makeClip(path: string, pictures: number): void {
   if (existsSync(path)) return;
   mkdirSync(dirname(path), { recursive: true });
-  const source = 'testsrc2=size=1920x1080:rate=30:duration=10,noise=alls=6:allf=t';
+  const source = `testsrc2=size=1920x1080:rate=30:duration=${SCENE / 30},noise=alls=6:allf=t`;
   const coding = ['-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'fast', '-b:v', '8M', '-bf', '2', '-g', '60'];
   const partial = `${path}.part`;
   const args = ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', source, ...coding, '-f', 'h264', partial];
   const { status } = spawnSync('ffmpeg', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) throw new BenchError('ffmpeg could not make the clip: install ffmpeg with libx264');
   const once = readFileSync(partial);
-  for (let round = 1; round < ROUNDS; round++) appendFileSync(partial, once);
+  for (let made = SCENE; made < pictures; made += SCENE) appendFileSync(partial, once);
   renameSync(partial, path);
 }
 
@@ -62,22 +68,47 @@ export async function decodeThroughDevice(driver: MediaDriver, clip: CodedClip, 
     ...(output === undefined ? {} : { output }),
   });
   try {
-    let [pictures, bytes] = [0, 0];
+    let [pictures, bytes, first] = [0, 0, Number.NaN];
+    const elapsed = () => (performance.now() - started) / 1000;
     for await (const picture of client.decode(clip.units.map((unit, i) => ({ bytes: unit, timestamp: timestampOf(i * 1000) })))) {
+      if (pictures === 0) first = elapsed();
       pictures += 1;
       for (const plane of picture.planes) bytes += plane.length;
     }
-    return { pictures, bytes, seconds: (performance.now() - started) / 1000 };
+    return { pictures, bytes, first, seconds: elapsed() };
   } finally {
     await client.close();
   }
 }
 
-/** Seconds that `ffmpeg -f null` takes for the file by its own account, from its first to its last moment. */
-export function decodeWithFfmpeg(path: string, threads: number): number {
-  const args = ['-nostdin', '-v', 'info', '-nostats', '-benchmark', '-threads', String(threads), '-i', path, '-f', 'null', '-'];
+/** What `ffmpeg -f null` does with the clip, by its own clock: from when it has opened the file and looked at its beginning. */
+export function decodeWithFfmpeg(clip: CodedClip, threads: number): TimedRun {
+  const args = [
+    '-nostdin',
+    '-v',
+    'info',
+    '-nostats',
+    '-benchmark',
+    '-threads',
+    String(threads),
+    '-i',
+    clip.path,
+    '-f',
+    'null',
+    '-',
+  ];
   const { status, stderr } = spawnSync('ffmpeg', args, { encoding: 'utf8' });
   const seconds = /bench: .*rtime=([\d.]+)s/.exec(stderr)?.[1];
-  if (status !== 0 || seconds === undefined) throw new BenchError(`ffmpeg does not decode ${path}`);
-  return Number(seconds);
+  const pictures = /frame= *(\d+)/.exec(stderr)?.[1];
+  if (status !== 0 || seconds === undefined || pictures === undefined)
+    throw new BenchError(`ffmpeg does not decode ${clip.path}`);
+  return { pictures: Number(pictures), seconds: Number(seconds) };
+}
+
+/**
+ * Pictures per second, of two runs that differ in length alone: opening and closing, the first picture's way in and the
+ * last one's way out are in both, and cancel out.
+ */
+export function speedOf(short: TimedRun, long: TimedRun): number {
+  return (long.pictures - short.pictures) / (long.seconds - short.seconds);
 }

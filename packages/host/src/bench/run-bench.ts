@@ -13,7 +13,7 @@ import { DaemonProcess } from '../daemon/index.ts';
 import { percentile, withGuest } from '../demo/index.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import { residentMemory } from '../sys/index.ts';
-import { decodeThroughDevice, decodeWithFfmpeg, makeClip, readClip } from './decode-speed.ts';
+import { type CodedClip, decodeThroughDevice, decodeWithFfmpeg, makeClip, readClip, speedOf } from './decode-speed.ts';
 import { HelperProcess } from './helper-process.ts';
 import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
 import { residentTree } from './process-memory.ts';
@@ -24,7 +24,7 @@ export interface LatencyPair {
   readonly pingPong: Latency;
 }
 
-/** Decoding speed; medians of the runs, in pictures per second. */
+/** Decoding speed without the set-up of either side; medians of the runs, in pictures per second. */
 export interface SpeedReport {
   readonly threads: number;
   /** pixel format of the pictures */
@@ -33,6 +33,8 @@ export interface SpeedReport {
   readonly ffmpeg: number;
   /** median of what each run is to the ffmpeg run beside it: the clock of a shared machine wanders between them */
   readonly ratio: number;
+  /** seconds from opening a session to its first picture */
+  readonly first: number;
   readonly runs: number;
   readonly pictureBytes: number;
 }
@@ -64,7 +66,10 @@ export interface BenchReport {
   readonly memory: MemoryReport;
 }
 
-const RUNS = 5;
+const RUNS = 7;
+
+/** Pictures of the two clips whose difference is measured. */
+const [SHORT, LONG] = [300, 1200];
 
 /** YU12 is what ffmpeg's decoder gives as well; NV12, what most programs take, is woven together on the way. */
 const FORMATS = { YU12: V4L2_PIX_FMT_YUV420, NV12: V4L2_PIX_FMT_NV12 } as const;
@@ -75,15 +80,14 @@ export async function runBench(
   options: { out: string; threads: readonly number[] },
   say: (what: string) => void,
 ): Promise<BenchReport> {
-  const clipPath = join(options.out, 'bench-1080p-2400.h264');
-  say('making the 1080p clip');
-  makeClip(clipPath);
+  say('making the 1080p clips');
+  const [short, long] = [await clipOf(options.out, SHORT), await clipOf(options.out, LONG)];
   say('round trips');
   const { idle, loaded, startMillis } = await roundTrips();
   const decode: SpeedReport[] = [];
   let decoder: CopyReport['decoder'] = { copied: 0, written: 0, frame: 0 };
   for (const threads of options.threads) {
-    const speed = await decoding(clipPath, threads, (run) => say(`decoding, threads: ${threads}, run ${run} of ${RUNS}`));
+    const speed = await decoding(short, long, threads, (run) => say(`decoding, threads: ${threads}, run ${run} of ${RUNS}`));
     decode.push(...speed.decode);
     decoder = speed.decoder;
   }
@@ -108,52 +112,61 @@ async function roundTrips(): Promise<{ idle: LatencyPair; loaded: LatencyPair; s
   });
 }
 
+async function clipOf(folder: string, pictures: number): Promise<CodedClip> {
+  const path = join(folder, `bench-1080p-${pictures}.h264`);
+  makeClip(path, pictures);
+  return await readClip(path);
+}
+
 /** A decoder with as many threads: each of `FORMATS` and ffmpeg in turns. */
 async function decoding(
-  path: string,
+  short: CodedClip,
+  long: CodedClip,
   threads: number,
   say: (run: number) => void,
 ): Promise<{ decode: readonly SpeedReport[]; decoder: CopyReport['decoder'] }> {
-  const clip = await readClip(path);
   const daemon = await DaemonProcess.start([{ kind: 'decoder', name: 'decoder', threads }], { log: 'info' });
   await using _ended = daemon;
-  const device: Record<SpeedReport['format'], number[]> = { YU12: [], NV12: [] };
+  const device: Record<SpeedReport['format'], { speed: number; first: number }[]> = { YU12: [], NV12: [] };
   const ffmpeg: number[] = [];
   let [pictures, bytes] = [0, 0];
   await withGuest(daemon.socket('decoder'), async (driver) => {
+    const decode = async (clip: CodedClip, output: number) => {
+      const run = await decodeThroughDevice(driver, clip, output);
+      pictures += run.pictures;
+      bytes += run.bytes;
+      return run;
+    };
     // the codec process loads its library when the first guest comes; that is not part of decoding
-    await decodeThroughDevice(driver, { ...clip, units: clip.units.slice(0, 30) });
+    await decode({ ...short, units: short.units.slice(0, 30) }, FORMATS.YU12);
     for (let i = 0; i < RUNS; i++) {
       say(i + 1);
-      let decoded = 0;
       // Whoever comes after ffmpeg finds the machine as that left it: each in its turn.
       const formats = Object.entries(FORMATS);
       for (const [format, output] of i % 2 === 0 ? formats : formats.reverse()) {
-        const run = await decodeThroughDevice(driver, clip, output);
-        decoded = run.pictures;
-        pictures += decoded;
-        bytes += run.bytes;
-        device[format as SpeedReport['format']].push(decoded / run.seconds);
+        const once = await decode(short, output);
+        const speed = speedOf(once, await decode(long, output));
+        device[format as SpeedReport['format']].push({ speed, first: once.first });
       }
-      ffmpeg.push(decoded / decodeWithFfmpeg(path, threads));
+      ffmpeg.push(speedOf(decodeWithFfmpeg(short, threads), decodeWithFfmpeg(long, threads)));
     }
   });
   await daemon.stop();
   const pictureBytes = bytes / pictures;
-  const decode = Object.entries(device).map(([format, speeds]) => ({
+  const decode = Object.entries(device).map(([format, runs]) => ({
     threads,
     format: format as SpeedReport['format'],
-    device: percentile(speeds, 0.5),
-    ffmpeg: percentile(ffmpeg, 0.5),
-    ratio: percentile(
-      speeds.map((speed, i) => speed / (ffmpeg[i] ?? Number.NaN)),
-      0.5,
-    ),
+    device: median(runs.map(({ speed }) => speed)),
+    ffmpeg: median(ffmpeg),
+    ratio: median(runs.map(({ speed }, i) => speed / (ffmpeg[i] ?? Number.NaN))),
+    first: median(runs.map(({ first }) => first)),
     runs: RUNS,
     pictureBytes,
   }));
   return { decode, decoder: { copied: copiedBytes(daemon) / pictures, written: pictureBytes, frame: (1920 * 1080 * 3) / 2 } };
 }
+
+const median = (values: readonly number[]): number => percentile(values, 0.5);
 
 async function cameraCopies(): Promise<CopyReport['camera']> {
   const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', size: '1920x1080' }], { log: 'info' });

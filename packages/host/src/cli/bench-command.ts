@@ -79,6 +79,12 @@ function renderBench(report: BenchReport): string {
       `${ffmpeg.toFixed(1)} fps ffmpeg -f null`,
       `${ratio.toFixed(2)} x`,
     ]),
+    ...decode.map(({ threads, format, first }) => [
+      `the same, session opened to first picture, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${format}`,
+      `${(1000 * first).toFixed(0)} ms`,
+      '',
+      '',
+    ]),
     [
       'copied per camera frame',
       formatSize(copies.camera.copied),
