@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The camera through the whole protocol: the TypeScript driver on one side, a `SolidSource` on the other. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { CaptureClient, IoctlError, MediaDriver } from '../driver/index.ts';
+import { CaptureClient, MediaDriver } from '../driver/index.ts';
 import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
-import { InProcessTransport, ManualClock, SolidSource, solidPlanes } from '../testing/index.ts';
+import { errnoOf, InProcessTransport, ManualClock, SolidSource, solidPlanes } from '../testing/index.ts';
 import { fourcc } from '../v4l2/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,
@@ -63,16 +63,6 @@ async function guest(
   if (device === undefined) expect.unreachable('the transport makes its device at once');
   open.push({ transport, device });
   return { transport, device, driver: await MediaDriver.attach(transport) };
-}
-
-async function errnoOf(promise: Promise<unknown>): Promise<number> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof IoctlError) return error.errno;
-    throw error;
-  }
-  return 0;
 }
 
 afterEach(async () => {

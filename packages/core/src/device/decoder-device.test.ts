@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BufferSet, type DriverSession, IoctlError } from '../driver/index.ts';
-import { ManualClock, TOY_FOURCC, type ToyClient, ToyGuest, type ToyGuestOptions, toyHeader } from '../testing/index.ts';
+import type { BufferSet, DriverSession } from '../driver/index.ts';
+import { errnoOf, ManualClock, TOY_FOURCC, type ToyClient, ToyGuest, type ToyGuestOptions, toyHeader } from '../testing/index.ts';
 import {
   Errno,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
@@ -75,17 +75,6 @@ afterEach(async () => {
   await guest.close();
   expect(guest.transport.bugs).toEqual([]);
 });
-
-/** The errno that a call came to. */
-async function errnoOf(call: Promise<unknown>): Promise<number> {
-  try {
-    await call;
-    return 0;
-  } catch (error) {
-    if (error instanceof IoctlError) return error.errno;
-    throw error;
-  }
-}
 
 /** Lets the decoder find a header. */
 async function header(o: Parameters<typeof toyHeader>[0] = {}): Promise<void> {

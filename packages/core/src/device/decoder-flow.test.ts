@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A decoder session walked through the sequences of dev-decoder, as a guest sees them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BufferSet, type DriverSession, IoctlError, StatefulDecoderClient } from '../driver/index.ts';
-import {
-  TOY_FOURCC,
-  type ToyClient,
-  ToyGuest,
-  toyChunk,
-  toyCrash,
-  toyFiller,
-  toyHeader,
-  toyPicture,
-  toyPlanes,
-  toyStamp,
-} from '../testing/index.ts';
+import { BufferSet, type DriverSession } from '../driver/index.ts';
+import { errnoOf, type ToyClient, ToyGuest, toyChunk, toyFiller, toyHeader, toyPicture, toyStamp } from '../testing/index.ts';
 import {
   Errno,
   V4L2_BUF_FLAG_BFRAME,
   V4L2_BUF_FLAG_ERROR,
   V4L2_BUF_FLAG_KEYFRAME,
-  V4L2_BUF_FLAG_LAST,
   V4L2_BUF_FLAG_PFRAME,
   V4L2_BUF_FLAG_TIMESTAMP_COPY,
   V4L2_BUF_FLAG_TSTAMP_SRC_SOE,
@@ -37,7 +25,6 @@ import {
 
 const OUTPUT = V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
 const CAPTURE = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
-const { min } = Math;
 
 let guest: ToyGuest;
 let client: ToyClient;
@@ -57,40 +44,12 @@ afterEach(async () => {
   await guest.close();
 });
 
-/** The errno that a call came to. */
-async function errnoOf(call: Promise<unknown>): Promise<number> {
-  try {
-    await call;
-    return 0;
-  } catch (error) {
-    if (error instanceof IoctlError) return error.errno;
-    throw error;
-  }
-}
-
-/** Numbers of the pictures now there; `last` and `error` for buffers without one. */
-async function pictures(from: ToyClient = client): Promise<(number | string)[]> {
-  await guest.rest();
-  return from.shown().map(({ number, flags }) => {
-    if (number !== undefined) return number;
-    return (flags & V4L2_BUF_FLAG_LAST) !== 0 ? 'last' : (flags & V4L2_BUF_FLAG_ERROR) !== 0 ? 'error' : 'empty';
-  });
-}
+const pictures = (from: ToyClient = client): Promise<(number | string)[]> => guest.pictures(from);
+const decoding = (count?: number, header?: Uint8Array): Promise<void> => guest.startDecoding(client, count, header);
 
 async function eventTypes(): Promise<number[]> {
   await guest.rest();
   return client.events().map((event) => event.type);
-}
-
-/** A session that decodes 64x48, with `count` picture buffers queued. Coded buffer 0 is used up. */
-async function decoding(count = 4, header = toyHeader()): Promise<void> {
-  await client.startOutput();
-  await client.send(0, header);
-  await guest.rest();
-  await client.startCapture({ count });
-  await guest.rest();
-  client.events();
-  client.returned();
 }
 
 describe('initialisation and CAPTURE set-up', () => {
@@ -473,110 +432,5 @@ describe('dynamic resolution change', () => {
     await client.send(0, toyChunk(toyHeader({ width: 5000, height: 48 }), toyPicture(3, 'key')));
     expect(await pictures()).toEqual(['error', 'error']);
     expect(await errnoOf(client.raw?.queue(0) ?? Promise.resolve())).toBe(Errno.EIO);
-  });
-});
-
-describe('death of the decoder', () => {
-  test('every queued buffer comes back with the error flag, EIO follows, and STREAMOFF and STREAMON bring it back', async () => {
-    await decoding(2);
-    await client.send(0, toyChunk(toyPicture(0, 'key'), toyPicture(1), toyPicture(2), toyCrash()));
-    await client.send(1, toyPicture(3, 'key'));
-    expect(await pictures()).toEqual([0, 1]);
-    await client.queueAll();
-    expect(await pictures()).toEqual([2, 'error']);
-    const flags = client.returned().map(({ flags: each }) => each & V4L2_BUF_FLAG_ERROR);
-    expect(flags).toEqual([V4L2_BUF_FLAG_ERROR, V4L2_BUF_FLAG_ERROR]);
-    expect(await errnoOf(client.send(2, toyFiller()))).toBe(Errno.EIO);
-    expect(await errnoOf(client.raw?.queue(0) ?? Promise.resolve())).toBe(Errno.EIO);
-    for (const cmd of [V4L2_DEC_CMD_STOP, V4L2_DEC_CMD_START]) expect(await errnoOf(session.decoderCmd(cmd))).toBe(Errno.EIO);
-    await session.streamoff(OUTPUT);
-    await session.streamoff(CAPTURE);
-    await client.queueAll();
-    await session.streamon(OUTPUT);
-    await session.streamon(CAPTURE);
-    await client.send(0, toyChunk(toyHeader(), toyPicture(7, 'key')));
-    expect(await pictures()).toEqual([7]);
-    expect(guest.factory.made).toBe(2);
-  });
-
-  test('CAPTURE cannot start before OUTPUT was stopped, and other sessions go on', async () => {
-    await client.startOutput();
-    await client.send(0, toyHeader());
-    await guest.rest();
-    const other = await guest.open();
-    guest.factory.kill();
-    await guest.rest();
-    expect(await errnoOf(client.startCapture())).toBe(Errno.EIO);
-    await other.startOutput();
-    await other.send(0, toyChunk(toyHeader(), toyPicture(1, 'key')));
-    await guest.rest();
-    await other.startCapture();
-    expect(await pictures(other)).toEqual([1]);
-    await other.session.close();
-    await session.streamoff(OUTPUT);
-    expect(await errnoOf(session.streamon(CAPTURE))).toBe(0);
-  });
-
-  test('a session that dies with its codec process can be closed', async () => {
-    await decoding();
-    guest.factory.kill();
-    await guest.rest();
-    expect(await pictures()).toEqual(['error', 'error', 'error', 'error']);
-  });
-});
-
-describe('memory', () => {
-  test('close frees every buffer, also in the middle of everything', async () => {
-    const { arena } = guest.transport;
-    await decoding();
-    await client.send(0, toyChunk(toyPicture(0, 'key'), toyPicture(1)));
-    await session.close();
-    await guest.rest();
-    // Mappings outlive the session (VM-D6); the driver's are still there, and nothing else is.
-    expect(arena.blocks).toBeLessThanOrEqual(guest.transport.window.mappings);
-  });
-});
-
-describe('a program that follows the document', () => {
-  test('decodes a stream with reordering and two changes of resolution', async () => {
-    const sizes = [
-      { width: 64, height: 48 },
-      { width: 128, height: 96 },
-      { width: 32, height: 32 },
-    ];
-    const chunks = sizes.flatMap((size, s) =>
-      [0, 3, 1, 2, 4].map((n, i) => {
-        const number = s * 10 + n;
-        const picture = toyPicture(number, i === 0 ? 'key' : 'p');
-        const bytes = i === 0 ? toyChunk(toyHeader({ ...size, depth: 2 }), picture) : picture;
-        return { bytes, timestamp: toyStamp(number) };
-      }),
-    );
-    const program = await StatefulDecoderClient.open(guest.driver, { coded: TOY_FOURCC, inputSize: 4096 });
-    const seen: number[] = [];
-    for await (const picture of program.decode(chunks)) {
-      const number = seen.length + (seen.length >= 10 ? 10 : seen.length >= 5 ? 5 : 0);
-      seen.push(number);
-      expect(picture.timestamp).toEqual(toyStamp(number));
-      const right = toyPlanes(picture.layout, number);
-      expect(picture.planes.every((plane, i) => plane.every((byte, j) => byte === right[i]?.[j]))).toBe(true);
-      expect(picture.layout.width).toBe(sizes[min(2, Math.floor(number / 10))]?.width);
-    }
-    expect(seen).toHaveLength(15);
-    expect(program.stats.resolutionChanges).toBe(2);
-    await program.close();
-  });
-
-  test('ends a stream of one chunk, and one without any header', async () => {
-    for (const [bytes, expected] of [
-      [toyChunk(toyHeader({ depth: 2 }), toyPicture(3, 'key')), 1],
-      [toyFiller(), 0],
-    ] as const) {
-      const program = await StatefulDecoderClient.open(guest.driver, { coded: TOY_FOURCC, inputSize: 4096 });
-      let seen = 0;
-      for await (const picture of program.decode([{ bytes, timestamp: toyStamp(1) }])) seen += picture.error ? 0 : 1;
-      expect(seen).toBe(expected);
-      await program.close();
-    }
   });
 });

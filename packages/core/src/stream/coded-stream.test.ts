@@ -1,97 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { RegionMemory } from '../memory/index.ts';
-import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory, PictureLayout, StreamFormat } from '../ports/index.ts';
-import {
-  HeapAccess,
-  HeapArena,
-  parseToyUnit,
-  ToyDecoderFactory,
-  toyChunk,
-  toyCrash,
-  toyFiller,
-  toyHeader,
-  toyPicture,
-  toyPlanes,
-} from '../testing/index.ts';
+import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory } from '../ports/index.ts';
+import { parseToyUnit, toyCrash, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/index.ts';
+import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
 import { CodedStream } from './coded-stream.ts';
-import type { StreamOutput } from './stream-events.ts';
-
-const SMALL = { width: 64, height: 48 };
-const LARGE = { width: 128, height: 96 };
-
-function layoutOf(size: { width: number; height: number }): PictureLayout {
-  return { fourcc: 0, ...size, planes: [{ bytesPerLine: size.width, sizeImage: (size.width * size.height * 3) / 2 }] };
-}
-
-/** Lets every microtask run that is due. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 200; i++) await Promise.resolve();
-}
-
-type Returned = { handle: string } & StreamOutput<string>;
-
-class Harness {
-  readonly arena = new HeapArena(8 << 20);
-  readonly access = new HeapAccess(this.arena, new RegionMemory());
-  readonly factory = new ToyDecoderFactory({ access: this.access, limit: 1 });
-  readonly log: string[] = [];
-  readonly outputs: Returned[] = [];
-  answer: (format: StreamFormat) => PictureLayout | undefined = () => undefined;
-  readonly stream = new CodedStream<string, string, string>(this.factory, {
-    inputReturned: (handle, ok) => this.log.push(`in ${handle}${ok ? '' : ' bad'}`),
-    outputReturned: (handle, output) => {
-      this.outputs.push({ handle, ...output });
-      const flags = `${output.error ? ' error' : ''}${output.last ? ' last' : ''}`;
-      this.log.push(`out ${handle} ${output.cookie ?? '-'}${flags}`);
-    },
-    formatChanged: (format, change) => {
-      this.log.push(`format ${change} ${format.codedWidth}x${format.codedHeight}`);
-      return this.answer(format);
-    },
-    endOfStream: () => this.log.push('eos'),
-    failed: (reason) => this.log.push(`failed: ${reason}`),
-  });
-
-  /** Queues a chunk under its name, which is also its cookie. */
-  input(name: string, ...units: Uint8Array[]): boolean {
-    const bytes = toyChunk(...units);
-    const block = this.arena.allocate(Math.max(1, bytes.length));
-    if (block === undefined) throw new RangeError('the arena is full');
-    const memory: BufferMemory = { kind: 'arena', offset: block.offset, length: bytes.length };
-    this.access.write(memory, 0, bytes);
-    return this.stream.queueInput(name, { memory, offset: 0, length: bytes.length, mayContinue: false }, name);
-  }
-
-  output(name: string, size = SMALL): boolean {
-    const length = layoutOf(size).planes[0]?.sizeImage ?? 0;
-    const block = this.arena.allocate(length);
-    if (block === undefined) throw new RangeError('the arena is full');
-    return this.stream.queueOutput(name, [{ kind: 'arena', offset: block.offset, length }]);
-  }
-
-  /** What was told since the last look. */
-  async told(): Promise<string[]> {
-    await settle();
-    return this.log.splice(0);
-  }
-
-  /** A stream that decodes small pictures, with one header taken and `names` queued for output. */
-  async decoding(...names: string[]): Promise<void> {
-    this.stream.startInput('toy');
-    this.input('h', toyHeader(SMALL));
-    await settle();
-    this.stream.startOutput(layoutOf(SMALL));
-    for (const name of names) this.output(name);
-    await settle();
-    this.log.length = 0;
-    expect(this.stream.phase).toEqual({ kind: 'decoding' });
-  }
-}
 
 describe('initialisation', () => {
   test('the header is found before the output queue runs, and no picture comes before it does', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
     expect(await h.told()).toEqual([]);
     expect(h.stream.startInput('toy')).toBe('ok');
@@ -106,7 +22,7 @@ describe('initialisation', () => {
   });
 
   test('a running output queue that holds the format goes on without a stop', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.answer = () => layoutOf(SMALL);
     h.stream.startOutput(layoutOf(SMALL));
     h.output('1');
@@ -116,7 +32,7 @@ describe('initialisation', () => {
   });
 
   test('a running output queue that does not hold it gets LAST and waits', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.stream.startOutput(layoutOf(SMALL));
     h.output('1');
     h.stream.startInput('toy');
@@ -130,7 +46,7 @@ describe('initialisation', () => {
   });
 
   test('chunks without a header come back, and are not an error', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.stream.startInput('toy');
     h.input('a', toyFiller());
     h.input('b');
@@ -140,7 +56,7 @@ describe('initialisation', () => {
   });
 
   test('no decoder to be had leaves the stream idle', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     const other = h.factory.create('toy', {
       inputDone: () => {},
       format: () => {},
@@ -157,7 +73,7 @@ describe('initialisation', () => {
 
 describe('decoding', () => {
   test('pictures come in display order, each with the cookie of its own input', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.input('a', toyHeader({ ...SMALL, depth: 2 }), toyPicture(0, 'key'));
     h.input('b', toyPicture(4));
     h.input('c', toyPicture(2, 'b'));
@@ -179,14 +95,14 @@ describe('decoding', () => {
   });
 
   test('one input may make several pictures, which all get its cookie', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2', '3');
     h.input('a', toyPicture(0, 'key'), toyPicture(1), toyPicture(2));
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'out 3 a', 'in a']);
   });
 
   test('the bytes are those of the picture', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     const layout = layoutOf(SMALL);
     const length = layout.planes[0]?.sizeImage ?? 0;
@@ -201,7 +117,7 @@ describe('decoding', () => {
   });
 
   test('input waits while there is no picture memory', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyPicture(0, 'key'), toyPicture(1));
     h.input('b', toyPicture(2));
@@ -211,7 +127,7 @@ describe('decoding', () => {
   });
 
   test('a buffer too small for the layout comes back with an error, and the next one is used', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.stream.startInput('toy');
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     await settle();
@@ -224,7 +140,7 @@ describe('decoding', () => {
 
 describe('drain', () => {
   test('LAST and the end come after every picture, and input queued meanwhile waits for the resume', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2', '3');
     h.input('a', toyPicture(0, 'key'));
     expect(h.stream.drain()).toBe('ok');
@@ -239,7 +155,7 @@ describe('drain', () => {
   });
 
   test('LAST waits for a buffer, and the end does not', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyPicture(0, 'key'));
     h.stream.drain();
@@ -251,7 +167,7 @@ describe('drain', () => {
   });
 
   test('a drain with a queue off is ignored', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     expect(h.stream.drain()).toBe('ignored');
     h.stream.startInput('toy');
     expect(h.stream.drain()).toBe('ignored');
@@ -261,7 +177,7 @@ describe('drain', () => {
   });
 
   test('a drain before any header ends too, and the header is looked for afterwards', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     h.answer = () => layoutOf(SMALL);
     h.stream.startInput('toy');
     h.stream.startOutput(layoutOf(SMALL));
@@ -276,7 +192,7 @@ describe('drain', () => {
   });
 
   test('stopping the output queue aborts a drain, and pictures not yet delivered come after its restart', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyPicture(0, 'key'), toyPicture(1));
     h.stream.drain();
@@ -290,7 +206,7 @@ describe('drain', () => {
   });
 
   test('a drain that was aborted does not answer for the next one', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyPicture(0, 'key'));
     h.stream.drain();
@@ -359,7 +275,7 @@ describe('the decoder it drives', () => {
 
 describe('seek', () => {
   test('stopping the input queue drops what is queued, without an event, and decoding starts at the next key picture', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyPicture(0, 'key'));
     h.input('b', toyPicture(1));
@@ -376,7 +292,7 @@ describe('seek', () => {
   });
 
   test('a seek aborts a drain, while it runs and after it ended', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyPicture(0, 'key'));
     h.stream.drain();
@@ -394,7 +310,7 @@ describe('seek', () => {
   });
 
   test('a seek leaves a format change as it stands', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['format dynamic 128x96']);
@@ -412,7 +328,7 @@ describe('seek', () => {
 
 describe('format change', () => {
   test('old pictures, the event, LAST from a buffer that the decoder held, then the new ones after a restart', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2', '3');
     h.input('a', toyPicture(0, 'key'), toyHeader(LARGE), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96', 'out 2 - last']);
@@ -424,7 +340,7 @@ describe('format change', () => {
   });
 
   test('a change that the layout holds goes on at once', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2');
     h.answer = () => layoutOf(SMALL);
     h.input('a', toyPicture(0, 'key'), toyHeader({ ...SMALL, minBuffers: 3 }), toyPicture(0, 'key'));
@@ -432,7 +348,7 @@ describe('format change', () => {
   });
 
   test('a resume before LAST could be given takes its place', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     await settle();
@@ -442,7 +358,7 @@ describe('format change', () => {
   });
 
   test('a drain that meets a change goes on after it', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2');
     h.input('a', toyPicture(0, 'key'), toyHeader(LARGE), toyPicture(0, 'key'));
     h.stream.drain();
@@ -455,7 +371,7 @@ describe('format change', () => {
   });
 
   test('a drain asked after the change, of input without pictures, ends with the resume', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyHeader(LARGE));
     expect(await h.told()).toEqual(['format dynamic 128x96', 'out 1 - last']);
@@ -469,7 +385,7 @@ describe('format change', () => {
 
 describe('failure and end', () => {
   test('a dead decoder gives every buffer of both queues back with an error, and a stop of the input begins anew', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1', '2');
     h.input('a', toyCrash());
     h.input('b', toyPicture(0, 'key'));
@@ -498,7 +414,7 @@ describe('failure and end', () => {
   });
 
   test('a decoder that dies during a stop does not keep the stop waiting', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyPicture(0, 'key'));
     const stops = [h.stream.stopInput(), h.stream.stopOutput()];
@@ -509,7 +425,7 @@ describe('failure and end', () => {
   });
 
   test('inputs that a seek dropped do not come back when the decoder dies later', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding();
     h.input('a', toyPicture(0, 'key'));
     h.input('b', toyPicture(1));
@@ -521,7 +437,7 @@ describe('failure and end', () => {
   });
 
   test('an abort is a death for a reason of the user', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.stream.abort('too large');
     h.stream.abort('again');
@@ -530,7 +446,7 @@ describe('failure and end', () => {
   });
 
   test('a reset forgets the format but not the output buffers', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     await h.stream.stopInput();
     await h.stream.reset();
@@ -542,7 +458,7 @@ describe('failure and end', () => {
   });
 
   test('after a close nothing is told and nothing is taken', async () => {
-    const h = new Harness();
+    const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyPicture(0, 'key'));
     await h.stream.close();

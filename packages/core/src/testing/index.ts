@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './errno-of.ts';
 export * from './heap-access.ts';
 export * from './heap-arena.ts';
 export * from './heap-window.ts';

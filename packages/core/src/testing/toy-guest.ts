@@ -18,6 +18,8 @@ import {
 import type { CodecId } from '../ports/index.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
+  V4L2_BUF_FLAG_ERROR,
+  V4L2_BUF_FLAG_LAST,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_EVENT_EOS,
@@ -26,7 +28,7 @@ import {
 import { InProcessTransport } from './in-process-transport.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';
-import { TOY_FOURCC, toyPlanes } from './toy-stream.ts';
+import { TOY_FOURCC, toyHeader, toyPlanes } from './toy-stream.ts';
 
 const OUTPUT = V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
 const CAPTURE = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
@@ -88,6 +90,26 @@ export class ToyGuest {
 
   async close(): Promise<void> {
     await this.transport.close();
+  }
+
+  /** Has a session decode 64x48, or what `header` says, with `count` picture buffers queued. Coded buffer 0 is used up. */
+  async startDecoding(client: ToyClient, count = 4, header = toyHeader()): Promise<void> {
+    await client.startOutput();
+    await client.send(0, header);
+    await this.rest();
+    await client.startCapture({ count });
+    await this.rest();
+    client.events();
+    client.returned();
+  }
+
+  /** Numbers of the pictures that are there when all is done; `last` and `error` for buffers without one. */
+  async pictures(client: ToyClient): Promise<(number | string)[]> {
+    await this.rest();
+    return client.shown().map(({ number, flags }) => {
+      if (number !== undefined) return number;
+      return (flags & V4L2_BUF_FLAG_LAST) !== 0 ? 'last' : (flags & V4L2_BUF_FLAG_ERROR) !== 0 ? 'error' : 'empty';
+    });
   }
 }
 

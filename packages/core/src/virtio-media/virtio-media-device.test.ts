@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
-import { RegionMemory } from '../memory/region-memory.ts';
-import type { GuestRange } from '../ports/buffer-memory.ts';
 import type { ArenaBlock, SharedWindow } from '../ports/host-buffers.ts';
-import { DeviceQueue } from '../virtqueue/device-queue.ts';
-import { DriverQueue } from '../virtqueue/driver-queue.ts';
-import { ringBytes } from '../virtqueue/ring-layout.ts';
+import { BASE, join, PlainGuest, words } from '../testing/plain-guest.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_ENUM_FMT,
@@ -20,139 +16,6 @@ import {
 } from '../wire/ioctls.gen.ts';
 import { v4l2_buffer, v4l2_event, v4l2_plane } from '../wire/videodev2.ts';
 import { MAX_PENDING_PER_SUBSCRIPTION, MAX_SESSIONS } from './limits.ts';
-import { VirtioMediaDevice } from './virtio-media-device.ts';
-
-const BASE = 0x1_0000_0000;
-const RING = 16;
-
-interface Reply {
-  readonly written: number;
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly status: number;
-}
-
-/** A driver of few lines: one command at a time, memory taken from the front of one region above 4 GiB. */
-class Guest {
-  readonly memory = new RegionMemory();
-  readonly ram = new Uint8Array(1 << 20);
-  readonly events: DataView[] = [];
-  readonly interrupts = [0, 0];
-  readonly device: VirtioMediaDevice;
-  readonly command: DriverQueue<() => void>;
-  readonly event: DriverQueue<GuestRange>;
-  #next = 0;
-
-  constructor(media: MediaDevice, window?: SharedWindow) {
-    this.memory.addRegion({ address: BASE, bytes: this.ram });
-    const features = { indirect: true, eventIdx: true };
-    const rings = [0, 1].map(() => {
-      const bytes = ringBytes(RING);
-      const layout = {
-        size: RING,
-        descriptors: this.take(bytes.descriptors, 16),
-        available: this.take(bytes.available, 2),
-        used: this.take(bytes.used, 4),
-      };
-      const queue = new DeviceQueue(this.memory, features);
-      queue.start(layout, 0);
-      return { queue, layout };
-    });
-    const [command, event] = rings as [(typeof rings)[0], (typeof rings)[0]];
-    this.command = new DriverQueue(this.memory, command.layout, features);
-    this.event = new DriverQueue(this.memory, event.layout, features);
-    this.device = new VirtioMediaDevice({
-      device: media,
-      memory: this.memory,
-      ...(window ? { window } : {}),
-      queues: { command: command.queue, event: event.queue },
-      notify: (queue) => {
-        this.interrupts[queue] = (this.interrupts[queue] ?? 0) + 1;
-      },
-      onBug: (error) => {
-        throw error;
-      },
-    });
-  }
-
-  take(length: number, align = 8): number {
-    this.#next = Math.ceil(this.#next / align) * align;
-    const at = this.#next;
-    this.#next += length;
-    return BASE + at;
-  }
-
-  put(bytes: Uint8Array): GuestRange {
-    const address = this.take(Math.max(bytes.length, 1));
-    this.ram.set(bytes, address - BASE);
-    return { address, length: bytes.length };
-  }
-
-  /** Submits without waiting; the promise settles when `reap` sees the chain again. */
-  submit(readable: Uint8Array, room: number): Promise<Reply> {
-    const from = this.put(readable);
-    const to = { address: this.take(Math.max(room, 1)), length: room };
-    return new Promise((resolve) => {
-      let written = 0;
-      const token = (): void => {
-        const bytes = this.ram.slice(to.address - BASE, to.address - BASE + room);
-        const view = new DataView(bytes.buffer);
-        resolve({ written, bytes, view, status: written >= 8 ? view.getUint32(0, true) : -1 });
-      };
-      expect(this.command.add([from], room > 0 ? [to] : [], Object.assign(token, { set: (n: number) => (written = n) }))).toBe(
-        true,
-      );
-      this.command.flush();
-    });
-  }
-
-  reap(): void {
-    for (let done = this.command.poll(); done !== undefined; done = this.command.poll()) {
-      (done.token as unknown as { set(n: number): void }).set(done.written);
-      done.token();
-    }
-    for (let done = this.event.poll(); done !== undefined; done = this.event.poll()) {
-      const at = done.token.address - BASE;
-      this.events.push(new DataView(this.ram.slice(at, at + done.written).buffer));
-    }
-  }
-
-  async send(readable: Uint8Array, room: number): Promise<Reply> {
-    const reply = this.submit(readable, room);
-    this.device.kick(0);
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-    this.reap();
-    return reply;
-  }
-
-  post(count: number, length = 608): void {
-    for (let i = 0; i < count; i++) {
-      const range = { address: this.take(length), length };
-      this.event.add([], [range], range);
-    }
-    this.event.flush();
-    this.device.kick(1);
-    this.reap();
-  }
-
-  async open(): Promise<number> {
-    const reply = await this.send(words(1, 0), 16);
-    expect(reply.status).toBe(0);
-    return reply.view.getUint32(8, true);
-  }
-
-  ioctl(session: number, nr: number, payload: Uint8Array, answer: number): Promise<Reply> {
-    return this.send(join(words(3, 0, session, nr), payload), 8 + answer);
-  }
-}
-
-function words(...values: number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(values).buffer);
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((p) => [...p]));
-}
 
 type Handler = (call: IoctlCall, events: SessionEvents) => number | Promise<number>;
 
@@ -194,7 +57,7 @@ function bufferOf(fields: { index?: number; type: number; memory: number; length
 
 describe('VirtioMediaDevice', () => {
   it('VM-DX14: shows 40 bytes of configuration with the card cut between characters', () => {
-    const guest = new Guest(media(refuse));
+    const guest = new PlainGuest(media(refuse));
     const config = guest.device.config();
     expect(config.length).toBe(40);
     expect(new DataView(config.buffer).getUint32(0, true)).toBe(0x0420_0000);
@@ -204,13 +67,13 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-D1: gives every open session an id of its own', async () => {
-    const guest = new Guest(media(refuse));
+    const guest = new PlainGuest(media(refuse));
     const ids = [await guest.open(), await guest.open(), await guest.open()];
     expect(new Set(ids).size).toBe(3);
   });
 
   it('refuses one session too many with EBUSY and takes it again after a CLOSE', async () => {
-    const guest = new Guest(media(refuse));
+    const guest = new PlainGuest(media(refuse));
     const ids: number[] = [];
     for (let i = 0; i < MAX_SESSIONS; i++) ids.push(await guest.open());
     expect((await guest.send(words(1, 0), 16)).status).toBe(Errno.EBUSY);
@@ -220,7 +83,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-DX9, P7: returns CLOSE with length 0, for an unknown session too', async () => {
     const device = media(refuse);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     expect((await guest.send(words(2, 0, id, 0x5c), 0)).written).toBe(0);
     expect((await guest.send(words(2, 0, 4711, 0), 0)).written).toBe(0);
@@ -228,12 +91,12 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-DX15: refuses commands of an unknown session with EINVAL', async () => {
-    const guest = new Guest(media(refuse));
+    const guest = new PlainGuest(media(refuse));
     expect((await guest.ioctl(99, VIDIOC_G_INPUT, new Uint8Array(4), 4)).status).toBe(Errno.EINVAL);
   });
 
   it('VM-D4, VM-DX4: answers ioctls nobody knows, and 32-bit codes, with ENOTTY and 8 bytes', async () => {
-    const guest = new Guest(media(() => 0));
+    const guest = new PlainGuest(media(() => 0));
     const id = await guest.open();
     for (const code of [1, 200, 0xc0d05604]) {
       const reply = await guest.ioctl(id, code, new Uint8Array(208), 208);
@@ -243,7 +106,7 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-D2, VM-DX2, P5: answers a WR ioctl with header and payload, exactly', async () => {
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         call.payload.setUint32(8, 0xabcd, true);
         return 0;
@@ -256,7 +119,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-DX5: needs no payload for an R ioctl, ignores surplus bytes (P4), answers a W ioctl with the header alone', async () => {
     const seen: number[] = [];
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         seen.push(call.payload.getUint32(0, true));
         return 0;
@@ -271,7 +134,7 @@ describe('VirtioMediaDevice', () => {
 
   it('refuses a short payload and a writable part without room before the device sees the ioctl', async () => {
     let calls = 0;
-    const guest = new Guest(media(() => calls++));
+    const guest = new PlainGuest(media(() => calls++));
     const id = await guest.open();
     expect((await guest.ioctl(id, VIDIOC_ENUM_FMT, new Uint8Array(60), 64)).status).toBe(Errno.EINVAL);
     expect((await guest.ioctl(id, VIDIOC_ENUM_FMT, new Uint8Array(64), 63)).status).toBe(Errno.EINVAL);
@@ -279,7 +142,7 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-D3, VM-DX6: returns m.planes as sent, with the planes behind the buffer', async () => {
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         new Uint8Array(call.payload.buffer, 64, 8).fill(0xee);
         v4l2_plane.fields.length.set(call.planes, 64, 77);
@@ -299,7 +162,7 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-D7: returns m.userptr of a SHARED_PAGES buffer and of its planes as sent', async () => {
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         new Uint8Array(call.payload.buffer, 64, 8).fill(0xee);
         if (call.planes.byteLength > 0) new Uint8Array(call.planes.buffer, 8, 8).fill(0xee);
@@ -320,7 +183,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-DX7: reads scatter entries until they cover the length, joins them and cuts the surplus', async () => {
     let lists: IoctlCall['lists'] = [];
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         lists = call.lists;
         return 0;
@@ -340,7 +203,7 @@ describe('VirtioMediaDevice', () => {
 
   it('P19: refuses a list that ends early (EINVAL), names foreign memory (EFAULT) or overflows (EFAULT)', async () => {
     let calls = 0;
-    const guest = new Guest(media(() => calls++));
+    const guest = new PlainGuest(media(() => calls++));
     const id = await guest.open();
     const qbuf = (entries: Uint8Array) =>
       guest.ioctl(id, VIDIOC_QBUF, join(bufferOf({ type: 1, memory: 2, length: 6000 }), entries), 88);
@@ -352,7 +215,7 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('P19: refuses more than 8 planes', async () => {
-    const guest = new Guest(media(() => 0));
+    const guest = new PlainGuest(media(() => 0));
     const id = await guest.open();
     const reply = await guest.ioctl(
       id,
@@ -364,7 +227,7 @@ describe('VirtioMediaDevice', () => {
   });
 
   it('VM-DX17, P6: answers failing ext-controls ioctls with header, structure and controls', async () => {
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         call.payload.setUint32(8, 1, true);
         return Errno.ERANGE;
@@ -381,7 +244,7 @@ describe('VirtioMediaDevice', () => {
 
   it('P13: refuses MMAP without a shared memory region', async () => {
     const block: ArenaBlock = { offset: 0, length: 4096, retain() {}, release() {} };
-    const guest = new Guest(media(() => 0, { plane: () => ({ block, length: 4096 }) }));
+    const guest = new PlainGuest(media(() => 0, { plane: () => ({ block, length: 4096 }) }));
     const id = await guest.open();
     expect((await guest.send(words(4, 0, id, 1, 0), 24)).status).toBe(Errno.ENOTTY);
   });
@@ -398,7 +261,7 @@ describe('VirtioMediaDevice', () => {
       unmap: (address) => address === 65536,
       freed() {},
     };
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media(() => 0, { plane: (offset) => (offset === 65536 ? { block, length: 5000 } : undefined) }),
       window,
     );
@@ -417,7 +280,7 @@ describe('VirtioMediaDevice', () => {
   it('answers later commands of a waiting session in order, those of others at once; idle() waits for all', async () => {
     let release: (errno: number) => void = () => {};
     const order: number[] = [];
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         order.push(call.nr);
         return call.nr === VIDIOC_STREAMOFF ? new Promise((resolve) => (release = resolve)) : 0;
@@ -446,7 +309,7 @@ describe('VirtioMediaDevice', () => {
   it('VU-V12: a command that waits was fetched already: what the guest does to its memory meanwhile changes nothing', async () => {
     let release: (errno: number) => void = () => {};
     const seen: number[] = [];
-    const guest = new Guest(
+    const guest = new PlainGuest(
       media((call) => {
         if (call.nr === VIDIOC_STREAMOFF) return new Promise((resolve) => (release = resolve));
         seen.push(call.payload.getUint32(0, true));
@@ -468,7 +331,7 @@ describe('VirtioMediaDevice', () => {
 
   it('P9: keeps events while the guest has posted no buffer, and sends each once, in order', async () => {
     const device = media(refuse);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     for (let i = 0; i < 40; i++) {
       device.events[0]?.dequeue(new DataView(bufferOf({ index: i, type: 1, memory: 1, length: 4096 }).buffer), undefined);
@@ -482,7 +345,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-DX10: refuses to queue a buffer whose EVT_DQBUF the guest has not got yet', async () => {
     const device = media(() => 0);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     const buffer = (index: number) => bufferOf({ index, type: 1, memory: 1, length: 4096 });
     device.events[0]?.dequeue(new DataView(buffer(3).buffer), undefined);
@@ -494,7 +357,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-DX12: zeroes the pointer members of EVT_DQBUF', async () => {
     const device = media(refuse);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     await guest.open();
     guest.post(1);
     device.events[0]?.dequeue(
@@ -514,7 +377,7 @@ describe('VirtioMediaDevice', () => {
 
   it('gives a buffer that is too small back empty and keeps the event', async () => {
     const device = media(refuse);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     await guest.open();
     guest.post(2, 64);
     device.events[0]?.dequeue(new DataView(bufferOf({ type: 1, memory: 1, length: 1 }).buffer), undefined);
@@ -531,7 +394,7 @@ describe('VirtioMediaDevice', () => {
       events.event(new DataView(new ArrayBuffer(v4l2_event.size)));
       return 0;
     });
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     guest.post(1);
     const reply = guest.submit(join(words(3, 0, id, VIDIOC_SUBSCRIBE_EVENT), new Uint8Array(32)), 8);
@@ -543,7 +406,7 @@ describe('VirtioMediaDevice', () => {
 
   it('P8: sends no dequeue event of a queue after the answer to its STREAMOFF', async () => {
     const device = media(() => 0);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     device.events[0]?.dequeue(new DataView(bufferOf({ type: 1, memory: 1, length: 1 }).buffer), undefined);
     device.events[0]?.dequeue(new DataView(bufferOf({ index: 5, type: 2, memory: 1, length: 1 }).buffer), undefined);
@@ -554,7 +417,7 @@ describe('VirtioMediaDevice', () => {
 
   it('merges a burst of V4L2 events that nobody takes, keeping every change bit', async () => {
     const device = media(refuse);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     await guest.open();
     for (let i = 0; i < 100; i++) {
       const event = new DataView(new ArrayBuffer(v4l2_event.size));
@@ -571,7 +434,7 @@ describe('VirtioMediaDevice', () => {
 
   it('VM-D9, VM-DX8: after EVT_ERROR every command fails and the id is not given out again before its CLOSE', async () => {
     const device = media(() => 0);
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     guest.post(1);
     device.events[0]?.error(Errno.EIO);
@@ -588,7 +451,7 @@ describe('VirtioMediaDevice', () => {
   it('drops sessions and unanswered commands at reset and answers new ones', async () => {
     let release: (errno: number) => void = () => {};
     const device = media(() => new Promise((resolve) => (release = resolve)));
-    const guest = new Guest(device);
+    const guest = new PlainGuest(device);
     const id = await guest.open();
     void guest.submit(join(words(3, 0, id, VIDIOC_STREAMON), words(1)), 8);
     guest.device.kick(0);
