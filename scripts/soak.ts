@@ -229,9 +229,7 @@ async function film(driver: MediaDriver, count: number): Promise<Footage> {
 }
 
 async function soak(): Promise<void> {
-  const path = 'out/bench-1080p-300.h264';
-  makeClip(path, 300);
-  const clip = await readClip(path);
+  const clip = await readClip(makeClip('out', 300));
   await using daemon = await DaemonProcess.start([
     { kind: 'camera', name: 'camera' },
     { kind: 'decoder', name: 'decoder', sockets: 2 },

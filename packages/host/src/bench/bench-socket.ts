@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { join } from 'node:path';
 import { type MediaDriver, V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE } from '@paravideo/core';
 import { type CameraResult, runCamera, withGuest } from '../demo/index.ts';
 import { decodeThroughDevice, makeClip, readClip } from './decode-speed.ts';
@@ -39,9 +38,8 @@ async function decoding(
   out: string,
   say: (what: string) => void,
 ): Promise<NonNullable<SocketReport['decoder']>> {
-  const path = join(out, 'bench-1080p-1200.h264');
   say('making the 1080p clip');
-  makeClip(path, 1200);
+  const path = makeClip(out, 1200);
   say('decoding');
   const { pictures, seconds, bytes } = await decodeThroughDevice(driver, await readClip(path));
   return { pictures, framesPerSecond: pictures / seconds, pictureBytes: bytes / pictures };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Decoding speed through the device against the `ffmpeg` command, on the same file with as many threads. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type MediaDriver, StatefulDecoderClient, timestampOf } from '@paravideo/core';
 import { CODED_FORMATS, openCodedFile } from '../demo/index.ts';
 import { BenchError } from './bench-error.ts';
@@ -31,19 +31,30 @@ export interface CodedClip {
 /** Pictures of the scene that clips repeat. */
 const SCENE = 300;
 
-/** Makes `pictures` pictures (a multiple of 300) of moving 1080p H.264 with B pictures at `path`, unless it is there. Throws `BenchError` without ffmpeg. */
-export function makeClip(path: string, pictures: number): void {
-  if (existsSync(path)) return;
-  mkdirSync(dirname(path), { recursive: true });
+/**
+ * A clip of so many pictures (a multiple of 300) of moving 1080p H.264 with B pictures, made in `folder` unless it is there;
+ * its path. Throws `BenchError` without ffmpeg.
+ */
+export function makeClip(folder: string, pictures: number): string {
+  const path = join(folder, `bench-1080p-${pictures}.h264`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const partial = `${path}.part`;
+  if (pictures > SCENE) {
+    const scene = readFileSync(makeClip(folder, SCENE));
+    writeFileSync(partial, '');
+    for (let made = 0; made < pictures; made += SCENE) appendFileSync(partial, scene);
+  } else encodeScene(partial);
+  renameSync(partial, path);
+  return path;
+}
+
+function encodeScene(path: string): void {
   const source = `testsrc2=size=1920x1080:rate=30:duration=${SCENE / 30},noise=alls=6:allf=t`;
   const coding = ['-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'fast', '-b:v', '8M', '-bf', '2', '-g', '60'];
-  const partial = `${path}.part`;
-  const args = ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', source, ...coding, '-f', 'h264', partial];
+  const args = ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', source, ...coding, '-f', 'h264', path];
   const { status } = spawnSync('ffmpeg', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) throw new BenchError('ffmpeg could not make the clip: install ffmpeg with libx264');
-  const once = readFileSync(partial);
-  for (let made = SCENE; made < pictures; made += SCENE) appendFileSync(partial, once);
-  renameSync(partial, path);
 }
 
 /** Reads a file into coded units. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Benchmarks of a daemon that is started for them, each number next to a baseline from the same run. */
-import { join } from 'node:path';
 import {
   CaptureClient,
   MediaDriver,
@@ -81,7 +80,8 @@ export async function runBench(
   say: (what: string) => void,
 ): Promise<BenchReport> {
   say('making the 1080p clips');
-  const [short, long] = [await clipOf(options.out, SHORT), await clipOf(options.out, LONG)];
+  const short = await readClip(makeClip(options.out, SHORT));
+  const long = await readClip(makeClip(options.out, LONG));
   say('round trips');
   const { idle, loaded, startMillis } = await roundTrips();
   const decode: SpeedReport[] = [];
@@ -110,12 +110,6 @@ async function roundTrips(): Promise<{ idle: LatencyPair; loaded: LatencyPair; s
     await session.close();
     return { idle, loaded, startMillis: daemon.startMillis };
   });
-}
-
-async function clipOf(folder: string, pictures: number): Promise<CodedClip> {
-  const path = join(folder, `bench-1080p-${pictures}.h264`);
-  makeClip(path, pictures);
-  return await readClip(path);
 }
 
 /** A decoder with as many threads: each of `FORMATS` and ffmpeg in turns. */
