@@ -2,9 +2,10 @@
 /*
  * Objects of the driver, and the functions its files offer each other.
  *
- * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> session.c
- * (a command of a session) -> command.c (one chain on the command queue, one answer); back: event.c
- * (event queue) -> queue.c (a buffer is done) or the v4l2 event queue.
+ * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> buffer.c
+ * (a buffer and its lists) -> session.c (a command of a session) -> command.c (one chain on the
+ * command queue, one answer); back: event.c (event queue) -> queue.c (a buffer is done) -> buffer.c
+ * (what it holds), or the v4l2 event queue.
  *
  * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock,
  * vmedia_queue.lock; vmedia_device.reset_lock and .command_lock are innermost. The event work takes
@@ -224,6 +225,11 @@ void vmedia_events_run(struct vmedia_device *dev);
 void vmedia_events_flush(struct vmedia_device *dev);
 void vmedia_eventq_ready(struct virtqueue *vq);
 void vmedia_event_work(struct work_struct *work);
+
+/* buffer.c */
+int vmedia_buffer_send(struct vmedia_session *s, struct vb2_buffer *vb);
+/* Trusts no number of the event. */
+void vmedia_buffer_fill(struct vb2_buffer *vb, const struct virtio_media_event_dqbuf *event);
 
 /* queue.c */
 int vmedia_queues_init(struct vmedia_session *s);
