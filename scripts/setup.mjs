@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-const MIN_NODE = [22, 18];
+const MIN_NODE = 24;
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
@@ -21,10 +21,9 @@ function setup() {
     console.error(`paravideo runs on Linux only; this system is ${process.platform}.`);
     return 1;
   }
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
+  if (Number(process.versions.node.split('.')[0]) < MIN_NODE) {
     console.error(
-      `Node ${process.versions.node} is too old: ${MIN_NODE.join('.')} or later is needed. On x86-64 \`npm ci\` brings one (an optional dependency).`,
+      `Node ${process.versions.node} is too old: ${MIN_NODE} or later is needed. On x86-64 \`npm ci\` brings one (an optional dependency).`,
     );
     return 1;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type MediaDriver, V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE } from '@paravideo/core';
 import { type CameraResult, runCamera, withGuest } from '../demo/index.ts';
+import type { SocketTransport } from '../frontend/index.ts';
 import { decodeThroughDevice, makeClip, readClip } from './decode-speed.ts';
 import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
 
@@ -13,18 +14,27 @@ export interface SocketReport {
   readonly decoder?: { readonly pictures: number; readonly framesPerSecond: number; readonly pictureBytes: number };
 }
 
-/** Measures any virtio-media back-end on a vhost-user socket. `out`: where the 1080p clip for decoders is kept. */
-export function benchSocket(socket: string, out: string, say: (what: string) => void): Promise<SocketReport> {
-  return withGuest(socket, async (driver) => {
-    say('round trips');
-    const session = await driver.open();
-    const ioctl = await ioctlLatency(session);
-    const pingPong = await pingPongLatency();
-    await session.close();
-    const base = { card: driver.config.card, ioctl, pingPong };
-    const decodes = (driver.config.deviceCaps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) !== 0;
-    return decodes ? { ...base, decoder: await decoding(driver, out, say) } : { ...base, camera: await streaming(driver, say) };
-  });
+/** Measures any virtio-media back-end on a socket. `out`: where the 1080p clip for decoders is kept. */
+export function benchSocket(
+  socket: string,
+  out: string,
+  say: (what: string) => void,
+  transport?: SocketTransport,
+): Promise<SocketReport> {
+  return withGuest(
+    socket,
+    async (driver) => {
+      say('round trips');
+      const session = await driver.open();
+      const ioctl = await ioctlLatency(session);
+      const pingPong = await pingPongLatency();
+      await session.close();
+      const base = { card: driver.config.card, ioctl, pingPong };
+      const decodes = (driver.config.deviceCaps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) !== 0;
+      return decodes ? { ...base, decoder: await decoding(driver, out, say) } : { ...base, camera: await streaming(driver, say) };
+    },
+    transport,
+  );
 }
 
 async function streaming(driver: MediaDriver, say: (what: string) => void): Promise<Omit<CameraResult, 'snapshot'>> {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { availableParallelism } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type BenchReport, benchSocket, type Latency, runBench, type SocketReport } from '../bench/index.ts';
-import { formatSize } from '../daemon/index.ts';
+import { formatSize, TRANSPORTS } from '../daemon/index.ts';
+import type { SocketTransport } from '../frontend/index.ts';
 import { positive } from './demo-command.ts';
 import { renderTable } from './table.ts';
 
@@ -10,6 +11,7 @@ interface BenchFlags {
   readonly out: string;
   readonly threads?: number;
   readonly json?: boolean;
+  readonly transport?: SocketTransport;
 }
 
 const EXAMPLES = `
@@ -24,7 +26,8 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description('measure round trips, frame rates and memory, of a daemon of its own or of any virtio-media back-end')
-    .argument('[socket]', 'vhost-user socket of the back-end')
+    .argument('[socket]', 'socket of the back-end')
+    .addOption(new Option('--transport <name>', 'what the socket speaks (default: found out)').choices(TRANSPORTS))
     .option('-o, --out <folder>', 'where the 1080p clip is kept', 'out')
     .option('--threads <n>', 'decoding threads, for the device and for ffmpeg (default: 1, then all cores up to 4)', positive)
     .option('--json', 'print the numbers as JSON')
@@ -37,7 +40,7 @@ export function addBench(program: Command): void {
         const report = await runBench({ out: flags.out, threads: threadsFor(flags) }, say);
         console.log(flags.json ? JSON.stringify(report, null, 2) : renderBench(report));
       } else {
-        const report = await benchSocket(socket, flags.out, say);
+        const report = await benchSocket(socket, flags.out, say, flags.transport);
         console.log(flags.json ? JSON.stringify(report, null, 2) : renderSocket(report));
       }
     });

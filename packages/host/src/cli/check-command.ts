@@ -10,7 +10,7 @@ import { EXIT } from './exit-codes.ts';
 
 interface CheckFlags {
   readonly json?: boolean;
-  readonly transport: SocketTransport;
+  readonly transport?: SocketTransport;
 }
 
 const EXAMPLES = `
@@ -26,7 +26,7 @@ export function addCheck(program: Command): void {
     .command('check')
     .description('check any virtio-media back-end against the MUSTs of the specification, without a virtual machine')
     .argument('<socket>', 'socket of the back-end')
-    .addOption(new Option('--transport <name>', 'what the socket speaks').choices(TRANSPORTS).default('vhost-user'))
+    .addOption(new Option('--transport <name>', 'what the socket speaks (default: found out)').choices(TRANSPORTS))
     .option('--json', 'print the report as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (socket: string, flags: CheckFlags) => {
@@ -37,7 +37,7 @@ export function addCheck(program: Command): void {
     });
 }
 
-async function check(socket: string, kind: SocketTransport): Promise<ConformanceReport> {
+async function check(socket: string, kind: SocketTransport | undefined): Promise<ConformanceReport> {
   const transport = await connectGuest(socket, kind);
   try {
     const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 5));

@@ -37,10 +37,9 @@ function examineSystem(): Finding {
 }
 
 function examineNode(): Finding {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const fits = major > 22 || (major === 22 && minor >= 12);
+  const fits = Number(process.versions.node.split('.')[0]) >= 24;
   const base = { name: 'Node', found: `v${process.versions.node} (${process.execPath})` };
-  return fits ? { ...base, state: 'good' } : { ...base, state: 'missing', remedy: 'install Node 22.12 or later' };
+  return fits ? { ...base, state: 'good' } : { ...base, state: 'missing', remedy: 'install Node 24 or later' };
 }
 
 async function examineKoffi(): Promise<Finding> {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { DriverError, IoctlError } from '@paravideo/core';
+import { DriverError, IoctlError, PciError } from '@paravideo/core';
 import { AvError } from '../av/index.ts';
 import { BenchError } from '../bench/index.ts';
 import { ConfigError, DaemonProcessError } from '../daemon/index.ts';
 import { DemoError } from '../demo/index.ts';
+import { FrontendError } from '../frontend/index.ts';
 import { SysError } from '../sys/index.ts';
 import { SocketPathError } from '../transport/index.ts';
 import { CliError } from './cli-error.ts';
@@ -17,13 +18,14 @@ export function explain(error: unknown): { lines: readonly string[]; status: num
   if (error instanceof DemoError) return { lines: [error.message], status: EXIT.usage };
   if (
     error instanceof DaemonProcessError ||
+    error instanceof FrontendError ||
     error instanceof SysError ||
     error instanceof AvError ||
     error instanceof BenchError
   ) {
     return { lines: [error.message], status: EXIT.unavailable };
   }
-  if (error instanceof DriverError || error instanceof IoctlError) {
+  if (error instanceof DriverError || error instanceof PciError || error instanceof IoctlError) {
     return { lines: [`the device did not do what it should: ${error.message}`], status: EXIT.failed };
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,14 +1,15 @@
-#!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-/** The command `paravideo`. Errors are one line with the remedy; exit codes are in `exit-codes.ts`. */
+/** The command `paravideo`, once bin/ found a Node that runs it. Errors are one line with the remedy; exit codes are in `exit-codes.ts`. */
 import { Command, CommanderError } from 'commander';
+import { addBench } from './bench-command.ts';
+import { addCheck } from './check-command.ts';
+import { addDemo } from './demo-command.ts';
+import { addDoctor } from './doctor-command.ts';
 import { EXIT } from './exit-codes.ts';
 import { explain } from './explain.ts';
-
-if (process.platform !== 'linux') {
-  console.error(`paravideo: this system is ${process.platform}; only Linux has memfds, eventfds and vhost-user: run it there`);
-  process.exit(EXIT.unavailable);
-}
+import { addProbe } from './probe-command.ts';
+import { addQemu } from './qemu-command.ts';
+import { addServe } from './serve-command.ts';
 
 const program = new Command('paravideo')
   .description('Cameras and video decoders for virtual machines, over vhost-user')
@@ -16,16 +17,6 @@ const program = new Command('paravideo')
   .showHelpAfterError('(see --help)')
   .exitOverride();
 
-// Each command brings its own libraries: loaded here, after the refusal above, so that it can be given anywhere.
-const [{ addServe }, { addDemo }, { addProbe }, { addCheck }, { addBench }, { addDoctor }, { addQemu }] = await Promise.all([
-  import('./serve-command.ts'),
-  import('./demo-command.ts'),
-  import('./probe-command.ts'),
-  import('./check-command.ts'),
-  import('./bench-command.ts'),
-  import('./doctor-command.ts'),
-  import('./qemu-command.ts'),
-]);
 for (const add of [addServe, addDemo, addProbe, addCheck, addBench, addDoctor, addQemu]) add(program);
 
 try {

@@ -16,10 +16,10 @@ export function addProbe(program: Command): void {
     .command('probe')
     .description('show all that a virtio-media back-end offers: formats, sizes, rates, controls; no virtual machine needed')
     .argument('<socket>', 'socket of the back-end')
-    .addOption(new Option('--transport <name>', 'what the socket speaks').choices(TRANSPORTS).default('vhost-user'))
+    .addOption(new Option('--transport <name>', 'what the socket speaks (default: found out)').choices(TRANSPORTS))
     .option('--json', 'print it as JSON')
     .addHelpText('after', EXAMPLES)
-    .action(async (socket: string, flags: { json?: boolean; transport: SocketTransport }) => {
+    .action(async (socket: string, flags: { json?: boolean; transport?: SocketTransport }) => {
       const device = await withGuest(socket, describeDevice, flags.transport);
       console.log(flags.json ? JSON.stringify(device, bigints, 2) : describeText(device).trimEnd());
     });

@@ -1,12 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
+import { lstatSync } from 'node:fs';
 import type { DriverTransport } from '@paravideo/core';
+import { SysError } from '../sys/index.ts';
 import { connectFrontend } from './frontend.ts';
+import { FrontendError } from './frontend-error.ts';
 import { connectVfioFrontend } from './vfio-frontend.ts';
 
 /** What a device's socket speaks. */
 export type SocketTransport = 'vhost-user' | 'vfio-user';
 
-/** Connects to a device as a virtual machine would, over either transport; throws as `connectFrontend` and `connectVfioFrontend` do. */
-export function connectGuest(path: string, transport: SocketTransport = 'vhost-user'): Promise<DriverTransport> {
-  return transport === 'vfio-user' ? connectVfioFrontend(path) : connectFrontend(path);
+/** Milliseconds for a first answer before the other transport is tried: both tries fit into the 3 s that a person waits. */
+const FIRST_WITHIN = 1200;
+
+/**
+ * Connects to a device as a virtual machine would. A socket that speaks the other transport is noticed: it is used where no
+ * transport was asked for, and named in the error where one was. Throws `FrontendError` and `PciError`, whose messages name the
+ * socket and the remedy.
+ */
+export async function connectGuest(path: string, transport?: SocketTransport): Promise<DriverTransport> {
+  const first = transport ?? 'vhost-user';
+  const attempt = await tryTransport(path, first, FIRST_WITHIN);
+  if (!(attempt instanceof FrontendError)) return attempt;
+  const second: SocketTransport = first === 'vhost-user' ? 'vfio-user' : 'vhost-user';
+  const other = await tryTransport(path, second, FIRST_WITHIN);
+  if (!(other instanceof FrontendError)) {
+    if (transport === undefined) return other;
+    await other.close();
+    throw new FrontendError(`${path} speaks ${second}: add --transport ${second}`);
+  }
+  // Silent to one and closed by the other: it knows its protocol, and this machine is slow.
+  if (attempt.why === 'silent' && other.why !== 'silent') {
+    const again = await tryTransport(path, first);
+    if (!(again instanceof FrontendError)) return again;
+    throw described(path, again);
+  }
+  throw described(path, attempt);
+}
+
+/** A connection over one transport, or why there is none although somebody listens. Throws what another transport does not mend. */
+async function tryTransport(
+  path: string,
+  transport: SocketTransport,
+  firstWithin?: number,
+): Promise<DriverTransport | FrontendError> {
+  const o = firstWithin === undefined ? {} : { firstWithin };
+  try {
+    return await (transport === 'vfio-user' ? connectVfioFrontend(path, o) : connectFrontend(path, o));
+  } catch (error) {
+    if (error instanceof SysError && error.call === 'connect') throw nobodyListens(path, error);
+    if (error instanceof FrontendError && error.why !== 'refused') return error;
+    throw error;
+  }
+}
+
+function nobodyListens(path: string, error: SysError): FrontendError {
+  const remedy: Record<string, string> = {
+    ENOENT: 'there is no such socket: start `paravideo serve` first, or correct the path',
+    ECONNREFUSED: isSocket(path)
+      ? 'nobody listens there any more: start `paravideo serve` again'
+      : 'it is no socket: name the one that `paravideo serve` made',
+    EACCES: 'you may not connect to it: run this as the user that runs the daemon, or open the folder and the socket to you',
+    EAGAIN: 'its queue of connections is full: stop what connects there all the time',
+  };
+  return new FrontendError(`${path}: ${remedy[error.code] ?? error.message}`);
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function described(path: string, error: FrontendError): FrontendError {
+  switch (error.why) {
+    case 'closed':
+      return new FrontendError(
+        `${path} closed the connection at once: it serves one front-end at a time, so a virtual machine may be using it (stop ` +
+          'that one, or name another socket), or its device could not be made (the log of the daemon says why)',
+        'closed',
+      );
+    case 'silent':
+      return new FrontendError(
+        `${path} accepts connections but answers neither vhost-user nor vfio-user: is it the socket of another program, or a device that hangs?`,
+        'silent',
+      );
+    case 'garbled':
+      return new FrontendError(
+        `${path} speaks neither vhost-user nor vfio-user (${error.message}): name another socket`,
+        'garbled',
+      );
+    case 'refused':
+      return error;
+  }
 }

@@ -62,6 +62,8 @@ export interface FrontendOptions {
   readonly announceMappings?: boolean;
   /** Grants or refuses a piece of region 0 before the usual checks: for tests. */
   readonly onShared?: (request: SharedRequest) => boolean | Promise<boolean>;
+  /** milliseconds that the back-end has for its first answer; default 30 s */
+  readonly firstWithin?: number;
 }
 
 const HIGH_BASE = 0x1_0000_0000;
@@ -111,7 +113,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   /** The same as `connectFrontend` over a socket that is there already; takes it over. */
   static async over(fd: Fd, o: FrontendOptions = {}): Promise<Frontend> {
     const ram = new GuestRam();
-    const frontend = new Frontend(new RequestChannel(fd), ram, o);
+    const frontend = new Frontend(new RequestChannel(fd, o.firstWithin), ram, o);
     try {
       const half = Math.ceil((o.memoryBytes ?? 64 << 20) / 8192) * 4096;
       // High memory first: what is allocated lies above 4 GiB unless it runs out, so that 32-bit mistakes show.

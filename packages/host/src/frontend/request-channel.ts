@@ -12,7 +12,8 @@ import {
   SHMEM_CONFIG_BYTES,
   u64_payload,
 } from '../vhost-user/index.ts';
-import { FrontendError } from './frontend-error.ts';
+import { ANSWER_WITHIN, AnswerTimer } from './answer-timer.ts';
+import { FrontendError, type FrontendFailure } from './frontend-error.ts';
 
 interface Waiting {
   readonly request: number;
@@ -26,22 +27,29 @@ export class RequestChannel implements Disposable {
   readonly closed: Promise<string>;
   readonly #connection: Connection;
   readonly #waiting: Waiting[] = [];
+  readonly #timer: AnswerTimer;
   /** True once REPLY_ACK is agreed on: from then on every request is acknowledged. */
   acknowledges = false;
 
-  constructor(fd: Fd) {
-    let closed: (reason: string) => void = () => {};
-    this.closed = new Promise((resolve) => {
-      closed = resolve;
+  /** `firstWithin`: milliseconds that the back-end has for its first answer. */
+  constructor(fd: Fd, firstWithin: number = ANSWER_WITHIN) {
+    const closed = Promise.withResolvers<string>();
+    this.closed = closed.promise;
+    let failure: FrontendFailure = 'closed';
+    this.#timer = new AnswerTimer(firstWithin, () => {
+      failure = 'silent';
+      this.#connection.close(new FrontendError('the back-end does not answer', failure));
     });
     this.#connection = new Connection(
       fd,
       {
         message: (message) => this.#reply(message),
         closed: (error) => {
+          this.#timer.stop();
+          if (error instanceof ProtocolError) failure = 'garbled';
           const reason = error?.message ?? 'the back-end closed the connection';
-          for (const { reject } of this.#waiting.splice(0)) reject(new FrontendError(reason));
-          closed(reason);
+          for (const { reject } of this.#waiting.splice(0)) reject(new FrontendError(reason, failure));
+          closed.resolve(reason);
         },
       },
       { maxBytes: SHMEM_CONFIG_BYTES + 4096 },
@@ -65,12 +73,13 @@ export class RequestChannel implements Disposable {
   /** The same for any request number, without a look at the answer. */
   raw(request: number, payload: Uint8Array, fds: readonly Fd[] = []): Promise<DataView> {
     const replies = requestRules.get(request)?.replies === true;
-    if (!this.#connection.open) return Promise.reject(new FrontendError('the back-end is gone'));
+    if (!this.#connection.open) return Promise.reject(new FrontendError('the back-end is gone', 'closed'));
     if (!replies && !this.acknowledges) {
       this.#connection.send(request, 0, payload, fds);
       return Promise.resolve(new DataView(new ArrayBuffer(0)));
     }
     return new Promise((resolve, reject) => {
+      this.#timer.asked(this.#waiting.length);
       this.#waiting.push({ request, resolve, reject });
       this.#connection.send(request, replies ? 0 : FLAG_NEED_REPLY, payload, fds);
     });
@@ -86,6 +95,7 @@ export class RequestChannel implements Disposable {
       throw new ProtocolError('VU-V1', `message ${message.request} of the back-end answers nothing that was asked`);
     }
     this.#waiting.shift();
+    this.#timer.answered(this.#waiting.length);
     waiting.resolve(message.payload);
   }
 }

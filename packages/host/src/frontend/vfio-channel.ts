@@ -14,7 +14,8 @@ import {
   type VfioMessage,
   VfioProtocolError,
 } from '../vfio-user/index.ts';
-import { FrontendError } from './frontend-error.ts';
+import { ANSWER_WITHIN, AnswerTimer } from './answer-timer.ts';
+import { FrontendError, type FrontendFailure } from './frontend-error.ts';
 
 /** A server's answer; its descriptors belong to whoever asked. */
 export interface VfioReply {
@@ -34,16 +35,25 @@ export class VfioChannel implements Disposable {
   readonly closed: Promise<string>;
   readonly #connection: VfioConnection;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #timer: AnswerTimer;
   #next = 1;
 
-  constructor(fd: Fd) {
+  /** `firstWithin`: milliseconds that the server has for its first answer. */
+  constructor(fd: Fd, firstWithin: number = ANSWER_WITHIN) {
     const closed = Promise.withResolvers<string>();
     this.closed = closed.promise;
+    let failure: FrontendFailure = 'closed';
+    this.#timer = new AnswerTimer(firstWithin, () => {
+      failure = 'silent';
+      this.#connection.close(new FrontendError('the server does not answer', failure));
+    });
     this.#connection = new VfioConnection(fd, {
       message: (message) => this.#reply(message),
       closed: (error) => {
+        this.#timer.stop();
+        if (error instanceof VfioProtocolError) failure = 'garbled';
         const reason = error?.message ?? 'the server closed the connection';
-        for (const { reject } of this.#waiting.values()) reject(new FrontendError(reason));
+        for (const { reject } of this.#waiting.values()) reject(new FrontendError(reason, failure));
         this.#waiting.clear();
         closed.resolve(reason);
       },
@@ -52,10 +62,11 @@ export class VfioChannel implements Disposable {
 
   /** Sends a command. Rejects with `FrontendError` if it was refused or the connection ends first. */
   request(name: CommandName, payload: Uint8Array = new Uint8Array(0), fds: readonly Fd[] = []): Promise<VfioReply> {
-    if (!this.#connection.open) return Promise.reject(new FrontendError('the server is gone'));
+    if (!this.#connection.open) return Promise.reject(new FrontendError('the server is gone', 'closed'));
     const id = this.#next;
     this.#next = (this.#next + 1) & 0xffff;
     return new Promise((resolve, reject) => {
+      this.#timer.asked(this.#waiting.size);
       this.#waiting.set(id, { name, resolve, reject });
       this.#connection.send({ id, command: Command[name], flags: TYPE_COMMAND }, payload, fds);
     });
@@ -77,6 +88,7 @@ export class VfioChannel implements Disposable {
       throw new VfioProtocolError(`message ${id} of the server, command ${command}, answers nothing that was asked`);
     }
     this.#waiting.delete(id);
+    this.#timer.answered(this.#waiting.size);
     if ((flags & FLAG_ERROR) === 0) {
       waiting.resolve({ payload, fds: fds.splice(0) });
     } else {

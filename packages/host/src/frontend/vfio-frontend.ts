@@ -46,6 +46,8 @@ export interface VfioFrontendOptions {
   readonly memoryBytes?: number;
   /** ring features to accept; default: all that are offered */
   readonly features?: Partial<RingFeatures>;
+  /** milliseconds that the server has for its first answer; default 30 s */
+  readonly firstWithin?: number;
 }
 
 const HIGH_BASE = 0x1_0000_0000;
@@ -90,7 +92,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
 
   /** The same as `connectVfioFrontend` over a socket that is there already; takes it over. */
   static async over(fd: Fd, o: VfioFrontendOptions = {}): Promise<VfioFrontend> {
-    const frontend = new VfioFrontend(new VfioChannel(fd), o.features ?? {});
+    const frontend = new VfioFrontend(new VfioChannel(fd, o.firstWithin), o.features ?? {});
     try {
       await frontend.#begin(o.memoryBytes ?? 64 << 20);
       return frontend;

@@ -1,11 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Payloads of vfio-user commands, from their parts. */
-import { device_info, dma_map, dma_unmap, irq_info, irq_set, region_access, region_info, version } from '../vfio-user/index.ts';
+import {
+  device_info,
+  dma_map,
+  dma_unmap,
+  irq_info,
+  irq_set,
+  region_access,
+  region_info,
+  version,
+  vfio_header,
+} from '../vfio-user/index.ts';
 
 /** VERSION, with the capabilities that QEMU names. */
 export function versionPayload(): Uint8Array {
   const capabilities = { max_msg_fds: 16, max_dma_maps: 65535, max_data_xfer_size: 1 << 20, write_multiple: true };
   const json = new TextEncoder().encode(`${JSON.stringify({ capabilities })}\0`);
+  return versionBytes(json);
+}
+
+/**
+ * The whole message must not have a size of 4n+1: a vhost-user back-end reads the size as the flags of a message, and would take
+ * that for its own version and wait for more in place of closing the connection. The JSON may have spaces.
+ */
+function versionBytes(json: Uint8Array): Uint8Array {
+  if ((vfio_header.size + version.size + json.length) % 4 === 1) return versionBytes(Uint8Array.from([0x20, ...json]));
   const bytes = new Uint8Array(version.size + json.length);
   bytes.set(json, version.size);
   return bytes;
