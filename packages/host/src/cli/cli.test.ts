@@ -13,8 +13,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../daemon/index.ts';
 import { renderTable } from './table.ts';
+import { PARAVIDEO } from './testing/run-command.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
 let folder = '';
@@ -24,7 +24,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function paravideo(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', cwd: folder, timeout: 55_000 });
+  return spawnSync(PARAVIDEO, args, { encoding: 'utf8', cwd: folder, timeout: 55_000 });
 }
 
 describe('paravideo', () => {
@@ -47,10 +47,26 @@ describe('paravideo', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('ends with 2 when it has nothing to serve', () => {
-    const { status, stderr } = paravideo('serve');
-    expect(status).toBe(2);
-    expect(stderr).toContain('devices');
+  it.each([
+    ['serve', 'nothing to serve: give --camera SOCKET, --decoder SOCKET or --config FILE'],
+    ['serve --decoder d.sock --size 640x480', '--size has no effect without --camera'],
+    ['serve --decoder d.sock --source x.mp4', '--source has no effect without --camera'],
+    ['serve --camera c.sock --codecs h264', '--codecs has no effect without --decoder'],
+    ['serve --camera c.sock --threads 2', '--threads has no effect without --decoder'],
+    ['serve --config none.yaml --transport vfio-user', '--transport has no effect without --camera or --decoder'],
+    ['serve --camera c.sock --source a.mp4 --source b.mp4', 'It was given as a.mp4 already'],
+    ['serve --camera c.sock extra.sock', 'too many arguments'],
+    ['serve --camera c.sock --decoder ./c.sock', 'the socket of --camera or --decoder is used twice: ./c.sock'],
+    ['serve --camera c.sock --fps 500', '--fps 500 is wrong'],
+    ['serve --camera c.sock --workers 0', '--workers 0 is wrong'],
+    ['serve --config one.yaml --workers 0', '--workers 0 is wrong'],
+    ['serve --config one.yaml --camera c.sock', 'the socket of --camera or --decoder is used twice: c.sock'],
+  ])('%s is refused with its reason', (line, reason) => {
+    writeFileSync(join(folder, 'one.yaml'), 'devices: [ { kind: camera, name: c, socket: c.sock } ]\n');
+    const { status, stdout, stderr } = paravideo(...line.split(' '));
+    expect(stderr).toContain(`paravideo: `);
+    expect(stderr).toContain(reason);
+    expect([status, stdout]).toEqual([2, '']);
   });
 
   it('ends with 3 when nobody listens at the socket', () => {

@@ -14,6 +14,7 @@ import { addServe } from './serve-command.ts';
 const program = new Command('paravideo')
   .description('Cameras and video decoders for virtual machines, over vhost-user')
   .version('0.1.0')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'paravideo: ')) })
   .showHelpAfterError('(see --help)')
   .exitOverride();
 

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Config, type ConfigInput, checkConfig, createLogger, Daemon, loadConfig, TRANSPORTS } from '../daemon/index.ts';
+import {
+  type Config,
+  ConfigError,
+  type ConfigInput,
+  checkConfig,
+  createLogger,
+  Daemon,
+  fieldName,
+  loadConfig,
+  TRANSPORTS,
+} from '../daemon/index.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -39,10 +49,10 @@ export function addServe(program: Command): void {
     .command('serve')
     .description('serve cameras and decoders on vhost-user or vfio-user sockets')
     .option('-c, --config <file>', 'YAML file; the flags below add devices to it and override the rest')
-    .option('--camera <socket...>', 'a camera on this socket (several: each gets the same picture)')
-    .option('--decoder <socket...>', 'a decoder on this socket')
-    .option('--source <file>', 'what the cameras of --camera show: a video file, or "pattern"')
-    .option('--size <WxH>', 'default size of the cameras of --camera')
+    .option('--camera <socket>', 'a camera on this socket (again for more: each shows the same picture)', several)
+    .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
+    .option('--source <file>', 'what the cameras of --camera show: a video file, or "pattern"', once)
+    .option('--size <WxH>', 'default size of the cameras of --camera', once)
     .option('--fps <rate>', 'default rate of the cameras of --camera', number)
     .addOption(
       new Option('--planes <api>', 'buffers of the cameras of --camera: one memory plane or several').choices([
@@ -86,23 +96,57 @@ function number(text: string): number {
   return value;
 }
 
+/** A flag that describes all devices of one kind cannot say two things. */
+function once(value: string, before?: string): string {
+  if (before !== undefined) {
+    throw new InvalidArgumentError(`It was given as ${before} already: devices that differ need a file (--config).`);
+  }
+  return value;
+}
+
+const several = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** Flags that say something about the devices of other flags, which must be there. */
+const ABOUT: readonly [flag: keyof ServeFlags, name: string, of: readonly (keyof ServeFlags)[]][] = [
+  ['source', '--source', ['camera']],
+  ['size', '--size', ['camera']],
+  ['fps', '--fps', ['camera']],
+  ['planes', '--planes', ['camera']],
+  ['codecs', '--codecs', ['decoder']],
+  ['threads', '--threads', ['decoder']],
+  ['transport', '--transport', ['camera', 'decoder']],
+];
+
+/** Throws `ConfigError` for flags that would change nothing. */
+function refuseIdleFlags(flags: ServeFlags): void {
+  const problems = ABOUT.filter(([flag, , of]) => flags[flag] !== undefined && of.every((each) => flags[each] === undefined)).map(
+    ([, name, of]) =>
+      `${name} has no effect without ${of.map((each) => `--${each}`).join(' or ')}: devices of a file have it in the file`,
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+  if (flags.config === undefined && flags.camera === undefined && flags.decoder === undefined) {
+    throw new ConfigError(['nothing to serve: give --camera SOCKET, --decoder SOCKET or --config FILE']);
+  }
+}
+
 function mergeFlags(flags: ServeFlags): Config {
-  const file = flags.config === undefined ? undefined : loadConfig(flags.config);
+  refuseIdleFlags(flags);
   const override = {
     ...(flags.log !== undefined && { log: flags.log }),
     ...(flags.workers !== undefined && { workers: flags.workers }),
     ...(flags.oldShmemBit === true && { 'old-shmem-bit': true }),
   };
-  const added = flagDevices(flags);
-  if (file !== undefined && added.devices.length === 0) return { ...file, ...override };
-  const fromFlags = checkConfig({ ...override, ...added });
-  if (file === undefined) return fromFlags;
-  const merged = { ...file, ...override, sources: { ...file.sources, ...fromFlags.sources } };
-  const names = new Set(file.devices.map((device) => device.name));
-  const clash = fromFlags.devices.find((device) => names.has(device.name));
-  const devices =
-    clash === undefined ? fromFlags.devices : fromFlags.devices.map((device) => ({ ...device, name: `${device.name}-flags` }));
-  return { ...merged, devices: [...file.devices, ...devices] };
+  const input = { ...override, ...flagDevices(flags) };
+  return flags.config === undefined ? checkConfig(input, flagName) : loadConfig(flags.config, input, flagName);
+}
+
+/** What a field is called on the command line. What a file says was checked before, under its own names. */
+function flagName(path: readonly PropertyKey[], value: unknown): string {
+  const field = path.findLast((key) => typeof key === 'string');
+  const written = ['string', 'number', 'boolean'].includes(typeof value) ? ` ${value}` : '';
+  if (path[0] === 'devices' && field === 'socket') return 'the socket of --camera or --decoder';
+  if (path[0] === 'sources') return `--source${written}`;
+  return typeof field === 'string' && field !== 'devices' ? `--${field}${written}` : fieldName(path);
 }
 
 /** The devices that the flags describe: one camera with as many sockets as were named, and one decoder. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from './config-error.ts';
 import { checkConfig, parseConfig } from './load-config.ts';
+import { anchorPaths, mergeConfig } from './merge-config.ts';
 import { formatSize, parseSize } from './units.ts';
 
 const problems = (text: string): readonly string[] => {
@@ -98,5 +99,27 @@ describe('sizes with units', () => {
 
   it('writes them for people', () => {
     expect([512, 65536, 3 << 20].map(formatSize)).toEqual(['512 B', '64.0 KiB', '3.0 MiB']);
+  });
+});
+
+describe('devices of flags beside those of a file', () => {
+  const camera = { kind: 'camera', name: 'camera', socket: '/tmp/a', source: 'file' } as const;
+
+  it('keep their names where these are free, and get others where not', () => {
+    const base = { sources: { file: { file: '/a.mp4' } }, devices: [camera] };
+    const added = { workers: 2, sources: { file: { file: '/b.mp4' } }, devices: [{ ...camera, socket: '/tmp/b' }] };
+    expect(mergeConfig(base, added)).toEqual({
+      workers: 2,
+      sources: { file: { file: '/a.mp4' }, 'file-2': { file: '/b.mp4' } },
+      devices: [camera, { ...camera, name: 'camera-2', socket: '/tmp/b', source: 'file-2' }],
+    });
+  });
+
+  it('leave the paths of the file relative to its folder', () => {
+    const config = { sources: { a: { file: 'a.mp4' } }, devices: [{ ...camera, socket: ['x', '/y'] }] };
+    expect(anchorPaths(config, '/etc/pv/pv.yaml')).toMatchObject({
+      sources: { a: { file: '/etc/pv/a.mp4' } },
+      devices: [{ socket: ['/etc/pv/x', '/y'] }],
+    });
   });
 });

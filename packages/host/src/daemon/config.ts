@@ -2,6 +2,7 @@
 /**
  * What the daemon serves: the YAML file or the flags, checked against one schema. docs/CONFIG.md is the reference for people.
  */
+import { resolve } from 'node:path';
 import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ARENA_BYTES } from '../memory/index.ts';
@@ -46,10 +47,7 @@ const transport = z.enum(TRANSPORTS).default('vhost-user');
 
 const fps = z.number().min(1).max(120);
 
-const source = z.union([
-  z.strictObject({ pattern: z.strictObject({ size: size.optional(), fps: fps.optional() }).nullish() }),
-  z.strictObject({ file: z.string().min(1) }),
-]);
+const source = z.union([z.strictObject({ pattern: z.strictObject({}).nullish() }), z.strictObject({ file: z.string().min(1) })]);
 
 /** Codecs that a decoder device may be told to offer. */
 export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
@@ -109,8 +107,8 @@ export const configSchema = z
       if (names.has(device.name)) issue('name', `is used twice: ${device.name}`);
       names.add(device.name);
       for (const path of device.socket) {
-        if (paths.has(path)) issue('socket', `is used twice: ${path}`);
-        paths.add(path);
+        if (paths.has(resolve(path))) issue('socket', `is used twice: ${path}`);
+        paths.add(resolve(path));
       }
       if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
         const known = ['pattern', ...Object.keys(config.sources)].join(', ');

@@ -1,39 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type Config, configSchema } from './config.ts';
+import { type Config, type ConfigInput, configSchema } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { anchorPaths, mergeConfig } from './merge-config.ts';
 
-/** Reads and checks a YAML file. Paths in it are relative to its folder. Throws `ConfigError`. */
-export function loadConfig(path: string): Config {
+/**
+ * Reads and checks a YAML file, whose paths are relative to its folder. `flags` adds devices and sources to it and overrides the
+ * rest; `nameOf` is as for `checkConfig`. Throws `ConfigError`.
+ */
+export function loadConfig(path: string, flags?: ConfigInput, nameOf: FieldNamer = fieldName): Config {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new ConfigError([`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`]);
   }
-  return anchorPaths(parseConfig(text, path), dirname(resolve(path)));
+  const file = anchorPaths(parseInput(text, path), path);
+  return checkConfig(flags === undefined ? file : mergeConfig(file, flags), nameOf);
 }
 
 /** Checks the text of a configuration; `path` is for messages. Throws `ConfigError` with the line and field of every problem. */
 export function parseConfig(text: string, path: string): Config {
+  return checkConfig(parseInput(text, path));
+}
+
+/** The configuration as it is written, once it is known to be one. */
+function parseInput(text: string, path: string): ConfigInput {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     throw new ConfigError(document.errors.map((error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`));
   }
-  const result = configSchema.safeParse(document.toJS() ?? {});
-  if (result.success) return result.data;
+  const input: unknown = document.toJS() ?? {};
+  const result = configSchema.safeParse(input);
+  if (result.success) return input as ConfigInput;
   throw new ConfigError(result.error.issues.flatMap((issue) => describe(issue, document, lines, path)));
 }
 
-/** Checks a configuration that was made of flags. Throws `ConfigError` naming the fields. */
-export function checkConfig(input: unknown): Config {
-  const result = configSchema.safeParse(input);
+/** What a field is called where somebody wrote it: a field of the configuration unless it came from elsewhere. */
+export type FieldNamer = (path: readonly PropertyKey[], value: unknown) => string;
+
+/** Checks a configuration. Throws `ConfigError` naming the fields. */
+export function checkConfig(input: unknown, nameOf: FieldNamer = fieldName): Config {
+  const result = configSchema.safeParse(input, { reportInput: true });
   if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.map((issue) => `${fieldName(issue.path)} ${wording(issue)}`));
+  throw new ConfigError(
+    result.error.issues.map(unionIssue).map((issue) => `${nameOf(issue.path, issue.input)} ${wording(issue)}`),
+  );
 }
 
 function describe(issue: z.core.$ZodIssue, document: Document, lines: LineCounter, path: string): string[] {
@@ -63,7 +78,8 @@ function wording(issue: z.core.$ZodIssue): string {
   return `is wrong: ${issue.message}`;
 }
 
-function fieldName(path: readonly PropertyKey[]): string {
+/** `devices[0].size` */
+export function fieldName(path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'the configuration';
   return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`)).join('');
 }
@@ -76,12 +92,4 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number {
     if (isNode(node) && node.range) return node.range[0];
   }
   return 0;
-}
-
-function anchorPaths(config: Config, folder: string): Config {
-  const sources = Object.fromEntries(
-    Object.entries(config.sources).map(([key, value]) => [key, 'file' in value ? { file: resolve(folder, value.file) } : value]),
-  );
-  const devices = config.devices.map((device) => ({ ...device, socket: device.socket.map((path) => resolve(folder, path)) }));
-  return { ...config, sources, devices };
 }

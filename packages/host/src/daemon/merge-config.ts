@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { dirname, resolve } from 'node:path';
+import type { ConfigInput } from './config.ts';
+
+/** The same configuration with the paths in it, which are relative to its file's folder, made absolute. */
+export function anchorPaths(config: ConfigInput, file: string): ConfigInput {
+  const folder = dirname(resolve(file));
+  const anchor = (path: string): string => resolve(folder, path);
+  return {
+    ...config,
+    ...(config.sources !== undefined && {
+      sources: Object.fromEntries(
+        Object.entries(config.sources).map(([name, source]) => [
+          name,
+          'file' in source ? { ...source, file: anchor(source.file) } : source,
+        ]),
+      ),
+    }),
+    devices: config.devices.map((device) => ({
+      ...device,
+      socket: typeof device.socket === 'string' ? anchor(device.socket) : device.socket.map(anchor),
+    })),
+  };
+}
+
+/** Adds devices and sources, and overrides the rest. Names of the added ones that are taken get another ending. */
+export function mergeConfig(base: ConfigInput, added: ConfigInput): ConfigInput {
+  const free = (name: string, taken: ReadonlySet<string>): string => {
+    let wanted = name;
+    for (let n = 2; taken.has(wanted); n++) wanted = `${name}-${n}`;
+    return wanted;
+  };
+  const sourceNames = new Set(Object.keys(base.sources ?? {}));
+  const renamed = new Map(Object.keys(added.sources ?? {}).map((name) => [name, free(name, sourceNames)]));
+  const deviceNames = new Set(base.devices.map((device) => device.name));
+  const sources = Object.entries(added.sources ?? {}).map(([name, source]) => [renamed.get(name) ?? name, source] as const);
+  const devices = added.devices.map((device) => ({
+    ...device,
+    name: free(device.name, deviceNames),
+    ...(device.kind === 'camera' && device.source !== undefined && { source: renamed.get(device.source) ?? device.source }),
+  }));
+  return {
+    ...base,
+    ...added,
+    sources: { ...base.sources, ...Object.fromEntries(sources) },
+    devices: [...base.devices, ...devices],
+  };
+}
