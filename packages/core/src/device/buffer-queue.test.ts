@@ -408,7 +408,14 @@ describe('streaming', () => {
     if (taken === undefined) expect.unreachable('a buffer waits');
     queue.done(taken, { bytesUsed: [5000], sequence: 7, timestamp: timevalBytes(12_345_678) });
     expect(seen.buffers).toEqual([
-      { index: 1, flags: V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, sequence: 7, bytesUsed: 1000, timestamp: 12_345_678, planes: [] },
+      {
+        index: 1,
+        flags: V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | V4L2_BUF_FLAG_ERROR,
+        sequence: 7,
+        bytesUsed: 1000,
+        timestamp: 12_345_678,
+        planes: [],
+      },
     ]);
     expect(() => queue.done(taken, {})).toThrow(DeviceError);
     expect(buffer('queue', 1).errno).toBe(0);

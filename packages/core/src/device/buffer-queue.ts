@@ -50,7 +50,7 @@ export interface QueueClient {
 
 /** How a buffer ends. What is absent stays as QBUF brought it. */
 export interface BufferResult {
-  /** bytes with data, per plane; absent: as they were */
+  /** bytes with data, per plane; absent: as they were. More than the plane is long: cut, and ERROR is set */
   readonly bytesUsed?: readonly number[];
   /** V4L2_BUF_FLAG_*: ERROR, LAST, KEYFRAME, PFRAME, BFRAME; replaces the flags */
   readonly flags?: number;
@@ -229,8 +229,16 @@ export class BufferQueue {
     if (this.streaming) return 0;
     if (this.#buffers.size === 0) return Errno.EINVAL;
     this.#state = 'starting';
-    const started = this.#o.client.start();
-    return typeof started === 'number' ? this.#started(started) : started.then((errno) => this.#started(errno));
+    try {
+      const started = this.#o.client.start();
+      if (typeof started === 'number') return this.#started(started);
+      return started.then(
+        (errno) => this.#started(errno),
+        (error: unknown) => this.#threw(error),
+      );
+    } catch (error) {
+      return this.#threw(error);
+    }
   }
 
   /** VIDIOC_STREAMOFF: all buffers go back to dequeued, none with an event; valid in every state. */
@@ -245,8 +253,11 @@ export class BufferQueue {
 
   /** Stops and frees everything; for REQBUFS-less ends (CLOSE). Settled when nothing touches the memory. */
   async release(): Promise<void> {
-    if (this.streaming) await this.#stop();
-    this.#free([...this.#buffers.keys()]);
+    try {
+      if (this.streaming) await this.#stop();
+    } finally {
+      this.#free([...this.#buffers.keys()]);
+    }
   }
 
   /** The plane whose `mem_offset` is `offset`. */
@@ -307,7 +318,10 @@ export class BufferQueue {
     buffer.sequence = result.sequence ?? buffer.sequence;
     result.bytesUsed?.forEach((bytes, i) => {
       const plane = buffer.planes[i];
-      if (plane !== undefined) plane.bytesUsed = Math.min(bytes, plane.length);
+      if (plane === undefined) return;
+      plane.bytesUsed = Math.min(bytes, plane.length);
+      // What does not fit is cut off, and nobody should take the rest for a whole picture.
+      if (bytes > plane.length) buffer.flags |= V4L2_BUF_FLAG_ERROR;
     });
     const view = new DataView(new ArrayBuffer(v4l2_buffer.size));
     const planes = this.multiplanar ? new DataView(new ArrayBuffer(buffer.planes.length * v4l2_plane.size)) : undefined;
@@ -333,15 +347,28 @@ export class BufferQueue {
     return result;
   }
 
+  /** The client could not say whether it started: the queue does not stream, and may be told to again. */
+  #threw(error: unknown): never {
+    if (this.#state === 'starting' || this.#state === 'failed') this.#state = 'allocated';
+    throw error;
+  }
+
   #stop(): Promise<void> | undefined {
     if (this.#stopping !== undefined) return this.#stopping;
     this.#state = 'stopping';
-    const stopped = this.#o.client.stop();
+    let stopped: void | Promise<void>;
+    try {
+      stopped = this.#o.client.stop();
+    } catch (error) {
+      this.#cancel();
+      throw error;
+    }
     if (stopped === undefined) {
       this.#cancel();
       return undefined;
     }
-    this.#stopping = stopped.then(() => {
+    // Whether it ended well or not, the queue is not left on its way.
+    this.#stopping = stopped.finally(() => {
       this.#stopping = undefined;
       this.#cancel();
     });

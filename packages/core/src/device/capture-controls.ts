@@ -47,9 +47,14 @@ export function captureControls(source: FrameSource): ControlSet & Disposable {
   const host: ControlHost = {
     set: (values) => {
       for (const [id, value] of values) {
+        if (typeof value !== 'number') continue;
         setting.add(id);
-        if (typeof value === 'number') source.setControl(id, value);
-        setting.delete(id);
+        try {
+          const errno = source.setControl(id, value);
+          if (errno !== 0) return errno;
+        } finally {
+          setting.delete(id);
+        }
       }
       return 0;
     },

@@ -61,8 +61,13 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
     this.#first = undefined;
     const stream = this.camera.source.open(this);
     this.#stream = stream;
-    stream.configure(this.camera.format.layout, this.camera.interval);
-    stream.start();
+    try {
+      stream.configure(this.camera.format.layout, this.camera.interval);
+      stream.start();
+    } catch (error) {
+      this.#endStream();
+      throw error;
+    }
     return 0;
   }
 

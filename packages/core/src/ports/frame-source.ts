@@ -92,8 +92,11 @@ export interface FrameSource {
   open(consumer: FrameConsumer): SourceStream;
   /** Current value of a control; a button reads 0. */
   control(id: number): number;
-  /** Sets a control; the value is within the declared range. Takes effect with the next frame. */
-  setControl(id: number, value: number): void;
+  /**
+   * Sets a control; the value is within the declared range. Takes effect with the next frame. Not 0: the errno of why the
+   * source does not take it (EBUSY: not now, EIO: it does not answer), and the control is as before.
+   */
+  setControl(id: number, value: number): number;
   /** Tells when a control changed, whoever did it (another guest, the camera itself). */
   onControlChange(listener: (id: number, value: number) => void): Disposable;
 }

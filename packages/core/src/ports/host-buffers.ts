@@ -8,8 +8,9 @@
 export const ARENA_ALIGN = 65536;
 
 /**
- * A block of the arena, zeroed when it was allocated. It is reference counted: the buffer holds one reference, every
- * mapping in the guest and every copy in flight another. The pages are given back when the last one is gone.
+ * A block of the arena, zeroed when it was allocated. It is reference counted: the buffer holds one reference and every
+ * mapping in the guest another. The pages are given back when the last one is gone. A copy in flight holds none: a queue frees
+ * its buffers only when the copies into them have ended.
  */
 export interface ArenaBlock {
   /** offset in the arena, a multiple of ARENA_ALIGN and below 2^32; unique among live blocks: V4L2's `mem_offset` */

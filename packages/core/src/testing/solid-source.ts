@@ -109,9 +109,10 @@ export class SolidSource implements FrameSource {
     return this.#values.get(id) ?? 0;
   }
 
-  setControl(id: number, value: number): void {
+  setControl(id: number, value: number): number {
     this.#values.set(id, value);
     for (const listener of this.#listeners) listener(id, value);
+    return 0;
   }
 
   onControlChange(listener: (id: number, value: number) => void): Disposable {

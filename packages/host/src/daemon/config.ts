@@ -61,6 +61,7 @@ const camera = z.strictObject({
   source: z.string().default('pattern'),
   size: size.optional(),
   fps: fps.optional(),
+  controls: z.enum(['shared', 'none']).default('shared'),
   planes: z.enum(['single', 'multi']).default('single'),
 });
 

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CaptureDevice, DecoderDevice, type DecoderFactory, type FrameSource, type MediaDevice } from '@paravideo/core';
+import {
+  CaptureDevice,
+  DecoderDevice,
+  type DecoderDeviceOptions,
+  type DecoderFactory,
+  type FrameSource,
+  type MediaDevice,
+} from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
@@ -11,6 +18,9 @@ import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
 
 type Source = FrameSource & AsyncDisposable;
+
+/** Opens a source of the configuration. Throws `ConfigError` if it cannot be had. */
+export type OpenSource = (name: string, config: SourceConfig, log: Logger) => Promise<Source>;
 
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
@@ -30,17 +40,17 @@ export class DeviceFactory implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Starts the copying threads and opens every source that some camera shows, once each. Throws `ConfigError` for files that cannot be. */
-  static async open(config: Config, log: Logger): Promise<DeviceFactory> {
+  /**
+   * Starts the copying threads and opens every source that some camera shows, once each, by `open`. Throws `ConfigError` for
+   * files that cannot be.
+   */
+  static async open(config: Config, log: Logger, open: OpenSource = openSource): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
     const sources = new Map<string, Source>();
     for (const name of wanted) {
-      sources.set(
-        name,
-        parts.use(await openSource(name, config.sources[name] ?? { pattern: null }, log.child({ source: name }))),
-      );
+      sources.set(name, parts.use(await open(name, config.sources[name] ?? { pattern: null }, log.child({ source: name }))));
     }
     return new DeviceFactory(sources, pool, parts.move(), log);
   }
@@ -65,7 +75,7 @@ export class DeviceFactory implements AsyncDisposable {
     const source = withDefaults(shared, config, field);
     return (guest) => {
       const access = this.#pool.access(guest);
-      const device = new CaptureDevice({
+      return new CaptureDevice({
         source,
         buffers: guest.arena,
         access,
@@ -73,7 +83,6 @@ export class DeviceFactory implements AsyncDisposable {
         card: source.capabilities.card,
         planar: config.planes,
       });
-      return Object.assign(device, { [Symbol.asyncDispose]: async () => {} });
     };
   }
 
@@ -84,9 +93,25 @@ export class DeviceFactory implements AsyncDisposable {
       const host = CodecHost.start({ arena: guest.arena, access, buffers: guest.arena, log, threads: config.threads });
       const factory = narrowed(host.factory, config.codecs);
       const card = config.card ?? 'Paravideo decoder';
-      const device = new DecoderDevice({ factory, buffers: guest.arena, access, clock: this.#clock, card });
-      return Object.assign(device, { [Symbol.asyncDispose]: async () => host.close() });
+      return new HostedDecoder(host, { factory, buffers: guest.arena, access, clock: this.#clock, card });
     };
+  }
+}
+
+/** A decoder device that owns the codec process behind it. */
+class HostedDecoder extends DecoderDevice {
+  readonly #host: CodecHost;
+
+  constructor(host: CodecHost, o: DecoderDeviceOptions) {
+    super(o);
+    this.#host = host;
+  }
+
+  /** Ends the sessions and the process, together: a session may wait for a process that only the end makes answer. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    const sessions = super[Symbol.asyncDispose]();
+    await this.#host.close();
+    await sessions;
   }
 }
 

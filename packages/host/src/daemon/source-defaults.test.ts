@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FrameSource, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M } from '@paravideo/core';
+import {
+  Errno,
+  type FrameSource,
+  SolidSource,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+} from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { intervalOf, withDefaults } from './source-defaults.ts';
 
@@ -21,7 +28,7 @@ const source: FrameSource = {
     throw new TypeError('not used here');
   },
   control: () => 7,
-  setControl: () => {},
+  setControl: () => 0,
   onControlChange: () => ({ [Symbol.dispose]: () => {} }),
 };
 
@@ -35,6 +42,20 @@ describe('a source with defaults of a camera', () => {
       formats: source.capabilities.formats,
     });
     expect(camera.control(1)).toBe(7);
+  });
+
+  it('has no controls of its own or of others where the configuration says so', () => {
+    const shared = new SolidSource();
+    const camera = withDefaults(shared, { controls: 'none' }, 'devices[0]');
+    const open = withDefaults(shared, { controls: 'shared' }, 'devices[1]');
+    const heard: string[] = [];
+    using _closed = camera.onControlChange((id, value) => void heard.push(`none ${id} ${value}`));
+    using _open = open.onControlChange((id, value) => void heard.push(`shared ${id} ${value}`));
+    expect(camera.capabilities.controls).toEqual([]);
+    expect(camera.setControl(V4L2_CID_BRIGHTNESS, 0)).toBe(Errno.EINVAL);
+    expect(shared.control(V4L2_CID_BRIGHTNESS)).toBe(128);
+    expect(open.setControl(V4L2_CID_BRIGHTNESS, 9)).toBe(0);
+    expect(heard).toEqual([`shared ${V4L2_CID_BRIGHTNESS} 9`]);
   });
 
   it.each([

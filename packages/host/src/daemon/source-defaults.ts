@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Fraction, FrameSource, SourceCapabilities, SourceIntervals, SourceSizes } from '@paravideo/core';
+import {
+  Errno,
+  type Fraction,
+  type FrameSource,
+  type SourceCapabilities,
+  type SourceIntervals,
+  type SourceSizes,
+} from '@paravideo/core';
 import { ConfigError } from './config-error.ts';
 
 /** What a camera of the configuration says of itself, over what its source says. */
@@ -8,6 +15,8 @@ export interface SourceDefaults {
   readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** frames per second */
   readonly fps?: number | undefined;
+  /** `none`: the camera has no controls, so that its guest neither changes nor reads those of others; default `shared` */
+  readonly controls?: 'shared' | 'none';
 }
 
 /**
@@ -30,7 +39,7 @@ export function withDefaults(source: FrameSource, defaults: SourceDefaults, fiel
     defaultSize: size,
     defaultInterval: interval,
     colorimetry: own.colorimetry,
-    controls: own.controls,
+    controls: defaults.controls === 'none' ? [] : own.controls,
     sizes: (fourcc) => own.sizes(fourcc),
     intervals: (fourcc, width, height) => own.intervals(fourcc, width, height),
   };
@@ -38,8 +47,13 @@ export function withDefaults(source: FrameSource, defaults: SourceDefaults, fiel
     capabilities,
     open: (consumer) => source.open(consumer),
     control: (id) => source.control(id),
-    setControl: (id, value) => source.setControl(id, value),
-    onControlChange: (listener) => source.onControlChange(listener),
+    setControl: (id, value) => (defaults.controls === 'none' ? Errno.EINVAL : source.setControl(id, value)),
+    onControlChange: (listener) => {
+      const ids = new Set(capabilities.controls.map((control) => control.id));
+      return source.onControlChange((id, value) => {
+        if (ids.has(id)) listener(id, value);
+      });
+    },
   };
 }
 

@@ -165,8 +165,9 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     return this.#controls.get(id);
   }
 
-  setControl(id: number, value: number): void {
+  setControl(id: number, value: number): number {
     this.#controls.set(id, value);
+    return 0;
   }
 
   onControlChange(listener: (id: number, value: number) => void): Disposable {

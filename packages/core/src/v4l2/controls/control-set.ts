@@ -15,6 +15,13 @@ import {
 } from '../../wire/index.ts';
 import { classControl } from './classes.ts';
 import { baseFlags, type ControlData, type ControlSpec } from './control.ts';
+import { ControlError } from './control-error.ts';
+
+/** A control that was refused, and why. Of a cluster, the first of its controls in the call. */
+export interface ControlFault {
+  readonly errno: number;
+  readonly id: number;
+}
 
 /** What stands behind the controls. Everything optional: a set without a host only keeps values. */
 export interface ControlHost {
@@ -23,7 +30,7 @@ export interface ControlHost {
    * the errno of the call, and no value of the cluster changes.
    */
   set?(values: ReadonlyMap<number, ControlData>): number;
-  /** Looks at values before TRY and S: an errno refuses them. */
+  /** Looks at the values of one cluster before TRY and S: an errno refuses them, and nothing of the call is set. */
   try?(values: ReadonlyMap<number, ControlData>): number;
   /** Current value of a volatile control. */
   read?(id: number): ControlData;
@@ -58,6 +65,7 @@ export class ControlSet {
   /** every control, by rising id */
   readonly ordered: readonly Control[];
 
+  /** Throws `ControlError` for a range that a number cannot hold exactly. */
   constructor(specs: readonly ControlSpec[], host: ControlHost = {}) {
     this.#host = host;
     const withClasses = new Map<number, ControlSpec>();
@@ -68,6 +76,7 @@ export class ControlSet {
     for (const spec of specs) withClasses.set(spec.id, spec);
     const sorted = [...withClasses.values()].sort((a, b) => a.id - b.id);
     for (const spec of sorted) {
+      expectExact(spec);
       this.#controls.set(spec.id, {
         spec,
         flags: baseFlags(spec),
@@ -122,6 +131,7 @@ export class ControlSet {
   setRange(id: number, minimum: number, maximum: number, fallback: number): void {
     const control = this.#controls.get(id);
     if (control === undefined) return;
+    expectExact({ ...control.spec, minimum, maximum });
     control.minimum = minimum;
     control.maximum = maximum;
     control.default = fallback;
@@ -134,35 +144,46 @@ export class ControlSet {
     this.#tell(control, changes, undefined);
   }
 
-  /** Asks the host about values that are in range. */
-  try(values: ReadonlyMap<number, ControlData>): number {
-    return this.#host.try?.(values) ?? 0;
+  /** Asks the host about values that are in range, cluster by cluster; the first that is refused. */
+  try(values: ReadonlyMap<number, ControlData>): ControlFault | undefined {
+    if (this.#host.try === undefined) return undefined;
+    for (const cluster of this.#clusters(values)) {
+      const errno = this.#host.try(cluster);
+      if (errno !== 0) return { errno, id: firstOf(cluster) };
+    }
+    return undefined;
   }
 
   /**
    * Sets values that are in range, cluster by cluster in the order of the map, each cluster in one call of the host. Stops
-   * at the first errno. `origin` names whoever asked, for `ControlUpdate`.
+   * at the first that the host refuses, which is the answer; those before it stay set. `origin` names whoever asked, for
+   * `ControlUpdate`. Of an id that is not here nothing is set at all.
    */
-  apply(values: ReadonlyMap<number, ControlData>, origin: unknown): number {
-    const clusters = new Map<string, Map<number, ControlData>>();
-    for (const [id, value] of values) {
-      const control = this.#controls.get(id);
-      if (control === undefined) return Errno.EINVAL;
-      const key = control.spec.cluster === undefined ? `id ${id}` : `cluster ${control.spec.cluster}`;
-      const cluster = clusters.get(key) ?? new Map<number, ControlData>();
-      cluster.set(id, value);
-      clusters.set(key, cluster);
-    }
-    for (const cluster of clusters.values()) {
+  apply(values: ReadonlyMap<number, ControlData>, origin: unknown): ControlFault | undefined {
+    for (const id of values.keys()) if (!this.#controls.has(id)) return { errno: Errno.EINVAL, id };
+    for (const cluster of this.#clusters(values)) {
       const errno = this.#host.set?.(cluster) ?? 0;
-      if (errno !== 0) return errno;
+      if (errno !== 0) return { errno, id: firstOf(cluster) };
       for (const [id, value] of cluster) {
         const control = this.#controls.get(id);
         const keeps = control !== undefined && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
         this.assign(id, keeps ? value : (control?.current ?? 0), origin);
       }
     }
-    return 0;
+    return undefined;
+  }
+
+  /** The values by cluster, in the order of the map. */
+  #clusters(values: ReadonlyMap<number, ControlData>): Iterable<ReadonlyMap<number, ControlData>> {
+    const clusters = new Map<string, Map<number, ControlData>>();
+    for (const [id, value] of values) {
+      const number = this.#controls.get(id)?.spec.cluster;
+      const key = number === undefined ? `id ${id}` : `cluster ${number}`;
+      const cluster = clusters.get(key) ?? new Map<number, ControlData>();
+      cluster.set(id, value);
+      clusters.set(key, cluster);
+    }
+    return clusters.values();
   }
 
   /** Hears of every change until disposed. */
@@ -175,6 +196,19 @@ export class ControlSet {
     if (control.spec.type === V4L2_CTRL_TYPE_CTRL_CLASS) return;
     for (const listener of this.#listeners) listener({ control, changes, origin });
   }
+}
+
+function firstOf(cluster: ReadonlyMap<number, ControlData>): number {
+  const [id = 0] = cluster.keys();
+  return id;
+}
+
+/** A range that a number cannot count in ones would be kept wrong, quietly. */
+function expectExact(spec: ControlSpec): void {
+  if (Number.isSafeInteger(spec.minimum) && Number.isSafeInteger(spec.maximum)) return;
+  throw new ControlError(
+    `control "${spec.name}" ranges from ${spec.minimum} to ${spec.maximum}: both must be integers within 2^53 - 1 of 0`,
+  );
 }
 
 function equal(a: ControlData, b: ControlData): boolean {

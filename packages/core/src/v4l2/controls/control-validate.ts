@@ -29,6 +29,19 @@ export function roundToStep(value: number, minimum: number, maximum: number, ste
   return rounded > maximum ? rounded - step : rounded;
 }
 
+/**
+ * The same for a value of 64 bits, which a number holds only up to 2^53: clamped while it is exact. The range is within 2^53
+ * (`ControlSet` sees to it), so the result is exact too.
+ */
+export function roundWide(value: bigint, minimum: number, maximum: number, step: number): number {
+  const [low, high] = [BigInt(minimum), BigInt(maximum)];
+  const clamped = value < low ? low : value > high ? high : value;
+  if (step <= 1) return Number(clamped);
+  const width = BigInt(step);
+  const rounded = low + ((clamped - low + width / 2n) / width) * width;
+  return Number(rounded > high ? rounded - width : rounded);
+}
+
 /** Numbers: integers are rounded into the range, menus out of it are refused with ERANGE, holes with EINVAL. */
 export function validateNumber(control: Control, value: number): Validated<number> {
   switch (control.spec.type) {
@@ -38,7 +51,8 @@ export function validateNumber(control: Control, value: number): Validated<numbe
     case V4L2_CTRL_TYPE_CTRL_CLASS:
       return ok(0);
     case V4L2_CTRL_TYPE_BITMASK:
-      return ok(value & control.maximum);
+      // Bit 31 is a bit like any other: `&` alone would make a negative number of it.
+      return ok((value & control.maximum) >>> 0);
     case V4L2_CTRL_TYPE_MENU:
     case V4L2_CTRL_TYPE_INTEGER_MENU:
       if (value < control.minimum || value > control.maximum) return refused(Errno.ERANGE);

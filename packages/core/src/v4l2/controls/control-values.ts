@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * VIDIOC_G_CTRL, VIDIOC_S_CTRL, VIDIOC_G/S/TRY_EXT_CTRLS. `error_idx` says which control was at fault, or equals `count` if
- * the call changed nothing and the fault is of the whole call: always so for G and for the checks of S, never for TRY.
+ * the call changed nothing and the fault is of the whole call: always so for G and for the checks of S, never for TRY. Below
+ * `count` after S: the device refused that control when those before it were already set.
  */
 
 import type { GuestRange } from '../../ports/index.ts';
@@ -23,7 +24,7 @@ import {
 import { controlClass } from './classes.ts';
 import { type ControlData, elementCount, elementSize, hasPayload } from './control.ts';
 import type { Control, ControlSet } from './control-set.ts';
-import { validateArray, validateNumber, validateString } from './control-validate.ts';
+import { roundWide, validateArray, validateNumber, validateString } from './control-validate.ts';
 
 /** The parts of an ioctl call that the ext-controls ioctls use; an `IoctlCall` is one. */
 export interface ExtControlsCall {
@@ -76,9 +77,10 @@ export function setControl(set: ControlSet, view: DataView, origin: unknown): nu
   const checked = validateNumber(control, C.value.get(view, 0));
   if (!checked.ok) return checked.errno;
   const values = new Map([[control.spec.id, checked.value]]);
-  const errno = set.try(values) || set.apply(values, origin);
-  if (errno === 0) C.value.set(view, 0, checked.value);
-  return errno;
+  const fault = set.try(values) ?? set.apply(values, origin);
+  if (fault !== undefined) return fault.errno;
+  C.value.set(view, 0, checked.value);
+  return 0;
 }
 
 /** The three ext-controls ioctls. The answer always carries the payload, also on errors (P6). */
@@ -199,8 +201,18 @@ function putAll(
     if (verb === 'try') L.error_idx.set(call.payload, 0, fault.at);
     return fault.errno;
   }
-  const errno = set.try(values) || (verb === 'set' ? set.apply(values, origin) : 0);
-  if (errno !== 0) return errno;
+  const at = (id: number): number => controls.findIndex((control) => control.spec.id === id);
+  const unwanted = set.try(values);
+  if (unwanted !== undefined) {
+    if (verb === 'try') L.error_idx.set(call.payload, 0, at(unwanted.id));
+    return unwanted.errno;
+  }
+  const unset = verb === 'set' ? set.apply(values, origin) : undefined;
+  if (unset !== undefined) {
+    // Those before it are set and stay so: the index says how far it went.
+    L.error_idx.set(call.payload, 0, at(unset.id));
+    return unset.errno;
+  }
   for (const [i, control] of controls.entries()) {
     const value = values.get(control.spec.id);
     const written = value === undefined ? 0 : putValue(call, i, control, value);
@@ -237,9 +249,10 @@ function payloadBytes(control: Control): number {
 function readValue(call: ExtControlsCall, i: number, control: Control) {
   const at = i * v4l2_ext_control.size;
   if (!hasPayload(control.spec)) {
-    const wide = control.spec.type === V4L2_CTRL_TYPE_INTEGER64;
-    const value = wide ? Number(X.anon.fields.value64.get(call.controls, at)) : X.anon.fields.value.get(call.controls, at);
-    return validateNumber(control, value);
+    if (control.spec.type !== V4L2_CTRL_TYPE_INTEGER64)
+      return validateNumber(control, X.anon.fields.value.get(call.controls, at));
+    const asked = X.anon.fields.value64.get(call.controls, at);
+    return { ok: true, value: roundWide(asked, control.minimum, control.maximum, control.spec.step) } as const;
   }
   const size = Math.min(X.size.get(call.controls, at), payloadBytes(control));
   if (size === 0) return { ok: false, errno: Errno.ERANGE } as const;

@@ -29,7 +29,7 @@ export interface MediaFileOptions {
   readonly card?: string;
   /** paces the frames; CLOCK_MONOTONIC */
   readonly clock?: Clock;
-  /** frames of one layout that may be filling or lent at one time, 1 or more; 4 */
+  /** frames of one layout that may be filling or lent at one time, 1 or more; 8 */
   readonly slots?: number;
 }
 

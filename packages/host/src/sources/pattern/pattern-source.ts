@@ -17,7 +17,7 @@ export interface PatternOptions {
   readonly clock?: Clock;
   /** milliseconds since midnight, what the burnt-in clock shows; local time */
   readonly timeOfDay?: () => number;
-  /** frames of one layout that may be filling or lent at one time, 1 or more; 4 */
+  /** frames of one layout that may be filling or lent at one time, 1 or more; 8 */
   readonly slots?: number;
 }
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CaptureClient, type FrameSource, MediaDriver, SolidSource, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { afterAll, describe, expect, it } from 'vitest';
+import { connectFrontend } from '../frontend/index.ts';
+import { VhostUserServer } from '../vhost-user/index.ts';
+import { DeviceFactory } from './device-factory.ts';
+import { checkConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'paravideo-factory-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const log = createLogger('silent');
+
+/** A source that counts who listens to its controls. */
+function counted() {
+  const solid = new SolidSource();
+  let listeners = 0;
+  const source: FrameSource & AsyncDisposable = {
+    capabilities: solid.capabilities,
+    open: (consumer) => solid.open(consumer),
+    control: (id) => solid.control(id),
+    setControl: (id, value) => solid.setControl(id, value),
+    onControlChange: (listener) => {
+      const listening = solid.onControlChange(listener);
+      listeners += 1;
+      return {
+        [Symbol.dispose]: () => {
+          listeners -= 1;
+          listening[Symbol.dispose]();
+        },
+      };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  return { source, listeners: () => listeners };
+}
+
+describe('devices of a configuration', () => {
+  it('leave nothing on the source that they share when their guests have gone', async () => {
+    const { source, listeners } = counted();
+    const path = join(folder, 'camera.sock');
+    const config = checkConfig({ devices: [{ kind: 'camera', name: 'camera', socket: path }] });
+    const [device] = config.devices;
+    if (device === undefined) expect.unreachable('the configuration has one device');
+    await using factory = await DeviceFactory.open(config, log, async () => source);
+    const server = VhostUserServer.listen({ path, device: factory.device(device, 'devices[0]'), log });
+    try {
+      for (let i = 0; i < 5; i += 1) {
+        const frontend = await connectFrontend(path);
+        const client = await CaptureClient.open(await MediaDriver.attach(frontend));
+        await client.setControl(V4L2_CID_BRIGHTNESS, i);
+        expect(listeners()).toBe(1);
+        await client.close();
+        await frontend.close();
+        await expect.poll(listeners, { timeout: 30_000 }).toBe(0);
+      }
+    } finally {
+      await server.close();
+    }
+  });
+});
