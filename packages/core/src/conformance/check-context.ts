@@ -4,13 +4,14 @@ import type { BufferKind } from '../driver/buffer-set.ts';
 import type { ControlDescription } from '../driver/controls.ts';
 import { StatefulDecoderClient } from '../driver/decoder-client.ts';
 import type { CodedChunk } from '../driver/decoder-client-types.ts';
-import { errnoName } from '../driver/errors.ts';
+import { errnoName, IoctlError } from '../driver/errors.ts';
 import type { Format } from '../driver/formats.ts';
 import { MediaDriver, type MediaDriverOptions } from '../driver/media-driver.ts';
 import type { RawReply, RawRequest } from '../driver/raw-request.ts';
 import type { DriverSession } from '../driver/session.ts';
 import type { DriverTransport } from '../driver/transport.ts';
 import type { Clock } from '../ports/clock.ts';
+import { Errno } from '../wire/errno.gen.ts';
 import { IOCTLS } from '../wire/ioctls.gen.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
@@ -23,10 +24,9 @@ import {
   V4L2_CAP_VIDEO_M2M_MPLANE,
   V4L2_CTRL_FLAG_DISABLED,
   V4L2_CTRL_FLAG_NEXT_CTRL,
-  V4L2_FMT_FLAG_COMPRESSED,
 } from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_ERROR } from '../wire/virtio-media.ts';
-import { ioctlCommand } from './commands.ts';
+import { closeCommand, ioctlCommand } from './commands.ts';
 import { CheckFailure, must, skip } from './verdict.ts';
 
 /** A coded stream that a decoder is tried with. */
@@ -55,6 +55,9 @@ export interface ConformanceOptions {
   readonly onResult?: (result: { readonly ids: readonly string[]; readonly title: string; readonly outcome: string }) => void;
 }
 
+/** A session id that no device gave out: ids are small numbers in every device that there is. */
+export const UNUSED_SESSION = 0x7ead_beef;
+
 /** Microseconds that a device may take for what should happen at once. */
 const PATIENCE = 4_000_000;
 const SIZES = new Map<number, number>(IOCTLS.map((info) => [info.nr, info.size]));
@@ -63,12 +66,20 @@ const SIZES = new Map<number, number>(IOCTLS.map((info) => [info.nr, info.size])
 export class CheckContext {
   readonly transport: DriverTransport;
   readonly options: ConformanceOptions;
+  /** the OPEN that was in the command ring when it was started; until another command is sent, no doorbell was rung for it */
+  readonly openAtStart: Promise<DriverSession>;
   /** events of the whole run that broke the device's promise never to send EVT_ERROR */
   errorEvents = 0;
   #driver: MediaDriver;
   readonly #cleanups: (() => Promise<unknown>)[] = [];
 
-  private constructor(transport: DriverTransport, driver: MediaDriver, options: ConformanceOptions) {
+  private constructor(
+    transport: DriverTransport,
+    driver: MediaDriver,
+    options: ConformanceOptions,
+    openAtStart: Promise<DriverSession>,
+  ) {
+    this.openAtStart = openAtStart;
     this.transport = transport;
     this.options = options;
     this.#driver = driver;
@@ -77,8 +88,12 @@ export class CheckContext {
 
   /** Attaches a driver to the transport. */
   static async create(transport: DriverTransport, options: ConformanceOptions): Promise<CheckContext> {
-    const driver = await MediaDriver.attach(transport, { clock: options.clock });
-    return new CheckContext(transport, driver, options);
+    const driver = await MediaDriver.create(transport, { clock: options.clock });
+    const opening = driver.open();
+    // Whoever runs the check for it hears of it; nobody else has to.
+    opening.catch(() => {});
+    await driver.start();
+    return new CheckContext(transport, driver, options, opening);
   }
 
   get driver(): MediaDriver {
@@ -126,6 +141,21 @@ export class CheckContext {
   /** Called when the check is over, last one first. */
   cleanup(action: () => Promise<unknown>): void {
     this.#cleanups.push(action);
+  }
+
+  /** Whether the device still answers commands. For the runner. */
+  async answers(): Promise<boolean> {
+    try {
+      await this.raw(closeCommand(UNUSED_SESSION), 8);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Forgets the cleanups: the device is gone. For the runner. */
+  abandon(): void {
+    this.#cleanups.length = 0;
   }
 
   /** Runs all cleanups; what they throw is not told. For the runner. */
@@ -216,10 +246,12 @@ export class CheckContext {
     const found: ControlDescription[] = [];
     let id = 0;
     for (let i = 0; i < 64; i++) {
-      const control = await this.waitFor(
-        session.queryExtCtrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0),
-        'the answer to QUERY_EXT_CTRL',
-      );
+      const asked = session.queryExtCtrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0).catch((error: unknown) => {
+        // A device without controls need not have the ioctl.
+        if (error instanceof IoctlError && error.errno === Errno.ENOTTY) return undefined;
+        throw error;
+      });
+      const control = await this.waitFor(asked, 'the answer to QUERY_EXT_CTRL');
       if (control === undefined) break;
       must(control.id > id, `QUERY_EXT_CTRL with NEXT_CTRL after 0x${id.toString(16)} gave 0x${control.id.toString(16)}`);
       id = control.id;
@@ -239,7 +271,7 @@ export class CheckContext {
     for (let index = 0; index < 64; index++) {
       const format = await this.waitFor(session.enumFmt(this.outputType, index), 'the answer to ENUM_FMT');
       if (format === undefined) break;
-      if ((format.flags & V4L2_FMT_FLAG_COMPRESSED) !== 0) coded.add(format.pixelformat);
+      coded.add(format.pixelformat);
     }
     const stream = this.options.streams?.find((s) => coded.has(s.coded));
     if (stream === undefined) skip('no test stream is in a format that the device decodes');

@@ -19,6 +19,8 @@ export interface ConformanceReport {
   readonly deviceCaps: number;
   readonly kind: 'capture' | 'decoder' | 'other';
   readonly results: readonly CheckResult[];
+  /** the device went in the middle: why, and how many checks were not run */
+  readonly gone?: { readonly reason: string; readonly notRun: number };
 }
 
 /** What one MUST id came to. */
@@ -38,7 +40,11 @@ export function idResults(report: ConformanceReport): IdResult[] {
     if (results.some((result) => result.outcome === 'fail')) return { id, outcome: 'fail', reason: limits };
     if (results.some((result) => result.outcome === 'pass')) return { id, outcome: 'pass', reason: limits };
     const skipped = results.map((result) => result.detail).filter((detail) => detail !== '');
-    return { id, outcome: 'untested', reason: limits || [...new Set(skipped)].join('; ') || 'no check' };
+    return {
+      id,
+      outcome: 'untested',
+      reason: limits || [...new Set(skipped)].join('; ') || (report.gone === undefined ? 'no check' : 'the device was gone'),
+    };
   });
 }
 
@@ -60,6 +66,9 @@ export function reportText(report: ConformanceReport): string {
   const untested = idResults(report).filter((entry) => entry.outcome === 'untested');
   if (untested.length > 0) lines.push('', 'Not tested:', ...untested.map((entry) => `  ${entry.id}: ${entry.reason}`));
   const counts = countResults(report);
+  if (report.gone !== undefined) {
+    lines.push('', `THE DEVICE IS GONE: ${report.gone.reason}. ${report.gone.notRun} checks were not run.`);
+  }
   lines.push('', `${counts.pass} passed, ${counts.fail} failed, ${counts.skip} skipped`);
   return `${lines.join('\n')}\n`;
 }

@@ -44,7 +44,7 @@ const CHECK_TIMEOUT = 60_000_000;
 
 /**
  * Runs the suite against the device behind `transport`, which nobody else uses meanwhile. Never rejects for what the
- * device does; the transport stays open. `checks` is for tests of single checks.
+ * device does, and ends early when the device is gone; the transport stays open. `checks` is for tests of single checks.
  */
 export async function runConformance(
   transport: DriverTransport,
@@ -54,30 +54,48 @@ export async function runConformance(
   const ctx = await CheckContext.create(transport, options);
   const { card, deviceCaps } = ctx.driver.config;
   const results: CheckResult[] = [];
-  const kind = ctx.kind;
-  let gone: string | undefined;
-  void transport.closed.then((reason) => {
-    gone = reason;
-  });
+  const { kind } = ctx;
+  const life = new DeviceLife(transport);
   for (const check of checks) {
-    const result = await runOne(ctx, check, kind, gone);
+    const result = await runOne(ctx, check, kind, life);
     results.push(result);
     options.onResult?.(result);
+    if (result.outcome === 'fail' && life.end === undefined && !(await ctx.answers()))
+      life.end ??= 'it answers no command any more';
+    // It may have gone between two checks: then the next one says so.
+    if (life.end !== undefined && result.outcome === 'fail') break;
   }
-  await ctx.driver.detach().catch(() => {});
-  return { card, deviceCaps, kind, results };
+  if (life.end === undefined) await ctx.driver.detach().catch(() => {});
+  const about = { card, deviceCaps, kind, results };
+  return life.end === undefined ? about : { ...about, gone: { reason: life.end, notRun: checks.length - results.length } };
 }
 
-async function runOne(ctx: CheckContext, check: Check, kind: string, gone: string | undefined): Promise<CheckResult> {
+/** Whether the device is there, as far as the transport tells. */
+class DeviceLife {
+  /** why it is gone; undefined while it is there */
+  end: string | undefined;
+  /** rejects when the device goes */
+  readonly gone: Promise<never>;
+
+  constructor(transport: DriverTransport) {
+    this.gone = transport.closed.then((reason) => {
+      this.end = reason;
+      throw new CheckFailure(`the device went: ${reason}`);
+    });
+    this.gone.catch(() => {});
+  }
+}
+
+async function runOne(ctx: CheckContext, check: Check, kind: string, life: DeviceLife): Promise<CheckResult> {
   const about = { ids: check.ids, title: check.title, section: check.section };
   if (check.applies !== 'any' && check.applies !== kind) {
     return { ...about, outcome: 'skip', detail: `for a ${check.applies} device; this one is of kind "${kind}"`, micros: 0 };
   }
-  if (gone !== undefined) return { ...about, outcome: 'fail', detail: `the device is gone: ${gone}`, micros: 0 };
+  if (life.end !== undefined) return { ...about, outcome: 'fail', detail: `the device went: ${life.end}`, micros: 0 };
   const start = ctx.options.clock.now();
   const micros = (): number => ctx.options.clock.now() - start;
   try {
-    await ctx.waitFor(check.run(ctx), `the end of the check`, CHECK_TIMEOUT);
+    await Promise.race([ctx.waitFor(check.run(ctx), `the end of the check`, CHECK_TIMEOUT), life.gone]);
     return { ...about, outcome: 'pass', detail: '', micros: micros() };
   } catch (error) {
     const detail =
@@ -85,6 +103,7 @@ async function runOne(ctx: CheckContext, check: Check, kind: string, gone: strin
     if (error instanceof CheckSkip) return { ...about, outcome: 'skip', detail: error.message, micros: micros() };
     return { ...about, outcome: 'fail', detail, micros: micros() };
   } finally {
-    await ctx.clean();
+    if (life.end === undefined) await Promise.race([ctx.clean(), life.gone]).catch(() => {});
+    if (life.end !== undefined) ctx.abandon();
   }
 }

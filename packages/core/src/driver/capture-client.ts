@@ -26,7 +26,8 @@ export interface CaptureRequest {
 /** What the device made of it. */
 export interface CaptureFormat {
   readonly layout: PictureLayout;
-  readonly interval: Fraction;
+  /** undefined where the device has no frame intervals (neither S_PARM nor G_PARM) */
+  readonly interval: Fraction | undefined;
   readonly field: number;
 }
 
@@ -82,9 +83,18 @@ export class CaptureClient {
     const { interval, ...wanted } = request;
     const current = await this.session.gFmt(this.type);
     const format = await this.session.sFmt({ ...current, planes: [], ...wanted });
-    const parm = interval === undefined ? await this.session.gParm(this.type) : await this.session.sParm(this.type, interval);
     this.#layout = { fourcc: format.pixelformat, width: format.width, height: format.height, planes: format.planes };
-    return { layout: this.#layout, interval: parm.timeperframe, field: format.field };
+    return { layout: this.#layout, interval: await this.#interval(interval), field: format.field };
+  }
+
+  /** Frame intervals are optional: a device may tell them and not let them be changed, or have none. */
+  async #interval(wanted: Fraction | undefined): Promise<Fraction | undefined> {
+    const absent = (error: unknown): undefined => {
+      if (error instanceof IoctlError && (error.errno === Errno.ENOTTY || error.errno === Errno.EINVAL)) return undefined;
+      throw error;
+    };
+    const set = wanted === undefined ? undefined : await this.session.sParm(this.type, wanted).catch(absent);
+    return (set ?? (await this.session.gParm(this.type).catch(absent)))?.timeperframe;
   }
 
   /** Makes buffers, queues them all and starts. */

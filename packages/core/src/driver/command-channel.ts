@@ -33,6 +33,9 @@ interface Pending {
   fail(error: Error): void;
 }
 
+/** Parts of a command's chain at most: two that are read, two that are written. */
+export const COMMAND_PARTS = 4;
+
 /** Options of the channel. */
 export interface CommandChannelOptions {
   readonly clock?: Clock | undefined;
@@ -63,6 +66,8 @@ export class CommandChannel {
   readonly #slots: CommandSlot[] = [];
   readonly #waiting: (() => boolean)[] = [];
   readonly #flying = new Set<Pending>();
+  /** descriptors that a command may take */
+  readonly #parts: number;
   readonly stats = { sent: 0, kicks: 0, interrupts: 0, timeouts: 0 };
   #timer: Disposable | undefined;
   #flush: 'idle' | 'scheduled' = 'idle';
@@ -71,6 +76,7 @@ export class CommandChannel {
   constructor(transport: DriverTransport, layout: RingLayout, o: CommandChannelOptions) {
     this.#transport = transport;
     this.#o = o;
+    this.#parts = transport.features.indirect ? 1 : COMMAND_PARTS;
     this.#queue = new DriverQueue<Pending>(transport.memory, layout, transport.features);
     this.#slab = transport.allocate(layout.size * SLOT_BYTES);
     for (let i = layout.size - 1; i >= 0; i--) this.#slots.push(new CommandSlot(this.#slab, i * SLOT_BYTES));
@@ -114,7 +120,7 @@ export class CommandChannel {
           return true;
         }
         const big = readable > SLOT_READ_ROOM || writable > SLOT_WRITE_ROOM || (this.#o.shared && writable + 8 > SLOT_READ_ROOM);
-        if (this.#queue.free < 4) return false;
+        if (this.#queue.free < this.#parts) return false;
         if (big) return this.#startBig(name, readable, writable, fill, finish, resolve, reject);
         const slot = this.#slots.pop();
         if (slot === undefined) return false;

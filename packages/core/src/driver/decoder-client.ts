@@ -272,8 +272,13 @@ export class StatefulDecoderClient {
       throw new IoctlError('VIDIOC_S_FMT', Errno.EINVAL, 'the device does not give the pixel format that was asked for');
     }
     this.#layout = layoutOf(format);
-    this.#visible = await session.gSelection(this.#selectionType, V4L2_SEL_TGT_COMPOSE);
-    const minimum = await session.gCtrl(V4L2_CID_MIN_BUFFERS_FOR_CAPTURE);
+    this.#visible = await optional(session.gSelection(this.#selectionType, V4L2_SEL_TGT_COMPOSE), {
+      left: 0,
+      top: 0,
+      width: format.width,
+      height: format.height,
+    });
+    const minimum = await optional(session.gCtrl(V4L2_CID_MIN_BUFFERS_FOR_CAPTURE), UNKNOWN_MINIMUM);
     const count = minimum + (this.#o.extraOutputs ?? 4);
     this.#pictures = await BufferSet.create(session, format, count, this.#o.memory ?? 'mmap', 'read');
     for (let index = 0; index < this.#pictures.count; index++) this.#watch(this.#pictures.queue(index));
@@ -417,6 +422,19 @@ export class StatefulDecoderClient {
   #check(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#phase === 'closed') throw new IoctlError('decode', Errno.EBADF, 'the client is closed');
+  }
+}
+
+/** Picture buffers for a device that does not say how many it needs: the reference pictures of any stream, and one. */
+const UNKNOWN_MINIMUM = 17;
+
+/** What the device answers, or `otherwise` where it does not have such a thing. */
+async function optional<T>(asked: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof IoctlError && (error.errno === Errno.ENOTTY || error.errno === Errno.EINVAL)) return otherwise;
+    throw error;
   }
 }
 

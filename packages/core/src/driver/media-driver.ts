@@ -25,7 +25,7 @@ import {
   virtio_media_resp_header,
   virtio_media_resp_open,
 } from '../wire/virtio-media.ts';
-import { CommandChannel, type CommandStats } from './command-channel.ts';
+import { COMMAND_PARTS, CommandChannel, type CommandStats } from './command-channel.ts';
 import { DriverError, IoctlError } from './errors.ts';
 import { EVENT_BYTES, EventChannel } from './event-channel.ts';
 import type { RawReply, RawRequest } from './raw-request.ts';
@@ -37,7 +37,7 @@ export const COMMAND_TIMEOUT = 5_000_000;
 
 /** Options of the driver. */
 export interface MediaDriverOptions {
-  /** entries of each ring, a power of two; default 64 */
+  /** entries of each ring: a power of two, 4 at least; default 64 */
   readonly queueSize?: number;
   /** event buffers kept posted (VM-RX1); default 16 as the Linux driver has; 0 for tests */
   readonly eventBuffers?: number;
@@ -91,7 +91,7 @@ export class MediaDriver {
   private constructor(transport: DriverTransport, config: MediaConfig, o: MediaDriverOptions) {
     this.transport = transport;
     this.config = config;
-    const size = o.queueSize ?? 64;
+    const size = o.queueSize ?? QUEUE_SIZE;
     this.#rings = [ring(transport, size), ring(transport, size)];
     const broken = (error: DriverError): void => this.#end(error);
     this.#events = new EventChannel(
@@ -111,8 +111,12 @@ export class MediaDriver {
     void transport.closed.then((reason) => this.#end(new DriverError(`the device is gone: ${reason}`)));
   }
 
-  /** Reads the configuration, makes the rings, posts the event buffers. Nothing is sent before `start`. */
+  /**
+   * Reads the configuration, makes the rings, posts the event buffers. Nothing is sent before `start`. Rejects with `DriverError` for
+   * a ring that could never hold a command.
+   */
   static async create(transport: DriverTransport, options: MediaDriverOptions = {}): Promise<MediaDriver> {
+    checkQueueSize(options.queueSize ?? QUEUE_SIZE);
     const raw = await transport.readConfig(0, virtio_media_config.size);
     const whole = new Uint8Array(virtio_media_config.size);
     whole.set(raw.subarray(0, whole.length));
@@ -231,6 +235,17 @@ export class MediaDriver {
       return;
     }
     session.deliver(view);
+  }
+}
+
+/** Entries of a ring unless told. */
+const QUEUE_SIZE = 64;
+
+function checkQueueSize(size: number): void {
+  if (!Number.isInteger(Math.log2(size)) || size < COMMAND_PARTS || size > 32768) {
+    throw new DriverError(
+      `rings of ${size} entries: a power of two from ${COMMAND_PARTS} to 32768 is needed, since a command may take as many parts`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type MediaDriver, V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE } from '@paravideo/core';
-import { type CameraResult, runCamera, withGuest } from '../demo/index.ts';
+import { type CameraMeasures, measureCamera, withGuest } from '../demo/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
 import { decodeThroughDevice, makeClip, readClip } from './decode-speed.ts';
 import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
@@ -10,7 +10,7 @@ export interface SocketReport {
   readonly card: string;
   readonly ioctl: Latency;
   readonly pingPong: Latency;
-  readonly camera?: Omit<CameraResult, 'snapshot'>;
+  readonly camera?: CameraMeasures;
   readonly decoder?: { readonly pictures: number; readonly framesPerSecond: number; readonly pictureBytes: number };
 }
 
@@ -37,10 +37,9 @@ export function benchSocket(
   );
 }
 
-async function streaming(driver: MediaDriver, say: (what: string) => void): Promise<Omit<CameraResult, 'snapshot'>> {
+async function streaming(driver: MediaDriver, say: (what: string) => void): Promise<CameraMeasures> {
   say('streaming');
-  const { snapshot: _, ...result } = await runCamera(driver, { frames: 90, rate: 30, width: 1280, height: 720 }, () => {});
-  return result;
+  return await measureCamera(driver, { frames: 90, rate: 30, width: 1280, height: 720 }, () => {});
 }
 
 async function decoding(

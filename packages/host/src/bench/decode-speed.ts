@@ -61,7 +61,7 @@ function encodeScene(path: string): void {
 export async function readClip(path: string): Promise<CodedClip> {
   await using file = await openCodedFile(path);
   const units: Uint8Array[] = [];
-  for await (const unit of file.units()) units.push(unit);
+  for await (const { bytes } of file.units()) units.push(bytes);
   return { path, coded: CODED_FORMATS[file.codec], units };
 }
 

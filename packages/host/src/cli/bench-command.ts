@@ -122,7 +122,7 @@ function renderSocket(report: SocketReport): string {
     rows.push([
       `${size} interval, mean`,
       `${camera.intervalMean.toFixed(2)} ms`,
-      `${(1000 / camera.rate).toFixed(2)} ms nominal`,
+      camera.rate === undefined ? 'the device names no rate' : `${(1000 / camera.rate).toFixed(2)} ms nominal`,
       '',
     ]);
     rows.push([`${size} arrival jitter, p99`, `${camera.arrivalJitterP99.toFixed(2)} ms`, '', '']);

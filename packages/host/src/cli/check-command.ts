@@ -33,7 +33,7 @@ export function addCheck(program: Command): void {
       const report = await check(socket, flags.transport);
       if (flags.json) console.log(JSON.stringify({ ...report, ids: idResults(report), counts: countResults(report) }, null, 2));
       else process.stdout.write(reportText(report));
-      if (countResults(report).fail > 0) process.exitCode = EXIT.failed;
+      if (countResults(report).fail > 0 || report.gone !== undefined) process.exitCode = EXIT.failed;
     });
 }
 
@@ -54,7 +54,7 @@ async function testStreams(): Promise<TestStream[]> {
   for (const path of carriedFiles()) {
     await using file = await openCodedFile(path);
     const chunks: Uint8Array[] = [];
-    for await (const unit of file.units()) chunks.push(unit);
+    for await (const { bytes } of file.units()) chunks.push(bytes);
     streams.push({ coded: CODED_FORMATS[file.codec], chunks });
   }
   return streams;

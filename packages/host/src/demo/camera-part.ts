@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The camera half of the demo: frames at their rate, and a picture of what the camera shows. */
-import { CaptureClient, type MediaDriver, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+/** The camera half of the demo, and what the benchmarks measure of any camera: frames at their rate, and a picture of what the camera shows. */
+import { CaptureClient, type ClientFrame, type MediaDriver, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { DemoError } from './demo-error.ts';
 import { type I420Picture, toI420 } from './picture.ts';
 import { intervals, mean, percentile } from './statistics.ts';
 
-/** What the camera half found. Times in milliseconds. */
-export interface CameraResult {
+/** What frames of a camera are like. Times in milliseconds. */
+export interface CameraMeasures {
   readonly frames: number;
   readonly width: number;
   readonly height: number;
-  /** frames per second that the device agreed to */
-  readonly rate: number;
+  /** frames per second that the device agreed to; undefined if it has no frame intervals */
+  readonly rate: number | undefined;
   /** mean distance between capture timestamps */
   readonly intervalMean: number;
   /** how far the distance between capture timestamps is off the nominal one, at most, for 99 of 100 frames */
@@ -25,6 +25,11 @@ export interface CameraResult {
   readonly damaged: number;
   /** frames missing from the sequence: the machine was too busy for the rate */
   readonly lost: number;
+}
+
+/** What the camera half found. */
+export interface CameraResult extends CameraMeasures {
+  readonly rate: number;
   /** the last frame */
   readonly snapshot: I420Picture;
 }
@@ -37,18 +42,37 @@ export interface CameraRequest {
   readonly height: number;
 }
 
-/** Captures frames. `progress` is told of each. Throws `DemoError` if the camera does not do what was asked. */
+/** Captures frames as they are asked for. `progress` is told of each. Throws `DemoError` if the camera does not do what was asked. */
 export async function runCamera(driver: MediaDriver, request: CameraRequest, progress: () => void): Promise<CameraResult> {
-  const client = await CaptureClient.open(driver);
-  try {
-    const { width, height } = request;
-    const interval = { numerator: 1, denominator: request.rate };
-    const agreed = await client.configure({ width, height, pixelformat: V4L2_PIX_FMT_NV12, interval });
-    if (agreed.layout.width !== width || agreed.layout.height !== height || agreed.layout.fourcc !== V4L2_PIX_FMT_NV12) {
+  const { width, height } = request;
+  let snapshot: I420Picture | undefined;
+  const measures = await measureCamera(driver, request, (frame, i) => {
+    const { layout } = frame;
+    if (layout.width !== width || layout.height !== height || layout.fourcc !== V4L2_PIX_FMT_NV12) {
       throw new DemoError(`the camera does not do NV12 at ${width}x${height}`);
     }
+    if (i === request.frames - 1) snapshot = toI420({ ...frame, visible: { left: 0, top: 0, width, height } });
+    progress();
+  });
+  if (measures.rate === undefined) throw new DemoError('the camera has no frame intervals');
+  if (snapshot === undefined) throw new DemoError('at least one frame has to be captured');
+  return { ...measures, rate: measures.rate, snapshot };
+}
+
+/** Captures frames of whatever the device makes of the request; `each` is told of each frame. */
+export async function measureCamera(
+  driver: MediaDriver,
+  request: CameraRequest,
+  each: (frame: ClientFrame, index: number) => void,
+): Promise<CameraMeasures> {
+  const client = await CaptureClient.open(driver, { memory: driver.transport.sharedLength > 0 ? 'mmap' : 'shared-pages' });
+  try {
+    const { width, height } = request;
+    const wanted = { width, height, pixelformat: V4L2_PIX_FMT_NV12, interval: { numerator: 1, denominator: request.rate } };
+    const { interval, layout } = await client.configure(wanted);
     await client.start();
-    const result = await capture(client, request, agreed.interval.denominator / agreed.interval.numerator, progress);
+    const rate = interval && interval.denominator / interval.numerator;
+    const result = await capture(client, { ...request, width: layout.width, height: layout.height }, rate, each);
     await client.stop();
     return result;
   } finally {
@@ -56,24 +80,25 @@ export async function runCamera(driver: MediaDriver, request: CameraRequest, pro
   }
 }
 
-async function capture(client: CaptureClient, request: CameraRequest, rate: number, progress: () => void): Promise<CameraResult> {
+async function capture(
+  client: CaptureClient,
+  request: CameraRequest,
+  rate: number | undefined,
+  each: (frame: ClientFrame, index: number) => void,
+): Promise<CameraMeasures> {
   const timestamps: number[] = [];
   const arrivals: number[] = [];
   const sequences: number[] = [];
   let damaged = 0;
-  let snapshot: I420Picture | undefined;
   for (let i = 0; i < request.frames; i++) {
     const frame = await client.next();
     arrivals.push(Number(process.hrtime.bigint()) / 1e6);
     timestamps.push(frame.timestamp / 1000);
     sequences.push(frame.sequence);
     if (frame.error) damaged += 1;
-    const visible = { left: 0, top: 0, width: frame.layout.width, height: frame.layout.height };
-    if (i === request.frames - 1) snapshot = toI420({ ...frame, visible });
-    progress();
+    each(frame, i);
   }
-  if (snapshot === undefined) throw new DemoError('at least one frame has to be captured');
-  const nominal = 1000 / rate;
+  const nominal = rate === undefined ? mean(intervals(timestamps)) : 1000 / rate;
   const off = (times: readonly number[]) =>
     percentile(
       intervals(times).map((ms) => Math.abs(ms - nominal)),
@@ -92,6 +117,5 @@ async function capture(client: CaptureClient, request: CameraRequest, rate: numb
     latencyP99: percentile(latencies, 0.99),
     damaged,
     lost: intervals(sequences).reduce((sum, step) => sum + Math.max(0, step - 1), 0),
-    snapshot,
   };
 }

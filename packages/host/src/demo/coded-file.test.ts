@@ -4,9 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCodedFile } from './coded-file.ts';
+import { type CodedUnit, openCodedFile } from './coded-file.ts';
 import { DemoError } from './demo-error.ts';
 import { decodeReference } from './reference.ts';
+import { runDemo } from './run-demo.ts';
+
+const NO_PROGRESS = { begin: () => {}, step: () => {}, end: () => {} };
 
 let folder = '';
 beforeAll(() => {
@@ -25,7 +28,7 @@ function make(name: string, ...args: string[]): string {
 async function units(path: string): Promise<{ codec: string; units: Uint8Array[] }> {
   await using file = await openCodedFile(path);
   const list: Uint8Array[] = [];
-  for await (const unit of file.units()) list.push(unit);
+  for await (const { bytes } of file.units()) list.push(bytes);
   return { codec: file.codec, units: list };
 }
 
@@ -71,5 +74,41 @@ describe('the reference decode', () => {
     const path = join(folder, 'note2.txt');
     writeFileSync(path, 'not a video');
     await expect(decodeReference(path)).rejects.toThrow(/ffmpeg does not decode/);
+  });
+});
+
+describe('the demo', () => {
+  it('does not call it a fault that an edit list leaves pictures out, or that a file has several streams', async () => {
+    const cut = join(folder, 'cut.mp4');
+    const whole = make('whole.mp4', '-c:v', 'libx264', '-bf', '2');
+    // the cut falls between two key frames: what lies before it stays in the file and is not shown
+    spawnSync('ffmpeg', ['-v', 'error', '-y', '-ss', '0.35', '-i', whole, '-c', 'copy', cut], { stdio: 'inherit' });
+    await using file = await openCodedFile(cut);
+    const list: CodedUnit[] = [];
+    for await (const unit of file.units()) list.push(unit);
+    const { pictures } = await decodeReference(cut, { stream: file.index });
+    expect(list.some((unit) => unit.hidden)).toBe(true);
+    expect(list.filter((unit) => !unit.hidden)).toHaveLength(pictures.length);
+
+    const two = join(folder, 'two.mkv');
+    const second = ['-f', 'lavfi', '-i', 'testsrc2=size=128x96:rate=10:duration=1', '-map', '0:v', '-map', '1:v'];
+    const { status } = spawnSync('ffmpeg', ['-v', 'error', '-y', '-i', whole, ...second, '-pix_fmt', 'yuv420p', two]);
+    expect(status).toBe(0);
+
+    const report = await runDemo({ inputs: [cut, two], out: join(folder, 'out'), threads: 1 }, NO_PROGRESS);
+    expect(report.files.map((each) => [each.file, each.ok])).toEqual([
+      [cut, true],
+      [two, true],
+    ]);
+  });
+
+  it('shows the other files when one of them cannot be read', async () => {
+    const note = join(folder, 'note3.txt');
+    writeFileSync(note, 'not a video');
+    const inputs = [note, make('good.h264', '-c:v', 'libx264'), join(folder, 'missing.mp4')];
+    const report = await runDemo({ inputs, out: join(folder, 'out'), threads: 1 }, NO_PROGRESS);
+    expect(report.files.map((each) => each.kind)).toEqual(['failed', 'decoded', 'failed']);
+    expect(report.files[1]?.ok).toBe(true);
+    expect(report.ok).toBe(false);
   });
 });

@@ -7,15 +7,24 @@ import { DemoError } from './demo-error.ts';
 type FormatContext = InstanceType<Av['FormatContext']>;
 type BitstreamFilter = InstanceType<Av['BitStreamFilterContext']>;
 
+/** One coded unit. */
+export interface CodedUnit {
+  readonly bytes: Uint8Array;
+  /** the file's edit list leaves its picture out: it is decoded for the sake of others alone */
+  readonly hidden: boolean;
+}
+
 /** The video stream of a file. `width` and `height` are what the container says, 0 if it does not. */
 export interface CodedFile extends AsyncDisposable {
   readonly codec: Exclude<CodecId, 'toy'>;
+  /** number of the stream in the file */
+  readonly index: number;
   readonly width: number;
   readonly height: number;
   /** range of the samples: full for most of MJPEG */
   readonly range: 'limited' | 'full';
   /** Coded units in decoding order; parameter sets are in the stream. Each array is a copy. */
-  units(): AsyncGenerator<Uint8Array, void>;
+  units(): AsyncGenerator<CodedUnit, void>;
 }
 
 /** Opens a file. Throws `DemoError` if there is no video stream in it of a codec that is known. */
@@ -55,12 +64,12 @@ export async function openCodedFile(path: string): Promise<CodedFile> {
 
 class AvCodedFile implements CodedFile {
   readonly codec: CodedFile['codec'];
+  readonly index: number;
   readonly width: number;
   readonly height: number;
   readonly range: CodedFile['range'];
   readonly #av: Av;
   readonly #format: FormatContext;
-  readonly #index: number;
   readonly #filter: BitstreamFilter | undefined;
   /** parameter sets that stand in the container only */
   readonly #head: Uint8Array;
@@ -74,7 +83,7 @@ class AvCodedFile implements CodedFile {
     this.range = stream.codecpar.format === av.constants.AV_PIX_FMT_YUVJ420P ? 'full' : 'limited';
     this.#av = av;
     this.#format = format;
-    this.#index = index;
+    this.index = index;
     const extra = stream.codecpar.extradata;
     // in MP4 and Matroska, H.264 and HEVC have lengths in place of start codes and keep parameter sets outside the stream
     const packed = (codec === 'h264' || codec === 'hevc') && extra?.[0] === 1;
@@ -82,7 +91,7 @@ class AvCodedFile implements CodedFile {
     this.#head = codec === 'mpeg2' && extra ? Uint8Array.from(extra) : new Uint8Array(0);
   }
 
-  async *units(): AsyncGenerator<Uint8Array, void> {
+  async *units(): AsyncGenerator<CodedUnit, void> {
     const packet = new this.#av.Packet();
     packet.alloc();
     let first = true;
@@ -91,9 +100,11 @@ class AvCodedFile implements CodedFile {
         const result = await this.#format.readFrame(packet);
         if (result === this.#av.constants.AVERROR_EOF) return;
         if (result < 0) throw new DemoError(`reading the file failed: ${reason(this.#av, result)}`);
-        if (packet.streamIndex === this.#index && packet.size > 0) {
+        if (packet.streamIndex === this.index && packet.size > 0) {
+          const hidden = (packet.flags & this.#av.constants.AV_PKT_FLAG_DISCARD) !== 0;
           for (const unit of this.#filtered(packet)) {
-            yield first && !startsWith(unit, this.#head) ? Uint8Array.from([...this.#head, ...unit]) : unit;
+            const bytes = first && !startsWith(unit, this.#head) ? Uint8Array.from([...this.#head, ...unit]) : unit;
+            yield { bytes, hidden };
             first = false;
           }
         }

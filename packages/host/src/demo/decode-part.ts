@@ -93,7 +93,7 @@ async function compare(
   reference: Reference,
   progress: () => void,
 ): Promise<DecodeResult> {
-  const sent = { units: 0 };
+  const sent = { units: 0, hidden: new Set<number>() };
   const sheet = new ContactSheet();
   const sizes: string[] = [];
   let [pictures, equal, damaged, strayTimestamps] = [0, 0, 0, 0];
@@ -105,6 +105,8 @@ async function compare(
     if (picture.planes.every((plane) => plane.length === 0)) continue;
     const micros = timestampMicros(picture.timestamp);
     if (micros % TICK !== 0 || micros / TICK >= sent.units) strayTimestamps += 1;
+    // the player that the edit list is for does not show it either
+    if (sent.hidden.has(micros / TICK)) continue;
     const shown = toI420(picture);
     const size = `${shown.width}x${shown.height}`;
     if (sizes.at(-1) !== size) sizes.push(size);
@@ -131,8 +133,9 @@ async function compare(
   };
 }
 
-async function* chunks(file: CodedFile, sent: { units: number }): AsyncGenerator<CodedChunk, void> {
-  for await (const bytes of file.units()) {
+async function* chunks(file: CodedFile, sent: { units: number; readonly hidden: Set<number> }): AsyncGenerator<CodedChunk, void> {
+  for await (const { bytes, hidden } of file.units()) {
+    if (hidden) sent.hidden.add(sent.units);
     yield { bytes, timestamp: timestampOf(sent.units * TICK) };
     sent.units += 1;
   }

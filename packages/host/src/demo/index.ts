@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-export { type CameraResult, runCamera } from './camera-part.ts';
+export { type CameraMeasures, type CameraResult, measureCamera, runCamera } from './camera-part.ts';
 export { type CodedFile, openCodedFile } from './coded-file.ts';
 export { CODED_FORMATS } from './decode-part.ts';
 export { DemoError } from './demo-error.ts';

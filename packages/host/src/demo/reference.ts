@@ -18,12 +18,20 @@ export interface Reference {
   readonly warnings: readonly string[];
 }
 
+/** Which stream, and what its samples are. */
+export interface ReferenceOptions {
+  /** number of the stream in the file; the first video stream unless told */
+  readonly stream?: number;
+  /** range of the stream's samples: they are compared as they are, not converted; limited unless told */
+  readonly range?: 'limited' | 'full';
+}
+
 /**
  * Decodes a file with the `ffmpeg` command. Every picture that the decoder puts out is kept (none dropped or repeated for the
  * sake of a rate) at its own size (no scaling after a change of resolution). Throws `DemoError` if ffmpeg cannot be run or
- * refuses the file. `range` is that of the stream's samples: they are compared as they are, not converted.
- */
-export async function decodeReference(path: string, range: 'limited' | 'full' = 'limited'): Promise<Reference> {
+ * refuses the file. */
+export async function decodeReference(path: string, o: ReferenceOptions = {}): Promise<Reference> {
+  const { range = 'limited', stream = 'v:0' } = o;
   const args = [
     '-nostdin',
     '-v',
@@ -36,7 +44,7 @@ export async function decodeReference(path: string, range: 'limited' | 'full' = 
     '-i',
     path,
     '-map',
-    '0:v:0',
+    `0:${stream}`,
     '-autoscale',
     '0',
     '-fps_mode',

@@ -12,6 +12,7 @@ import { connectGuest, type SocketTransport } from '../frontend/index.ts';
 import { type CameraResult, runCamera } from './camera-part.ts';
 import { openCodedFile } from './coded-file.ts';
 import { type DecodeResult, DecodeStalled, runDecode } from './decode-part.ts';
+import { DemoError } from './demo-error.ts';
 import { decodeReference } from './reference.ts';
 import { encodePng, type RgbaImage, toRgba } from './rgb.ts';
 
@@ -35,7 +36,7 @@ export interface DemoProgress {
 /** One file of the demo. */
 export type FileReport = FailedFile | DecodedFile;
 
-/** A file that was given up: the decoder stalled, or the device did not do what it should. */
+/** A file that was given up: it cannot be read, the decoder stalled, or the device did not do what it should. */
 export interface FailedFile {
   readonly kind: 'failed';
   readonly file: string;
@@ -91,7 +92,7 @@ export async function runDemo(options: DemoOptions, progress: DemoProgress): Pro
   ]);
   const files = await withGuest(daemon.socket('decoder'), async (driver) => {
     const reports: FileReport[] = [];
-    for (const input of inputs) reports.push(await showFile(driver, input, options.out, progress));
+    for (const input of inputs) reports.push(await tryFile(driver, input, options.out, progress, inputs.length === 1));
     return reports;
   });
   const camera = await withGuest(daemon.socket('camera'), (driver) => showCamera(driver, options.out, progress));
@@ -113,9 +114,25 @@ export async function withGuest<T>(socket: string, use: (driver: MediaDriver) =>
   }
 }
 
+/** A file that cannot be read costs the others nothing; where it is the only one, its error is the demo's. */
+async function tryFile(
+  driver: MediaDriver,
+  input: string,
+  out: string,
+  progress: DemoProgress,
+  only: boolean,
+): Promise<FileReport> {
+  try {
+    return await showFile(driver, input, out, progress);
+  } catch (error) {
+    if (only || !(error instanceof DemoError)) throw error;
+    return { kind: 'failed', file: input, ok: false, reason: error.message };
+  }
+}
+
 async function showFile(driver: MediaDriver, input: string, out: string, progress: DemoProgress): Promise<FileReport> {
   await using file = await openCodedFile(input);
-  const reference = await decodeReference(input, file.range);
+  const reference = await decodeReference(input, { range: file.range, stream: file.index });
   const name = basename(input);
   progress.begin(name, reference.pictures.length);
   try {

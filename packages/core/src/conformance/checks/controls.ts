@@ -94,7 +94,8 @@ export const controlChecks: readonly Check[] = [
     async run(ctx) {
       const session = await ctx.session();
       const [known] = await ctx.controls(session, isPlain);
-      const ids = known === undefined ? [NO_SUCH_CONTROL] : [known.id, NO_SUCH_CONTROL];
+      if (known === undefined) skip('the device has no control that can be read');
+      const ids = [known.id, NO_SUCH_CONTROL];
       const size = 8 + v4l2_ext_controls.size + ids.length * v4l2_ext_control.size;
       for (const [name, nr, index] of [
         ['G_EXT_CTRLS', VIDIOC_G_EXT_CTRLS, ids.length],

@@ -106,6 +106,7 @@ export const decoderChecks: readonly Check[] = [
       const sending = (async (): Promise<void> => {
         for (const chunk of some) if (!(await client.send(chunk))) return;
       })();
+      sending.catch(() => {});
       await ctx.waitFor(client.next(), 'the first picture');
       await ctx.waitFor(client.seek(), 'the seek');
       await ctx.waitFor(sending, 'the end of sending');
@@ -172,6 +173,7 @@ export const decoderChecks: readonly Check[] = [
     async run(ctx) {
       const { client, chunks } = await ctx.decoder();
       const sending = client.send(chunks[0] as CodedChunk).then(() => client.drain());
+      sending.catch(() => {});
       await ctx.waitFor(client.next(), 'the first picture');
       await ctx.waitFor(sending, 'the drain');
       const { width, height } = client.layout;

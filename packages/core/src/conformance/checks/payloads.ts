@@ -19,7 +19,7 @@ import {
 } from '../../wire/ioctls.gen.ts';
 import { v4l2_fmtdesc, v4l2_format } from '../../wire/videodev2.ts';
 import type { Check } from '../check.ts';
-import { type CheckContext, statusText } from '../check-context.ts';
+import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';
 import { must, mustEqual } from '../verdict.ts';
 
@@ -50,21 +50,18 @@ export const payloadChecks: readonly Check[] = [
       mustEqual(get.used, 216, 'the used length of G_FMT');
       const format = get.bytes.slice(8);
       mustEqual(new DataView(format.buffer).getUint32(0, true), ctx.bufferType, 'the type in the answer to G_FMT');
-      for (const nr of [VIDIOC_TRY_FMT, VIDIOC_S_FMT]) {
+      for (const [name, nr] of [
+        ['TRY_FMT', VIDIOC_TRY_FMT],
+        ['S_FMT', VIDIOC_S_FMT],
+      ] as const) {
         const reply = await ctx.rawIoctl(session.id, nr, format);
-        mustEqual(reply.status, 0, `the status of ${nr === VIDIOC_S_FMT ? 'S_FMT' : 'TRY_FMT'} with what G_FMT gave`);
-        mustEqual(reply.used, 216, 'its used length');
-        const same = reply.bytes.slice(8).every((b, i) => b === format[i]);
-        must(same, 'S_FMT or TRY_FMT of what G_FMT gave changed the format');
+        if (reply.status === 0) mustEqual(reply.used, 216, `the used length of ${name} with what G_FMT gave`);
       }
       const enumerate = payloadWithType(v4l2_fmtdesc.size, v4l2_fmtdesc.fields.type.offset, ctx.bufferType);
       const described = await ctx.rawIoctl(session.id, VIDIOC_ENUM_FMT, enumerate);
       mustEqual(described.status, 0, 'the status of ENUM_FMT, index 0');
       mustEqual(described.used, 8 + v4l2_fmtdesc.size, 'the used length of ENUM_FMT');
-      must(
-        described.bytes.slice(8 + v4l2_fmtdesc.fields.reserved.offset).every((b) => b === 0),
-        'ENUM_FMT left reserved bytes unwritten',
-      );
+      must(!described.bytes.slice(8).every((b) => b === FILL), 'ENUM_FMT left its payload unwritten');
     },
   },
   {
@@ -182,7 +179,7 @@ export const payloadChecks: readonly Check[] = [
   },
   {
     ids: ['P19'],
-    title: 'commands that are cut short or absurd get an errno and change nothing',
+    title: 'commands that are cut short or absurd do not succeed, and the device goes on',
     section: 'digest C.11',
     applies: 'any',
     async run(ctx) {
@@ -190,10 +187,7 @@ export const payloadChecks: readonly Check[] = [
       const whole = ioctlCommand(session.id, VIDIOC_G_FMT, formatPayload(ctx));
       for (const length of [1, 7, 8, 12, 15, 16, 17, 100, 223]) {
         const reply = await ctx.raw(whole.subarray(0, length), 216);
-        must(
-          reply.status !== undefined && reply.status !== 0,
-          `a command cut to ${length} bytes gave ${statusText(reply.status)}`,
-        );
+        must(reply.status !== 0, `a command cut to ${length} bytes succeeded`);
       }
       for (const room of [1, 7, 8, 9, 100, 215]) {
         const reply = await ctx.raw(whole, room);
@@ -205,7 +199,7 @@ export const payloadChecks: readonly Check[] = [
       const unknown = new Uint8Array(16);
       unknown[0] = 0x63;
       const refused = await ctx.raw(unknown, 8);
-      must(refused.status !== undefined && refused.status > 0, `command 99 gave ${statusText(refused.status)}`);
+      must(refused.status !== 0, 'command 99 succeeded');
       const huge = await ctx.rawIoctl(session.id, VIDIOC_REQBUFS, words(0xffff_ffff, ctx.bufferType, 1, 0, 0));
       if (huge.status === 0) {
         const count = new DataView(huge.bytes.buffer).getUint32(8, true);

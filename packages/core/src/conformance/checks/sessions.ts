@@ -13,14 +13,23 @@ import {
   V4L2_CAP_VIDEO_OUTPUT_MPLANE,
 } from '../../wire/videodev2-constants.gen.ts';
 import type { Check } from '../check.ts';
-import { statusText } from '../check-context.ts';
+import { statusText, UNUSED_SESSION } from '../check-context.ts';
 import { closeCommand, ioctlCommand, mmapCommand, openCommand } from '../commands.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
 
-const UNUSED_SESSION = 0x7ead_beef;
-
 /** See the top of the file. */
 export const sessionChecks: readonly Check[] = [
+  {
+    ids: ['P16'],
+    title: 'commands that are in the ring when it is started are answered without a doorbell',
+    section: 'digest C.11',
+    applies: 'any',
+    async run(ctx) {
+      // Before every other check: their commands ring the doorbell.
+      const session = await ctx.waitFor(ctx.openAtStart, 'the answer to an OPEN that was in the ring at its start');
+      await ctx.waitFor(session.close(), 'the answer to CLOSE');
+    },
+  },
   {
     ids: ['VM-DX14'],
     title: 'the configuration space has 40 bytes, the card name padded with 0',
@@ -141,20 +150,6 @@ export const sessionChecks: readonly Check[] = [
       must(refused.status !== undefined && refused.status > 0, `an ioctl after EVT_ERROR gave ${statusText(refused.status)}`);
       for (let i = 0; i < 4; i++) must((await ctx.session()).id !== id, `session id ${id} was given out before its CLOSE`);
       mustEqual((await ctx.raw(closeCommand(id), 0)).used, 0, 'the used length of CLOSE after EVT_ERROR');
-    },
-  },
-  {
-    ids: ['P16'],
-    title: 'commands that are in the ring when it is started are answered without a doorbell',
-    section: 'digest C.11',
-    applies: 'any',
-    async run(ctx) {
-      await ctx.withDriver({}, async (driver) => {
-        const opening = driver.open();
-        await driver.start();
-        const session = await ctx.waitFor(opening, 'the answer to an OPEN that was in the ring at its start');
-        await ctx.waitFor(session.close(), 'the answer to CLOSE');
-      });
     },
   },
 ];
