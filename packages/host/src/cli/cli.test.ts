@@ -162,6 +162,18 @@ describe('paravideo', () => {
     expect(status).toBe(report.ok ? 0 : 1);
   });
 
+  it('demo names a folder for its pictures that cannot be', () => {
+    writeFileSync(join(folder, 'letter'), 'Dear');
+    for (const [out, reason] of [
+      ['letter', 'something else is there'],
+      ['letter/pictures', 'a part of the path is no folder'],
+    ] as const) {
+      const { status, stderr } = paravideo('demo', '--out', out);
+      expect(stderr).toMatch(new RegExp(`^paravideo: ${out}: ${reason}.*\n$`));
+      expect(status).toBe(2);
+    }
+  });
+
   it('demo refuses a file without video, in one line', () => {
     const path = join(folder, 'note.txt');
     writeFileSync(path, 'not a video');

@@ -28,6 +28,25 @@ export function explain(error: unknown): { lines: readonly string[]; status: num
   if (error instanceof DriverError || error instanceof PciError || error instanceof IoctlError) {
     return { lines: [`the device did not do what it should: ${error.message}`], status: EXIT.failed };
   }
+  const system = systemError(error);
+  if (system !== undefined) return { lines: [system], status: EXIT.usage };
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { lines: [`this is a bug in paravideo, please report it: ${stack}`], status: EXIT.failed };
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'you may not do that: choose another place, or change its permissions',
+  EEXIST: 'something else is there: choose another path or remove it',
+  EISDIR: 'it is a folder: name a file',
+  ENOENT: 'there is no such file or folder: correct the path',
+  ENOSPC: 'the disk is full: make room or choose another place',
+  ENOTDIR: 'a part of the path is no folder: correct the path',
+  EROFS: 'the file system is read-only: choose another place',
+};
+
+/** What to say of a path that a person named and the system refused; undefined for any other error. */
+function systemError(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('path' in error)) return undefined;
+  const remedy = REMEDIES[String(error.code)];
+  return remedy === undefined ? undefined : `${error.path}: ${remedy} (${error.code})`;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
 import {
   type Config,
   ConfigError,
@@ -11,6 +12,8 @@ import {
   loadConfig,
   TRANSPORTS,
 } from '../daemon/index.ts';
+import { CliError } from './cli-error.ts';
+import { EXIT } from './exit-codes.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -84,6 +87,7 @@ export function addServe(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ServeFlags) => {
       const config = mergeFlags(flags);
+      needCodecs(config);
       const log = createLogger(config.log);
       const daemon = await Daemon.start(config, log);
       await daemon.runUntilSignal(flags.readyFd, flags.untilEof === true);
@@ -105,6 +109,16 @@ function once(value: string, before?: string): string {
 }
 
 const several = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** A decoder that could only turn its guests away is no use to anybody. Throws `CliError`. */
+function needCodecs(config: Config): void {
+  const decoder = config.devices.find((device) => device.kind === 'decoder');
+  if (decoder === undefined || avInstalled()) return;
+  throw new CliError(
+    `the decoder ${decoder.name} needs the codec library node-av: ${AV_INSTALL_COMMAND} (test patterns do without)`,
+    EXIT.unavailable,
+  );
+}
 
 /** Flags that say something about the devices of other flags, which must be there. */
 const ABOUT: readonly [flag: keyof ServeFlags, name: string, of: readonly (keyof ServeFlags)[]][] = [

@@ -90,7 +90,14 @@ export class DaemonProcess implements AsyncDisposable {
       child.kill('SIGKILL');
       await exit;
       rmSync(folder, { recursive: true, force: true });
-      throw new DaemonProcessError(`the daemon did not start: ${words.join('').trim() || (error as Error).message}`);
+      throw new DaemonProcessError(
+        `the daemon did not start: ${
+          words
+            .join('')
+            .replace(/^paravideo: /gm, '')
+            .trim() || (error as Error).message
+        }`,
+      );
     }
     return new DaemonProcess(child, exit, folder, sockets, words, performance.now() - started);
   }
