@@ -37,7 +37,7 @@ export async function startBenchGuest(lab: Lab, transport: Transport, shared: bo
   const rig = parts.use(
     await startRig(
       [
-        { kind: 'camera', name: 'camera' },
+        { kind: 'camera', name: 'camera', sizes: 'ranges' },
         { kind: 'decoder', name: 'decoder' },
       ],
       transport,

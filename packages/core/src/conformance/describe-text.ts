@@ -4,7 +4,7 @@ import type { Format, FrameInterval, FrameSize } from '../driver/formats.ts';
 import type { Fraction } from '../ports/picture-layout.ts';
 import { fourccName } from '../v4l2/index.ts';
 import { flagNames, valueName } from './constant-names.ts';
-import type { DescribedControl, DescribedQueue, DeviceDescription } from './describe-device.ts';
+import type { DescribedControl, DescribedQueue, DescribedSize, DeviceDescription } from './describe-device.ts';
 
 /** The text: lines of at most about 120 characters, ending with a newline. */
 export function describeText(device: DeviceDescription): string {
@@ -41,16 +41,28 @@ function queueLines(queue: DescribedQueue): string[] {
   if (queue.bufferCapabilities !== undefined) {
     lines.push(`  Buffers     ${flagNames('V4L2_BUF_CAP_', queue.bufferCapabilities).join(' ')}`);
   }
+  let above: string | undefined;
   for (const format of queue.formats) {
     const flags = flagNames('V4L2_FMT_FLAG_', format.flags);
     lines.push(`  Format      ${format.name} ${format.description}${flags.length > 0 ? ` [${flags.join(' ')}]` : ''}`);
-    for (const { size, intervals } of format.sizes) {
-      lines.push(
-        `              ${sizeText(size)}${intervals.length > 0 ? `: ${intervals.map(frameIntervalText).join(', ')}` : ''}`,
-      );
-    }
+    const sizes = sizeLines(format.sizes);
+    // A camera has a dozen sizes for each of a dozen formats, mostly the same.
+    if (sizes.length > 1 && sizes.join() === above) lines.push('              the same sizes');
+    else lines.push(...sizes);
+    above = sizes.join();
   }
   return lines;
+}
+
+/** A line for each size; the rates stand where they are others than those of the size above. */
+function sizeLines(sizes: readonly DescribedSize[]): string[] {
+  let above = '';
+  return sizes.map(({ size, intervals }) => {
+    const rates = intervals.map(frameIntervalText).join(', ');
+    const same = rates === above;
+    above = rates;
+    return `              ${sizeText(size)}${rates === '' || same ? '' : `: ${rates}`}`;
+  });
 }
 
 function formatLines(format: Format): string[] {

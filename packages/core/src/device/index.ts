@@ -11,5 +11,6 @@ export * from './device-error.ts';
 export * from './ioctl-table.ts';
 export * from './limits.ts';
 export type * from './media-device.ts';
+export * from './mode-list.ts';
 export * from './session.ts';
 export * from './v4l2-buffer.ts';

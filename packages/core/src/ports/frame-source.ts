@@ -9,12 +9,18 @@
 import type { PlaneStorage } from './buffer-memory.ts';
 import type { Colorimetry, Fraction, PictureLayout, SizeRange } from './picture-layout.ts';
 
-/** Sizes of one format: a list, or a range. */
+/** Width and height in pixels. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Sizes of one format: a list in the order in which programs shall see it, or a range. */
 export type SourceSizes =
-  | { readonly kind: 'discrete'; readonly sizes: readonly { readonly width: number; readonly height: number }[] }
+  | { readonly kind: 'discrete'; readonly sizes: readonly PictureSize[] }
   | { readonly kind: 'stepwise'; readonly range: SizeRange };
 
-/** Frame intervals of one format and size, shortest first: a list, or every interval from `min` to `max`. */
+/** Frame intervals of one format and size: a list in the order in which programs shall see it, or every interval from `min` to `max`. */
 export type SourceIntervals =
   | { readonly kind: 'discrete'; readonly intervals: readonly Fraction[] }
   | { readonly kind: 'continuous'; readonly min: Fraction; readonly max: Fraction };
@@ -44,7 +50,9 @@ export interface SourceCapabilities {
   readonly card: string;
   /** V4L2 pixel formats (numbers), preferred one first */
   readonly formats: readonly number[];
-  readonly defaultSize: { readonly width: number; readonly height: number };
+  readonly defaultSize: PictureSize;
+  /** where sizes are ranges: those worth a place in a list; absent: smaller ones of the shape of `defaultSize` */
+  readonly commonSizes?: readonly PictureSize[];
   readonly defaultInterval: Fraction;
   readonly colorimetry: Colorimetry;
   readonly controls: readonly SourceControl[];

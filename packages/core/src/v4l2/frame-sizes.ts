@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Sizes and intervals: enumeration (VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS) and the nearest to what was asked. */
-import type { Fraction, SizeRange, SourceIntervals, SourceSizes } from '../ports/index.ts';
+import type { Fraction, PictureSize, SizeRange, SourceIntervals, SourceSizes } from '../ports/index.ts';
 import {
   Errno,
   V4L2_FRMIVAL_TYPE_CONTINUOUS,
@@ -12,12 +12,6 @@ import {
   v4l2_frmivalenum,
   v4l2_frmsizeenum,
 } from '../wire/index.ts';
-
-/** Width and height in pixels. */
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 const S = v4l2_frmsizeenum.fields;
 const I = v4l2_frmivalenum.fields;
@@ -89,15 +83,15 @@ export function readFraction(at: typeof v4l2_fract.fields, view: DataView): Frac
 }
 
 /** True if the size is one of `sizes`. */
-export function hasSize(sizes: SourceSizes, size: Size): boolean {
+export function hasSize(sizes: SourceSizes, size: PictureSize): boolean {
   const near = nearestSize(sizes, size);
   return near.width === size.width && near.height === size.height;
 }
 
 /** The size nearest to `asked`: least sum of differences from a list, clamped and rounded to the step in a range. */
-export function nearestSize(sizes: SourceSizes, asked: Size): Size {
+export function nearestSize(sizes: SourceSizes, asked: PictureSize): PictureSize {
   if (sizes.kind === 'stepwise') return nearestInRange(sizes.range, asked);
-  let best: Size = asked;
+  let best: PictureSize = asked;
   let least = Number.POSITIVE_INFINITY;
   for (const size of sizes.sizes) {
     const distance = Math.abs(size.width - asked.width) + Math.abs(size.height - asked.height);
@@ -109,7 +103,7 @@ export function nearestSize(sizes: SourceSizes, asked: Size): Size {
 }
 
 /** `asked` clamped into the range and rounded to its steps. */
-export function nearestInRange(range: SizeRange, asked: Size): Size {
+export function nearestInRange(range: SizeRange, asked: PictureSize): PictureSize {
   return {
     width: stepped(asked.width, range.minWidth, range.maxWidth, range.stepWidth),
     height: stepped(asked.height, range.minHeight, range.maxHeight, range.stepHeight),
@@ -121,6 +115,13 @@ function stepped(value: number, min: number, max: number, step: number): number 
   if (step <= 1) return clamped;
   const rounded = min + Math.round((clamped - min) / step) * step;
   return rounded > max ? rounded - step : rounded;
+}
+
+/** True if the interval is one of `intervals`. */
+export function hasInterval(intervals: SourceIntervals, interval: Fraction): boolean {
+  const compare = (a: Fraction, b: Fraction): number => a.numerator * b.denominator - b.numerator * a.denominator;
+  if (intervals.kind === 'continuous') return compare(intervals.min, interval) <= 0 && compare(interval, intervals.max) <= 0;
+  return intervals.intervals.some((known) => compare(known, interval) === 0);
 }
 
 /** The interval nearest to `asked`. */

@@ -68,6 +68,20 @@ devices:
     );
   });
 
+  it('takes what guests may choose from as a word or a list', () => {
+    const camera = (text: string) => `devices:\n  - {kind: camera, name: a, socket: /tmp/a, ${text}}\n`;
+    expect(parseConfig(camera('card: A'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'list', controls: 'shared' });
+    expect(parseConfig(camera('sizes: ranges'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'ranges' });
+    expect(parseConfig(camera('sizes: [640x480], rates: [30, 29.97]'), 'pv.yaml').devices[0]).toMatchObject({
+      sizes: [{ width: 640, height: 480 }],
+      rates: [30, 29.97],
+    });
+    expect(problems(camera('sizes: all'))[0]).toMatch(/devices\[0\]\.sizes is wrong: must be list, ranges, or a list of sizes/);
+    expect(problems(camera('sizes: ranges, rates: [30]'))).toEqual([
+      'pv.yaml:2: devices[0].rates has no effect with sizes: ranges: leave one of them out',
+    ]);
+  });
+
   it('knows the sources that a camera may name', () => {
     expect(problems('devices:\n  - {kind: camera, name: a, socket: /tmp/a,\n     source: clip}\n')).toEqual([
       'pv.yaml:3: devices[0].source names no source: clip (there are: pattern)',

@@ -52,6 +52,12 @@ const source = z.union([z.strictObject({ pattern: z.strictObject({}).nullish() }
 /** Codecs that a decoder device may be told to offer. */
 export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
 
+/** What guests of a camera may choose from. */
+const sizes = z.union([
+  z.enum(['list', 'ranges'], { error: 'must be list, ranges, or a list of sizes such as [640x480, 1280x720]' }),
+  z.array(size).min(1),
+]);
+
 const camera = z.strictObject({
   kind: z.literal('camera'),
   name,
@@ -61,6 +67,8 @@ const camera = z.strictObject({
   source: z.string().default('pattern'),
   size: size.optional(),
   fps: fps.optional(),
+  sizes: sizes.default('list'),
+  rates: z.array(fps).min(1).optional(),
   controls: z.enum(['shared', 'none']).default('shared'),
   planes: z.enum(['single', 'multi']).default('single'),
 });
@@ -110,6 +118,9 @@ export const configSchema = z
       for (const path of device.socket) {
         if (paths.has(resolve(path))) issue('socket', `is used twice: ${path}`);
         paths.add(resolve(path));
+      }
+      if (device.kind === 'camera' && device.rates !== undefined && device.sizes === 'ranges') {
+        issue('rates', 'has no effect with sizes: ranges: leave one of them out');
       }
       if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
         const known = ['pattern', ...Object.keys(config.sources)].join(', ');

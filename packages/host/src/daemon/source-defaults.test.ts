@@ -61,6 +61,16 @@ describe('a source with defaults of a camera', () => {
   it.each([
     [{ size: { width: 4000, height: 480 } }, 'devices[0].size: the source has no 4000x480'],
     [{ size: { width: 641, height: 480 } }, 'devices[0].size: the source has no 641x480'],
+    [
+      {
+        sizes: [
+          { width: 640, height: 480 },
+          { width: 20, height: 20 },
+        ],
+      },
+      'devices[0].sizes: the source has no 20x20',
+    ],
+    [{ rates: [30, 100] }, 'devices[0].rates: the source has no 100 frames per second at 1280x720'],
     [{ fps: 100 }, 'devices[0].fps: the source has no 100 frames per second at 1280x720'],
   ])('names the field of what the source cannot do', (defaults, message) => {
     expect(() => withDefaults(source, defaults, 'devices[0]')).toThrow(message);

@@ -3,58 +3,95 @@ import {
   Errno,
   type Fraction,
   type FrameSource,
+  hasInterval,
+  hasSize,
+  listModes,
+  type PictureSize,
   type SourceCapabilities,
-  type SourceIntervals,
-  type SourceSizes,
 } from '@paravideo/core';
 import { ConfigError } from './config-error.ts';
 
 /** What a camera of the configuration says of itself, over what its source says. */
 export interface SourceDefaults {
   readonly card?: string | undefined;
-  readonly size?: { readonly width: number; readonly height: number } | undefined;
+  readonly size?: PictureSize | undefined;
   /** frames per second */
   readonly fps?: number | undefined;
+  /**
+   * what guests may choose from: `list` (default), a list as webcams have it; `ranges`, all that the source can do; or these
+   * sizes, the first of which is the default unless `size` or the source's own is among them
+   */
+  readonly sizes?: 'list' | 'ranges' | readonly PictureSize[] | undefined;
+  /** frames per second to choose from, in place of the usual ones; the default in the same way */
+  readonly rates?: readonly number[] | undefined;
   /** `none`: the camera has no controls, so that its guest neither changes nor reads those of others; default `shared` */
-  readonly controls?: 'shared' | 'none';
+  readonly controls?: 'shared' | 'none' | undefined;
 }
 
 /**
- * The same source, started by a guest that asks for nothing special at another size or rate, or under another name.
- * Throws `ConfigError`, with `field` for the reader, if the source cannot do that.
+ * The same source, started by a guest that asks for nothing special at another size or rate, or under another name, and with
+ * a list of sizes and rates. Throws `ConfigError`, with `field` for the reader, if the source cannot do that.
  */
 export function withDefaults(source: FrameSource, defaults: SourceDefaults, field: string): FrameSource {
   const own = source.capabilities;
-  const preferred = own.formats[0];
-  if (preferred === undefined) throw new ConfigError([`${field}.source: the source has no format`]);
-  const size = defaults.size ?? own.defaultSize;
-  if (!fits(own.sizes(preferred), size)) throw new ConfigError([`${field}.size: the source has no ${size.width}x${size.height}`]);
-  const interval = defaults.fps === undefined ? own.defaultInterval : intervalOf(defaults.fps);
-  if (!allows(own.intervals(preferred, size.width, size.height), interval)) {
-    throw new ConfigError([`${field}.fps: the source has no ${defaults.fps} frames per second at ${size.width}x${size.height}`]);
-  }
   const capabilities: SourceCapabilities = {
+    ...modes(own, defaults, field),
     card: defaults.card ?? own.card,
-    formats: own.formats,
-    defaultSize: size,
-    defaultInterval: interval,
-    colorimetry: own.colorimetry,
     controls: defaults.controls === 'none' ? [] : own.controls,
-    sizes: (fourcc) => own.sizes(fourcc),
-    intervals: (fourcc, width, height) => own.intervals(fourcc, width, height),
   };
+  const ids = new Set(capabilities.controls.map((control) => control.id));
   return {
     capabilities,
     open: (consumer) => source.open(consumer),
     control: (id) => source.control(id),
-    setControl: (id, value) => (defaults.controls === 'none' ? Errno.EINVAL : source.setControl(id, value)),
-    onControlChange: (listener) => {
-      const ids = new Set(capabilities.controls.map((control) => control.id));
-      return source.onControlChange((id, value) => {
+    setControl: (id, value) => (ids.has(id) ? source.setControl(id, value) : Errno.EINVAL),
+    onControlChange: (listener) =>
+      source.onControlChange((id, value) => {
         if (ids.has(id)) listener(id, value);
-      });
-    },
+      }),
   };
+}
+
+/** Sizes and rates as the camera is to have them. */
+function modes(own: SourceCapabilities, defaults: SourceDefaults, field: string): SourceCapabilities {
+  const preferred = own.formats[0];
+  if (preferred === undefined) throw new ConfigError([`${field}.source: the source has no format`]);
+  const wanted = typeof defaults.sizes === 'object' ? defaults.sizes : undefined;
+  for (const size of wanted ?? []) expectSize(own, preferred, size, `${field}.sizes`);
+  const size = defaults.size ?? chosen(wanted, own.defaultSize, sameSize);
+  expectSize(own, preferred, size, `${field}.size`);
+  const rates = defaults.rates?.map((fps) => ({ fps, interval: intervalOf(fps) }));
+  for (const { fps, interval } of rates ?? []) expectRate(own, preferred, size, interval, fps, `${field}.rates`);
+  const intervals = rates?.map((rate) => rate.interval);
+  const interval = defaults.fps === undefined ? chosen(intervals, own.defaultInterval, sameInterval) : intervalOf(defaults.fps);
+  expectRate(own, preferred, size, interval, defaults.fps, `${field}.fps`);
+  if (defaults.sizes === 'ranges') return { ...own, defaultSize: size, defaultInterval: interval };
+  return listModes(own, { size, interval, sizes: wanted, intervals });
+}
+
+/** The source's own default where it is in the list, or there is none; else the first of the list. */
+function chosen<T>(list: readonly T[] | undefined, own: T, same: (a: T, b: T) => boolean): T {
+  return list?.some((each) => same(each, own)) === false ? (list[0] ?? own) : own;
+}
+
+const sameSize = (a: PictureSize, b: PictureSize): boolean => a.width === b.width && a.height === b.height;
+const sameInterval = (a: Fraction, b: Fraction): boolean => a.numerator * b.denominator === b.numerator * a.denominator;
+
+function expectSize(own: SourceCapabilities, fourcc: number, size: PictureSize, field: string): void {
+  if (!hasSize(own.sizes(fourcc), size)) throw new ConfigError([`${field}: the source has no ${size.width}x${size.height}`]);
+}
+
+function expectRate(
+  own: SourceCapabilities,
+  fourcc: number,
+  { width, height }: PictureSize,
+  interval: Fraction,
+  fps: number | undefined,
+  field: string,
+): void {
+  if (hasInterval(own.intervals(fourcc, width, height), interval)) return;
+  const rate = fps ?? interval.denominator / interval.numerator;
+  throw new ConfigError([`${field}: the source has no ${rate} frames per second at ${width}x${height}`]);
 }
 
 /** Seconds per frame as a fraction: 29.97 becomes 1001/30000, as broadcast has it. */
@@ -63,18 +100,4 @@ export function intervalOf(fps: number): Fraction {
   if (Math.abs((ntsc * 1000) / 1001 - fps) < 0.001 && !Number.isInteger(fps))
     return { numerator: 1001, denominator: ntsc * 1000 };
   return Number.isInteger(fps) ? { numerator: 1, denominator: fps } : { numerator: 1000, denominator: Math.round(fps * 1000) };
-}
-
-function fits(sizes: SourceSizes, size: { width: number; height: number }): boolean {
-  if (sizes.kind === 'discrete') return sizes.sizes.some((s) => s.width === size.width && s.height === size.height);
-  const r = sizes.range;
-  const on = (value: number, min: number, max: number, step: number) =>
-    value >= min && value <= max && (step <= 1 || (value - min) % step === 0);
-  return on(size.width, r.minWidth, r.maxWidth, r.stepWidth) && on(size.height, r.minHeight, r.maxHeight, r.stepHeight);
-}
-
-function allows(intervals: SourceIntervals, interval: Fraction): boolean {
-  const compare = (a: Fraction, b: Fraction) => a.numerator * b.denominator - b.numerator * a.denominator;
-  if (intervals.kind === 'continuous') return compare(intervals.min, interval) <= 0 && compare(interval, intervals.max) <= 0;
-  return intervals.intervals.some((known) => compare(known, interval) === 0);
 }

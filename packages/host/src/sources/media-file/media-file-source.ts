@@ -5,6 +5,8 @@ import {
   type Colorimetry,
   type Fraction,
   type FrameSource,
+  nearestInRange,
+  type PictureSize,
   type SizeRange,
   V4L2_COLORSPACE_REC709,
   V4L2_COLORSPACE_SMPTE170M,
@@ -69,10 +71,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     capabilities: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
-      defaultSize: {
-        width: within(info.width, SIZES.minWidth, SIZES.maxWidth),
-        height: within(info.height, SIZES.minHeight, SIZES.maxHeight),
-      },
+      defaultSize: shownSize(info),
       defaultInterval: defaultInterval(info),
       colorimetry: colorimetry(info),
       sizes: () => ({ kind: 'stepwise', range: SIZES }),
@@ -87,9 +86,14 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
   return source;
 }
 
-/** An even number in a range. */
-function within(value: number, minimum: number, maximum: number): number {
-  return Math.min(maximum, Math.max(minimum, value - (value % 2)));
+/** The size of the film, scaled into what can be made where it is too large or too small: in its shape, if any size has that. */
+export function shownSize(film: PictureSize): PictureSize {
+  const most = Math.min(1, SIZES.maxWidth / film.width, SIZES.maxHeight / film.height);
+  const scale = Math.max(most, SIZES.minWidth / film.width, SIZES.minHeight / film.height);
+  const { width, height } = film;
+  // Sides of films are even already, all but a few: what is odd loses a line.
+  const even = (side: number): number => 2 * Math.floor((side * scale) / 2 + 1e-6);
+  return nearestInRange(SIZES, { width: even(width), height: even(height) });
 }
 
 /** The film's own interval; 1/30 s for a picture. */

@@ -17,6 +17,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { openDescriptors, viewAt } from '../../sys/index.ts';
 import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
+import { shownSize } from './media-file-source.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { MediaProcess } from './media-process.ts';
 
@@ -137,5 +138,20 @@ describe('a media file as a camera', () => {
     expect(await promise).toMatch(/keeps dying/);
     expect(await renderer.ready).toBeUndefined();
     await renderer.close();
+  });
+});
+
+describe('the size of a film that is shown', () => {
+  it.each([
+    ['7680x4320', '3840x2160'],
+    ['4320x7680', '1214x2160'],
+    ['4096x2160', '4096x2160'],
+    ['1279x721', '1278x720'],
+    ['8x4', '32x16'],
+    ['10000x10', '4096x16'],
+  ])('%s becomes %s', (film, shown) => {
+    const [width = 0, height = 0] = film.split('x').map(Number);
+    const size = shownSize({ width, height });
+    expect(`${size.width}x${size.height}`).toBe(shown);
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   type Colorimetry,
+  type PictureSize,
   type SizeRange,
   type SourceCapabilities,
   type SourceControl,
@@ -63,6 +64,25 @@ export const PATTERN_SIZES: SizeRange = {
   stepHeight: 2,
 };
 
+/** Sizes that programs ask for: those of webcams, and of television. */
+const COMMON_SIZES: readonly PictureSize[] = [
+  { width: 160, height: 120 },
+  { width: 176, height: 144 },
+  { width: 320, height: 180 },
+  { width: 320, height: 240 },
+  { width: 352, height: 288 },
+  { width: 640, height: 360 },
+  { width: 640, height: 480 },
+  { width: 800, height: 600 },
+  { width: 960, height: 540 },
+  { width: 1024, height: 768 },
+  { width: 1280, height: 720 },
+  { width: 1280, height: 960 },
+  { width: 1920, height: 1080 },
+  { width: 2560, height: 1440 },
+  { width: 3840, height: 2160 },
+];
+
 /** What the pictures declare: quantization "default" means full range for R'G'B' and limited range for everything else, and so they are. */
 const COLORIMETRY: Readonly<Record<Matrix, Colorimetry>> = {
   rec709: {
@@ -113,6 +133,7 @@ export function patternCapabilities(card: string, matrix: Matrix): Omit<SourceCa
     card,
     formats: PATTERN_FORMATS,
     defaultSize: { width: 1280, height: 720 },
+    commonSizes: COMMON_SIZES,
     defaultInterval: { numerator: 1, denominator: 30 },
     colorimetry: COLORIMETRY[matrix],
     sizes: () => ({ kind: 'stepwise', range: PATTERN_SIZES }),
