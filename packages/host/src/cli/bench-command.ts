@@ -126,6 +126,7 @@ function renderSocket(report: SocketReport): string {
       '',
     ]);
     rows.push([`${size} arrival jitter, p99`, `${camera.arrivalJitterP99.toFixed(2)} ms`, '', '']);
+    rows.push([`${size} start to first frame`, `${camera.firstFrame.toFixed(2)} ms`, '', '']);
     rows.push([`${size} capture to guest, p50`, `${camera.latencyP50.toFixed(2)} ms`, '', '']);
     rows.push([`${size} frames lost`, String(camera.lost), `of ${camera.frames}`, '']);
   }

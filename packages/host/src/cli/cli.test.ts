@@ -153,11 +153,19 @@ describe('paravideo', () => {
     const input = ['h264-b-frames.h264', 'vp9-resized.ivf'].map((name) => join(FIXTURES, name));
     const { status, stdout, stderr } = paravideo('demo', '--input', ...input, '--out', 'pictures', '--json');
     expect(stderr).toBe('');
-    const report = JSON.parse(stdout) as { ok: boolean; files: { equal: number; pictures: number; png: string }[] };
+    const report = JSON.parse(stdout) as {
+      ok: boolean;
+      files: { equal: number; pictures: number; png: string }[];
+      camera: { firstFrame: number; firstLatency: number; latencyP50: number };
+    };
     expect(report.files.map((file) => [file.pictures, file.equal])).toEqual([
       [25, 25],
       [20, 20],
     ]);
+    const { firstFrame, firstLatency, latencyP50 } = report.camera;
+    for (const millis of [firstFrame, firstLatency, latencyP50]) expect(millis).toBeGreaterThan(0);
+    // Nothing was captured before it was asked for.
+    expect(firstFrame).toBeGreaterThan(firstLatency);
     expect(report.files.map((file) => file.png)).toEqual(['pictures/h264-b-frames.h264.png', 'pictures/vp9-resized.ivf.png']);
     expect(status).toBe(report.ok ? 0 : 1);
   });

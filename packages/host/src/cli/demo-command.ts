@@ -95,8 +95,10 @@ function cameraLines(camera: CameraReport): string {
     ['interval, mean', ms(camera.intervalMean), `nominal ${ms(1000 / camera.rate)}`],
     ['jitter of capture, p99', ms(camera.captureJitterP99), 'by the timestamps'],
     ['jitter of arrival, p99', ms(camera.arrivalJitterP99), 'as the guest sees it'],
-    ['capture to guest, p50', ms(camera.latencyP50), ''],
-    ['capture to guest, p99', ms(camera.latencyP99), ''],
+    ['start to first frame', ms(camera.firstFrame), 'from STREAMON to the guest'],
+    ['capture to guest, first frame', ms(camera.firstLatency), ''],
+    ['capture to guest, p50', ms(camera.latencyP50), 'after the first ten frames'],
+    ['capture to guest, p99', ms(camera.latencyP99), 'after the first ten frames'],
     ['frames lost', String(camera.lost), `of ${camera.frames + camera.lost}`],
     ['frames damaged', String(camera.damaged), `of ${camera.frames}`],
   ];

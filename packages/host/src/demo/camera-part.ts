@@ -14,11 +14,15 @@ export interface CameraMeasures {
   readonly rate: number | undefined;
   /** mean distance between capture timestamps */
   readonly intervalMean: number;
-  /** how far the distance between capture timestamps is off the nominal one, at most, for 99 of 100 frames */
+  /** how far the distance between capture timestamps is off the nominal one, at most, for 99 of 100 frames once settled */
   readonly captureJitterP99: number;
   /** the same of the moments at which the guest got the frames */
   readonly arrivalJitterP99: number;
-  /** from capture to the guest, middle and 99th of 100 */
+  /** from STREAMON to the first frame */
+  readonly firstFrame: number;
+  /** from capture to the guest, of the first frame */
+  readonly firstLatency: number;
+  /** from capture to the guest, middle and 99th of 100, once `SETTLED` frames have come */
   readonly latencyP50: number;
   readonly latencyP99: number;
   /** frames that came marked as damaged */
@@ -26,6 +30,9 @@ export interface CameraMeasures {
   /** frames missing from the sequence: the machine was too busy for the rate */
   readonly lost: number;
 }
+
+/** Frames after which a camera has found its pace; of a short capture, the first half. */
+const SETTLED = 10;
 
 /** What the camera half found. */
 export interface CameraResult extends CameraMeasures {
@@ -70,9 +77,10 @@ export async function measureCamera(
     const { width, height } = request;
     const wanted = { width, height, pixelformat: V4L2_PIX_FMT_NV12, interval: { numerator: 1, denominator: request.rate } };
     const { interval, layout } = await client.configure(wanted);
+    const started = now();
     await client.start();
     const rate = interval && interval.denominator / interval.numerator;
-    const result = await capture(client, { ...request, width: layout.width, height: layout.height }, rate, each);
+    const result = await capture(client, { ...request, width: layout.width, height: layout.height }, rate, started, each);
     await client.stop();
     return result;
   } finally {
@@ -80,10 +88,16 @@ export async function measureCamera(
   }
 }
 
+/** Milliseconds of the monotonic clock. */
+function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 async function capture(
   client: CaptureClient,
   request: CameraRequest,
   rate: number | undefined,
+  started: number,
   each: (frame: ClientFrame, index: number) => void,
 ): Promise<CameraMeasures> {
   const timestamps: number[] = [];
@@ -92,16 +106,17 @@ async function capture(
   let damaged = 0;
   for (let i = 0; i < request.frames; i++) {
     const frame = await client.next();
-    arrivals.push(Number(process.hrtime.bigint()) / 1e6);
+    arrivals.push(now());
     timestamps.push(frame.timestamp / 1000);
     sequences.push(frame.sequence);
     if (frame.error) damaged += 1;
     each(frame, i);
   }
   const nominal = rate === undefined ? mean(intervals(timestamps)) : 1000 / rate;
+  const settled = Math.min(SETTLED, Math.floor(request.frames / 2));
   const off = (times: readonly number[]) =>
     percentile(
-      intervals(times).map((ms) => Math.abs(ms - nominal)),
+      intervals(times.slice(settled)).map((ms) => Math.abs(ms - nominal)),
       0.99,
     );
   const latencies = arrivals.map((arrival, i) => arrival - (timestamps[i] ?? arrival));
@@ -113,8 +128,10 @@ async function capture(
     intervalMean: mean(intervals(timestamps)),
     captureJitterP99: off(timestamps),
     arrivalJitterP99: off(arrivals),
-    latencyP50: percentile(latencies, 0.5),
-    latencyP99: percentile(latencies, 0.99),
+    firstFrame: (arrivals[0] ?? Number.NaN) - started,
+    firstLatency: latencies[0] ?? Number.NaN,
+    latencyP50: percentile(latencies.slice(settled), 0.5),
+    latencyP99: percentile(latencies.slice(settled), 0.99),
     damaged,
     lost: intervals(sequences).reduce((sum, step) => sum + Math.max(0, step - 1), 0),
   };

@@ -22,6 +22,8 @@ export interface FrameMoment {
   readonly sequence: number;
   /** microseconds of the monotonic clock */
   readonly timestamp: number;
+  /** nobody will see it: a film does not go on for it */
+  readonly trial?: boolean;
 }
 
 /**

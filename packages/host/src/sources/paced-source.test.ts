@@ -6,6 +6,7 @@ import {
   type PictureLayout,
   pictureLayout,
   type SourceCapabilities,
+  type SourceStream,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_RGB24,
 } from '@paravideo/core';
@@ -89,8 +90,27 @@ describe('a paced source', () => {
       renderer,
       name: 'paced-test',
       slots: 2,
+      trials: 0,
     });
   });
+
+  const made = (o: { trials: number }): PacedSource =>
+    new PacedSource({
+      capabilities: {} as SourceCapabilities,
+      controls: new ControlSet([]),
+      clock,
+      renderer,
+      name: 'paced-test',
+      ...o,
+    });
+
+  /** A running stream of 100 frames a second. */
+  const start = (from: PacedSource, consumer: Consumer, layout: PictureLayout): SourceStream => {
+    const stream = from.open(consumer);
+    stream.configure(layout, AT_100);
+    stream.start();
+    return stream;
+  };
 
   /** Time for so many frames at 100 a second: just short of 10 ms each, so that every round sees one tick. */
   const run = async (frames: number): Promise<void> => {
@@ -195,6 +215,7 @@ describe('a paced source', () => {
       renderer,
       name: 'paced-test',
       inFlight: 2,
+      trials: 0,
     });
     renderer.prompt = false;
     const consumer = new Consumer();
@@ -217,6 +238,80 @@ describe('a paced source', () => {
     expect(renderer.closed).toBe(1);
     expect(consumer.sequences).toEqual([0, 1]);
     expect(patient.stats.late).toBe(1);
+  });
+
+  it('starts the clock of a cadence when pictures come at their pace, and shows none of those before', async () => {
+    const slow = made({ trials: 2 });
+    renderer.prompt = false;
+    const [first, second] = [new Consumer(), new Consumer()];
+    start(slow, first, NV12);
+    await run(3);
+    expect(renderer.renders.map(({ moment }) => moment.trial)).toEqual([true]);
+    start(slow, second, RGB);
+    await settle();
+    const trial = async (fourcc: number, millis: number): Promise<void> => {
+      clock.advance(millis * 1000);
+      renderer.renders.findLast((render) => render.fourcc === fourcc)?.done(true);
+      await settle();
+    };
+    // The third is made because the second still took more than half an interval.
+    await trial(V4L2_PIX_FMT_NV12, 50);
+    await trial(V4L2_PIX_FMT_NV12, 6);
+    expect([first.frames, clock.pending]).toEqual([[], 0]);
+    await trial(V4L2_PIX_FMT_NV12, 5);
+    const began = clock.now();
+    renderer.prompt = true;
+    await run(2);
+    expect(first.frames.map(({ sequence, timestamp }) => [sequence, timestamp])).toEqual([
+      [0, began],
+      [1, began + 10_000],
+    ]);
+    expect(second.frames).toEqual([]);
+    await trial(V4L2_PIX_FMT_RGB24, 0);
+    await run(2);
+    expect(second.sequences).toEqual([2, 3]);
+    expect(slow.stats).toEqual({ delivered: 6, late: 0, noSlot: 0, failed: 0 });
+    await slow[Symbol.asyncDispose]();
+    expect(mappingsOf('paced-test')).toBe(maps);
+  });
+
+  it('does not warm up for ever, nor for a picture that cannot be made', async () => {
+    await using slow = made({ trials: 2 });
+    renderer.prompt = false;
+    const [consumer, other] = [new Consumer(), new Consumer()];
+    start(slow, consumer, NV12);
+    await settle();
+    clock.advance(400_000);
+    renderer.renders[0]?.done(true);
+    await settle();
+    expect(renderer.renders).toHaveLength(1);
+    renderer.prompt = true;
+    await run(1);
+    expect(consumer.sequences).toEqual([0]);
+    renderer.prompt = false;
+    start(slow, other, RGB);
+    await settle();
+    renderer.renders.at(-1)?.done(false);
+    await settle();
+    renderer.prompt = true;
+    await run(1);
+    expect(other.frames).toHaveLength(1);
+  });
+
+  it('can be left, and lost, while it warms up', async () => {
+    const slow = made({ trials: 3 });
+    renderer.prompt = false;
+    const [consumer, lost] = [new Consumer(), new Consumer()];
+    const stream = start(slow, consumer, NV12);
+    start(slow, lost, RGB);
+    await settle();
+    stream.stop();
+    slow.lose('unplugged');
+    expect([renderer.closed, lost.reasons]).toEqual([0, ['unplugged']]);
+    for (const render of renderer.renders) render.done(true);
+    await slow[Symbol.asyncDispose]();
+    expect([renderer.renders.length, renderer.closed, clock.pending]).toEqual([2, 2, 0]);
+    expect(mappingsOf('paced-test')).toBe(maps);
   });
 
   it('calls no stream after stop, not even with a picture in the making, and keeps retained frames', async () => {

@@ -4,6 +4,9 @@
  * cadence (a pacer and a count of frames), and within it those of one layout share a rendition (a pool and one picture per
  * frame). What is special to a source, the pixels, is a `FrameRenderer`.
  *
+ * The clock of a cadence starts when the pictures of its first rendition come at their pace (`warmUp`), not when somebody asks
+ * for them: else the first frames would come late and in a burst, stamped with a time at which nothing was captured.
+ *
  *     source ── cadence 1/30 s ── rendition NV12 1920x1080 ── stream, stream
  *            │                 └─ rendition RGB3 1920x1080 ── stream
  *            └─ cadence 1/15 s ── rendition NV12 1920x1080 ── stream
@@ -22,6 +25,7 @@ import type { ControlSet } from './control-set.ts';
 import { type FrameMoment, FramePool, type FrameSlot } from './frame-pool.ts';
 import { Pacer, type PacerTick } from './pacer.ts';
 import { SourceError } from './source-error.ts';
+import { warmUp } from './warm-up.ts';
 
 /** Frames of a rendition that may be filling or lent at one time. */
 const DEFAULT_SLOTS = 8;
@@ -63,8 +67,8 @@ class Group {
   readonly runs = new Set<Run>();
   readonly pool: FramePool;
   readonly rendition: Rendition;
-  /** open --close--> closing (pictures in the making) --last of them--> closed */
-  state: 'open' | 'closing' | 'closed' = 'open';
+  /** warming --> open --close--> closing (pictures in the making) --last of them--> closed; close from warming, too */
+  state: 'warming' | 'open' | 'closing' | 'closed' = 'warming';
   /** pictures in the making */
   rendering = 0;
   #closed = Promise.withResolvers<void>();
@@ -76,7 +80,7 @@ class Group {
 
   /** Nobody uses this layout any more. Resolves when nothing is written to its pool any more. */
   close(): Promise<void> {
-    if (this.state === 'open') {
+    if (this.state === 'warming' || this.state === 'open') {
       this.state = 'closing';
       if (this.rendering === 0) this.#finish();
     }
@@ -99,7 +103,8 @@ class Group {
 }
 
 interface Cadence {
-  readonly pacer: Pacer;
+  /** absent until the first of the groups is open */
+  pacer: Pacer | undefined;
   readonly groups: Map<string, Group>;
 }
 
@@ -127,6 +132,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
   readonly #name: string;
   readonly #slots: number;
   readonly #inFlight: number;
+  readonly #trials: number;
   readonly #cadences = new Map<string, Cadence>();
   readonly #streams = new Map<SourceStream, FrameConsumer>();
   readonly #closing = new Set<Promise<void>>();
@@ -138,6 +144,8 @@ export class PacedSource implements FrameSource, AsyncDisposable {
    * @param o.name names the frame memory, for whoever looks at the process from outside
    * @param o.inFlight pictures of a layout that may be in the making at one time, 1 unless told; a frame whose time comes
    * while so many are is lost
+   * @param o.trials pictures of a layout that are made for nobody before its clock starts, 1 unless told; more where they take
+   * long; with 0 the clock starts at once
    */
   constructor(o: {
     capabilities: Omit<SourceCapabilities, 'controls'>;
@@ -147,6 +155,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     name: string;
     slots?: number;
     inFlight?: number;
+    trials?: number;
   }) {
     this.capabilities = { ...o.capabilities, controls: o.controls.declared };
     this.#controls = o.controls;
@@ -155,6 +164,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     this.#name = o.name;
     this.#slots = o.slots ?? DEFAULT_SLOTS;
     this.#inFlight = o.inFlight ?? 1;
+    this.#trials = o.trials ?? 1;
   }
 
   get stats(): PacedSourceStats {
@@ -220,7 +230,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     if (this.#state.kind === 'lost') return;
     this.#state = { kind: 'lost', reason };
     for (const cadence of this.#cadences.values()) {
-      cadence.pacer[Symbol.dispose]();
+      cadence.pacer?.[Symbol.dispose]();
       for (const group of cadence.groups.values()) this.#close(group);
     }
     this.#cadences.clear();
@@ -239,26 +249,45 @@ export class PacedSource implements FrameSource, AsyncDisposable {
 
   #join(run: Run, layout: PictureLayout, interval: Fraction): void {
     const [byInterval, byLayout] = [intervalKey(interval), layoutKey(layout)];
-    let group = this.#cadences.get(byInterval)?.groups.get(byLayout);
-    if (group === undefined) {
-      try {
-        group = this.#open(layout, interval);
-      } catch (error) {
-        // No memory, or nothing the renderer can make: this stream is lost, in a later turn, as a device would be; the rest goes on.
-        run.ended = true;
-        const reason = error instanceof Error ? error.message : String(error);
-        queueMicrotask(() => run.consumer.lost(`no frames of this layout can be made: ${reason}`));
-        return;
-      }
+    const present = this.#cadences.get(byInterval)?.groups.get(byLayout);
+    if (present !== undefined) {
+      present.runs.add(run);
+      return;
+    }
+    let group: Group;
+    try {
+      group = this.#open(layout, interval);
+    } catch (error) {
+      // No memory, or nothing the renderer can make: this stream is lost, in a later turn, as a device would be; the rest goes on.
+      run.ended = true;
+      const reason = error instanceof Error ? error.message : String(error);
+      queueMicrotask(() => run.consumer.lost(`no frames of this layout can be made: ${reason}`));
+      return;
     }
     group.runs.add(run);
-    let cadence = this.#cadences.get(byInterval);
-    if (cadence === undefined) {
-      const groups = new Map<string, Group>();
-      cadence = { groups, pacer: new Pacer(this.#clock, interval, (tick) => this.#tick(groups, tick)) };
-      this.#cadences.set(byInterval, cadence);
-    }
+    const cadence: Cadence = this.#cadences.get(byInterval) ?? { pacer: undefined, groups: new Map() };
+    this.#cadences.set(byInterval, cadence);
     cadence.groups.set(byLayout, group);
+    const begin = (): void => {
+      // It was left, or the source was lost, meanwhile.
+      if (group.state !== 'warming') return;
+      group.state = 'open';
+      cadence.pacer ??= new Pacer(this.#clock, interval, (tick) => this.#tick(cadence.groups, tick));
+    };
+    if (this.#trials === 0) begin();
+    else void this.#warmUp(group, interval).then(begin);
+  }
+
+  #warmUp(group: Group, interval: Fraction): Promise<void> {
+    return warmUp(this.#clock, interval, this.#trials, async () => {
+      const slot = group.state === 'warming' ? group.pool.take() : undefined;
+      if (slot === undefined) return false;
+      group.rendering++;
+      const made = await group.rendition.render(slot, { sequence: 0, timestamp: this.#clock.now(), trial: true });
+      slot.abandon();
+      group.rendered();
+      return made;
+    });
   }
 
   #open(layout: PictureLayout, interval: Fraction): Group {
@@ -282,7 +311,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     this.#close(group);
     cadence.groups.delete(byLayout);
     if (cadence.groups.size > 0) return;
-    cadence.pacer[Symbol.dispose]();
+    cadence.pacer?.[Symbol.dispose]();
     this.#cadences.delete(byInterval);
   }
 

@@ -128,17 +128,18 @@ export class MediaProcess implements FrameRenderer {
     return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, rest: media.planes };
   }
 
-  #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp }: FrameMoment): Promise<boolean> {
+  #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp, trial }: FrameMoment): Promise<boolean> {
     if (!this.#running) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const alarm = setTimeout(() => this.#child.kill(`a picture took longer than ${RENDER_WITHIN / 1000} s`), RENDER_WITHIN);
     rendition.rendering = { done: resolve, alarm };
-    this.#say({ kind: 'render', id, offset: slot.offset, time: this.#film(timestamp) });
+    this.#say({ kind: 'render', id, offset: slot.offset, time: this.#film(timestamp, trial === true) });
     return promise;
   }
 
-  /** The time in the film at `timestamp`. */
-  #film(timestamp: number): number {
+  /** The time in the film at `timestamp`; for a trial, where it stands. */
+  #film(timestamp: number, trial: boolean): number {
+    if (trial) return Math.round(this.#clock.film);
     const pause = timestamp - this.#clock.at;
     const film = this.#clock.film + (pause > MAX_PAUSE ? 0 : Math.max(0, pause));
     this.#clock = { at: Math.max(timestamp, this.#clock.at), film };

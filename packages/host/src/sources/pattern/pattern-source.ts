@@ -51,6 +51,8 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     // A busy machine may keep the thread waiting for longer than an interval. A few frames may wait in front of it and come
     // late, close together, rather than not at all; each is stamped with the time it is of.
     inFlight: 4,
+    // The thread's code becomes quick by being run.
+    trials: 4,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
   return source;
