@@ -150,6 +150,7 @@ export class Guest {
       window: this.#window,
       queues: { command: this.#command, event: this.#event },
       notify: () => {},
+      again: () => void Promise.resolve().then(() => this.#device.resume()),
       onBug: (error) => this.#bugs.push(error),
     });
     [this.#driver, this.#events] = this.#freshRings();

@@ -64,6 +64,7 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
       window: parts.window,
       queues: { command: tamper(parts.queues.command, 'command', wire), event: tamper(parts.queues.event, 'event', wire) },
       notify: parts.notify,
+      again: parts.again,
     });
     return {
       config: () => wire.config?.(inner.config()) ?? inner.config(),
@@ -74,6 +75,7 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
         }
         return inner.kick(queue);
       },
+      resume: () => inner.resume(),
       close: () => inner.close(),
     };
   };

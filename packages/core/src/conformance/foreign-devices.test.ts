@@ -70,6 +70,7 @@ function foreign(o: Foreign) {
         window: parts.window,
         queues: { command: tamper(parts.queues.command, 'command', wire), event: parts.queues.event },
         notify: parts.notify,
+        again: parts.again,
       });
     },
   });

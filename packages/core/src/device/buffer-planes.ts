@@ -31,6 +31,7 @@ export function makeBuffer(
     memory,
     planes,
     state: 'dequeued',
+    returning: undefined,
     flags: 0,
     field: V4L2_FIELD_NONE,
     timestamp: new Uint8Array(timeval.size),

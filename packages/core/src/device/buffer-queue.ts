@@ -186,7 +186,7 @@ export class BufferQueue {
     if (first + count > this.#o.limits.buffersPerQueue) return Errno.EINVAL;
     const doomed = Array.from({ length: count }, (_, i) => first + i);
     if (!doomed.every((index) => this.#buffers.has(index))) return Errno.EINVAL;
-    if (!doomed.every((index) => this.#buffers.get(index)?.state === 'dequeued')) return Errno.EBUSY;
+    if (doomed.some((index) => this.#isBusy(index))) return Errno.EBUSY;
     this.#free(doomed);
     return 0;
   }
@@ -326,13 +326,21 @@ export class BufferQueue {
     const view = new DataView(new ArrayBuffer(v4l2_buffer.size));
     const planes = this.multiplanar ? new DataView(new ArrayBuffer(buffer.planes.length * v4l2_plane.size)) : undefined;
     writeBuffer(this, this.#o.timestamps, buffer, view, planes, 'event');
-    this.#o.events.dequeue(view, planes);
+    buffer.returning = this.#o.events.dequeue(view, planes);
+  }
+
+  /** True for a buffer that is not the guest's: also while the guest has not heard that it is done. */
+  #isBusy(index: number): boolean {
+    const buffer = this.#buffers.get(index);
+    return buffer?.state !== 'dequeued' || buffer.returning?.waiting === true;
   }
 
   #accept(call: IoctlCall, next: (buffer: V4l2Buffer) => number): number {
     const f = v4l2_buffer.fields;
     const buffer = this.#buffers.get(f.index.get(call.payload, 0));
     if (buffer === undefined || f.memory.get(call.payload, 0) !== buffer.memory) return Errno.EINVAL;
+    // The guest cannot have it back yet: that bounds the events that wait by the buffers there are.
+    if (buffer.returning?.waiting === true) return Errno.EINVAL;
     const errno = fetchPayload(this, this.#o, buffer, call) || next(buffer);
     if (errno === 0) writeBuffer(this, this.#o.timestamps, buffer, call.payload, call.planes);
     return errno;
@@ -377,7 +385,11 @@ export class BufferQueue {
 
   #cancel(): void {
     this.#waiting.length = 0;
-    for (const buffer of this.#buffers.values()) buffer.state = 'dequeued';
+    for (const buffer of this.#buffers.values()) {
+      buffer.state = 'dequeued';
+      // These come back without an event (P8).
+      buffer.returning?.withdraw();
+    }
     this.#state = this.#buffers.size > 0 ? 'allocated' : 'empty';
   }
 
@@ -405,9 +417,12 @@ export class BufferQueue {
     this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter((buffer) => !indices.includes(buffer.index)));
     for (const index of indices) {
       const buffer = this.#buffers.get(index);
-      if (buffer !== undefined) freeBuffer(this.#o, buffer);
+      if (buffer === undefined) continue;
+      buffer.returning?.withdraw();
+      freeBuffer(this.#o, buffer);
       this.#buffers.delete(index);
     }
+    if (indices.length > 0) this.#o.events.buffersFreed();
     if (this.#buffers.size > 0) return;
     this.#memory = 0;
     if (!this.streaming) this.#state = 'empty';

@@ -122,7 +122,9 @@ describe('the device', () => {
     const { arena, access } = guest.transport;
     const factory = { capabilities: [], create: () => undefined };
     const device = new DecoderDevice({ factory, buffers: arena, access, clock: new ManualClock() });
-    expect(() => device.open({ dequeue: () => {}, event: () => {}, error: () => {} })).toThrow(DeviceError);
+    expect(() => device.open({ dequeue: () => {}, buffersFreed: () => {}, event: () => {}, error: () => {} })).toThrow(
+      DeviceError,
+    );
   });
 
   test('VM-D4: what a decoder does not have is ENOTTY', async () => {

@@ -44,10 +44,23 @@ export interface IoctlCall {
   payloadOnError: boolean;
 }
 
+/** An EVT_DQBUF on its way. While it waits the guest cannot have the buffer back, whatever it says. */
+export interface DequeueTicket {
+  /** true until the guest has the event, or it was withdrawn */
+  readonly waiting: boolean;
+  /** Takes the event back if it still waits: the buffer returns by other means (STREAMOFF, REQBUFS). */
+  withdraw(): void;
+}
+
 /** Where a session's events go. Calls queue; nothing is lost (P9). */
 export interface SessionEvents {
-  /** EVT_DQBUF: 88 bytes of `v4l2_buffer` and n x 64 bytes of planes; copied before the call returns. */
-  dequeue(buffer: DataView, planes: DataView | undefined): void;
+  /**
+   * EVT_DQBUF: 88 bytes of `v4l2_buffer` and n x 64 bytes of planes; copied before the call returns. Without a ticket the event
+   * counts as delivered.
+   */
+  dequeue(buffer: DataView, planes: DataView | undefined): DequeueTicket | undefined;
+  /** Buffers of the session that the guest may have mapped are gone. */
+  buffersFreed(): void;
   /** EVT_EVENT: 136 bytes of `v4l2_event`; copied before the call returns. */
   event(event: DataView): void;
   /** EVT_ERROR, the last resort (P11): ends the session for good. */

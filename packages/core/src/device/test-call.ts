@@ -38,7 +38,7 @@ export class SeenEvents implements SessionEvents {
   readonly events: DataView[] = [];
   readonly errors: number[] = [];
 
-  dequeue(buffer: DataView, planes: DataView | undefined): void {
+  dequeue(buffer: DataView, planes: DataView | undefined): undefined {
     const f = v4l2_buffer.fields;
     const count = (planes?.byteLength ?? 0) / v4l2_plane.size;
     this.buffers.push({
@@ -50,6 +50,8 @@ export class SeenEvents implements SessionEvents {
       planes: Array.from({ length: count }, (_, i) => v4l2_plane.fields.bytesused.get(planes ?? buffer, i * v4l2_plane.size)),
     });
   }
+
+  buffersFreed(): void {}
 
   event(event: DataView): void {
     this.events.push(new DataView(event.buffer.slice(0)));

@@ -5,10 +5,11 @@
  *   dequeued --PREPARE_BUF--> prepared --QBUF--> queued --take--> active --done--> dequeued
  *       \______________________QBUF______________^
  *
- * STREAMOFF and REQBUFS(0) lead back to dequeued from everywhere. V4L2's "done" lasts no time here: a buffer that is done
- * leaves in an EVT_DQBUF at once, and waits for the application in the guest.
+ * STREAMOFF and REQBUFS(0) lead back to dequeued from everywhere. V4L2's "done" is a dequeued buffer whose EVT_DQBUF has
+ * not reached the guest (`returning`): it can be neither queued nor removed. What the guest has may wait there for the application.
  */
 import type { ArenaBlock, BufferMemory, GuestRange } from '../ports/index.ts';
+import type { DequeueTicket } from './media-device.ts';
 
 /** Where a buffer is. */
 export type QueueBufferState = 'dequeued' | 'prepared' | 'queued' | 'active';
@@ -38,6 +39,8 @@ export interface V4l2Buffer {
   readonly memory: number;
   readonly planes: readonly V4l2Plane[];
   state: QueueBufferState;
+  /** the last EVT_DQBUF of the buffer */
+  returning: DequeueTicket | undefined;
   /** V4L2_BUF_FLAG_*, without those that follow from the state */
   flags: number;
   field: number;

@@ -29,6 +29,8 @@ export interface QueueDevice {
   config(): Uint8Array;
   /** True if there is more to do: call again soon. */
   kick(queue: number): boolean | undefined;
+  /** goes on with what was taken before, when `again` was called */
+  resume?(): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,8 @@ export interface QueueDevice {
 export interface QueueDeviceParts extends InProcessGuest {
   readonly queues: { readonly command: DeviceQueue; readonly event: DeviceQueue };
   readonly notify: (queue: 0 | 1) => void;
+  /** asks for `resume` and a kick of queue 0 */
+  readonly again: () => void;
 }
 
 /** Options of an `InProcessTransport`: the device, either above the protocol (`device`) or in its place (`queueDevice`). */
@@ -98,6 +102,7 @@ export class InProcessTransport implements DriverTransport {
       access: this.access,
       queues: { command: this.#queues[0], event: this.#queues[1] },
       notify: (queue) => this.#interrupt(queue),
+      again: () => this.#again(),
     };
     this.#device = o.queueDevice?.(parts) ?? virtioMedia(o, parts, this.bugs);
   }
@@ -168,6 +173,13 @@ export class InProcessTransport implements DriverTransport {
     this.#resolveClosed('the driver closed the transport');
   }
 
+  #again(): void {
+    void Promise.resolve().then(() => {
+      if (this.#state === 'open') this.#device.resume?.();
+      this.#ring(0);
+    });
+  }
+
   #ring(queue: 0 | 1): void {
     if (this.#rung[queue]) return;
     this.#rung[queue] = true;
@@ -200,6 +212,7 @@ function virtioMedia(o: InProcessOptions, parts: QueueDeviceParts, bugs: unknown
     ...(parts.window.length > 0 ? { window: parts.window } : {}),
     queues: parts.queues,
     notify: parts.notify,
+    again: parts.again,
     onBug: (error) => bugs.push(error),
   });
 }

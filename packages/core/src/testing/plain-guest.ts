@@ -10,7 +10,7 @@ import { ringBytes } from '../virtqueue/ring-layout.ts';
 
 /** where its memory begins */
 export const BASE = 0x1_0000_0000;
-const RING = 16;
+const RING = 32;
 
 /** What came back; status -1 if that is less than a header. */
 export interface Reply {
@@ -29,6 +29,8 @@ export class PlainGuest {
   readonly device: VirtioMediaDevice;
   readonly command: DriverQueue<() => void>;
   readonly event: DriverQueue<GuestRange>;
+  /** milliseconds of the device's clock, which only a test moves */
+  now = 0;
   #next = 0;
 
   constructor(media: MediaDevice, window?: SharedWindow) {
@@ -56,6 +58,13 @@ export class PlainGuest {
       queues: { command: command.queue, event: event.queue },
       notify: (queue) => {
         this.interrupts[queue] = (this.interrupts[queue] ?? 0) + 1;
+      },
+      now: () => this.now,
+      again: () => {
+        void Promise.resolve().then(() => {
+          this.device.resume();
+          this.device.kick(0);
+        });
       },
       onBug: (error) => {
         throw error;

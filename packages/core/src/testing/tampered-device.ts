@@ -85,6 +85,7 @@ export function tamperDevice(device: MediaDevice, change: DeviceChange, sessions
     open: (events) => {
       const changed: SessionEvents = {
         dequeue: (buffer, planes) => events.dequeue(buffer, planes),
+        buffersFreed: () => events.buffersFreed(),
         event: (event) => events.event(event),
         error: (errno) => events.error(errno),
         ...change.events?.(events),

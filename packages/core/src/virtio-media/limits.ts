@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The limits of the protocol layer; docs/LIMITS.md lists them with the errno a guest gets. */
 
+import type { CommandBudget } from '../virtqueue/command-loop.ts';
+
 /** Sessions of one device, broken ones not yet closed included; one more OPEN gets EBUSY. */
 export const MAX_SESSIONS = 256;
 /** Readable bytes of one command; more gets EINVAL. Room for the scatter lists of a 4096x2160 XR24 buffer in single pages. */
@@ -11,7 +13,9 @@ export const MAX_SG_ENTRIES = 32768;
 export const MAX_CONTROLS = 1024;
 /** Undelivered V4L2 events of one session with the same type and id; further ones are merged into the newest. */
 export const MAX_PENDING_PER_SUBSCRIPTION = 8;
-/** Commands handled for one wake-up before the transport gets its turn again (VU-V16). */
-export const COMMANDS_PER_WAKE = 128;
-/** Event buffers too small for the event that are given back in one go. */
-export const MAX_REFUSED_BUFFERS = 1024;
+/** Events of one session that wait for a buffer: with more, each further V4L2 event is merged into the newest of its type and id. */
+export const MAX_PENDING_PER_SESSION = 256;
+/** The same for all sessions of a device together. */
+export const MAX_PENDING_EVENTS = 4096;
+/** What one wake-up may cost before the transport gets its turn again (VU-V16), and how much may wait for busy sessions. */
+export const COMMAND_BUDGET: CommandBudget = { commands: 128, milliseconds: 2, waitingBytes: 4 * 1024 * 1024 };

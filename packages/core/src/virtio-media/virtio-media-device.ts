@@ -12,11 +12,10 @@ import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';
 import type { Chain } from '../virtqueue/chain.ts';
+import { type CommandBudget, CommandLoop } from '../virtqueue/command-loop.ts';
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { VIDIOC_PREPARE_BUF, VIDIOC_QBUF, VIDIOC_REMOVE_BUFS, VIDIOC_REQBUFS, VIDIOC_STREAMOFF } from '../wire/ioctls.gen.ts';
 import { encodeUtf8 } from '../wire/text.ts';
-import { v4l2_requestbuffers } from '../wire/videodev2.ts';
 import {
   VIRTIO_MEDIA_CMD_CLOSE,
   VIRTIO_MEDIA_CMD_IOCTL,
@@ -39,7 +38,7 @@ import {
 import { EventQueue } from './event-queue.ts';
 import { GuestUserMemory } from './guest-user-memory.ts';
 import { IoctlPayload, ioctlInfo } from './ioctl-payload.ts';
-import { COMMANDS_PER_WAKE, MAX_COMMAND_BYTES } from './limits.ts';
+import { COMMAND_BUDGET, MAX_COMMAND_BYTES } from './limits.ts';
 import { type SessionEntry, SessionTable } from './session-table.ts';
 
 /** What a `VirtioMediaDevice` is made of. */
@@ -51,6 +50,12 @@ export interface VirtioMediaOptions {
   readonly queues: { readonly command: DeviceQueue; readonly event: DeviceQueue };
   /** interrupts the guest for queue 0 (commands) or 1 (events) */
   readonly notify: (queue: 0 | 1) => void;
+  /** asks for `resume`, and a `kick` of queue 0, soon, though the guest rings no doorbell */
+  readonly again: () => void;
+  /** milliseconds of a clock that only rises; without one, the clock of the day */
+  readonly now?: () => number;
+  /** default: COMMAND_BUDGET */
+  readonly budget?: CommandBudget;
   /** told of an error of our own while a command was handled; the guest got EIO */
   readonly onBug?: (error: unknown) => void;
 }
@@ -60,6 +65,8 @@ export interface VirtioMediaStats {
   readonly commands: number;
   readonly events: number;
   readonly pendingEvents: number;
+  /** bytes of commands that wait for a busy session */
+  readonly waitingBytes: number;
   readonly sessions: number;
 }
 
@@ -69,17 +76,12 @@ export class VirtioMediaDevice {
   readonly #memory: GuestMemory;
   readonly #user: GuestUserMemory;
   readonly #window: SharedWindow | undefined;
-  readonly #commands: DeviceQueue;
   readonly #events: EventQueue;
-  readonly #notify: (queue: 0 | 1) => void;
+  readonly #loop: CommandLoop;
   readonly #onBug: (error: unknown) => void;
   readonly #sessions = new SessionTable();
   readonly #response = new Uint8Array(64);
   readonly #responseView = new DataView(this.#response.buffer);
-  #idleWaiters: (() => void)[] = [];
-  #unanswered = 0;
-  #answered = 0;
-  #handling = false;
   /** counts resets: an answer that belongs to an earlier life is thrown away */
   #epoch = 0;
 
@@ -88,10 +90,19 @@ export class VirtioMediaDevice {
     this.#memory = options.memory;
     this.#user = new GuestUserMemory(options.memory);
     this.#window = options.window;
-    this.#commands = options.queues.command;
-    this.#notify = options.notify;
     this.#onBug = options.onBug ?? (() => {});
-    this.#events = new EventQueue(options.queues.event, () => this.#notify(VIRTIO_MEDIA_EVENTQ));
+    this.#events = new EventQueue(options.queues.event, () => options.notify(VIRTIO_MEDIA_EVENTQ));
+    this.#loop = new CommandLoop({
+      queue: options.queues.command,
+      budget: options.budget ?? COMMAND_BUDGET,
+      now: options.now ?? Date.now,
+      command: (chain) => this.#command(chain),
+      notify: () => options.notify(VIRTIO_MEDIA_COMMANDQ),
+      // Events first: an initial event must be in the ring before the answer to its subscription is seen (P10).
+      begin: () => this.#events.hold(),
+      end: () => this.#events.release(),
+      again: options.again,
+    });
   }
 
   /** The configuration space, 40 bytes (VM-DX14). */
@@ -108,9 +119,10 @@ export class VirtioMediaDevice {
   /** Counters for logs and tests. */
   get stats(): VirtioMediaStats {
     return {
-      commands: this.#answered,
+      commands: this.#loop.answered,
       events: this.#events.sent,
       pendingEvents: this.#events.pending,
+      waitingBytes: this.#loop.waitingBytes,
       sessions: this.#sessions.size,
     };
   }
@@ -124,20 +136,23 @@ export class VirtioMediaDevice {
       this.#events.deliver();
       return false;
     }
-    return queue === VIRTIO_MEDIA_COMMANDQ && this.#handleCommands();
+    return queue === VIRTIO_MEDIA_COMMANDQ && this.#loop.run();
+  }
+
+  /** Goes on with commands that were taken before; also while no further ones may be. */
+  resume(): void {
+    this.#loop.resume();
   }
 
   /** Resolves when no command waits for its answer. */
   idle(): Promise<void> {
-    if (this.#unanswered === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return this.#loop.idle();
   }
 
   /** Drops all sessions and events, as after a device reset; resolves when no guest memory is touched any more. */
   async reset(): Promise<void> {
     this.#epoch++;
-    this.#unanswered = 0;
-    this.#wakeIdle();
+    this.#loop.reset();
     this.#events.clear();
     const entries = this.#sessions.takeAll();
     await Promise.all(entries.map((entry) => this.#closeSession(entry)));
@@ -146,30 +161,6 @@ export class VirtioMediaDevice {
   /** Ends the device: the same as `reset`. The `MediaDevice` belongs to the caller. */
   close(): Promise<void> {
     return this.reset();
-  }
-
-  #handleCommands(): boolean {
-    const queue = this.#commands;
-    if (!queue.running || this.#handling) return false;
-    this.#handling = true;
-    this.#events.hold();
-    queue.disableNotifications();
-    let budget = COMMANDS_PER_WAKE;
-    try {
-      do {
-        for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {
-          this.#unanswered++;
-          this.#command(chain);
-          if (--budget === 0) break;
-        }
-      } while (budget > 0 && queue.enableNotifications());
-    } finally {
-      this.#handling = false;
-      // Events first: an initial event must be in the ring before the answer to its subscription is seen (P10).
-      this.#events.release();
-      if (queue.running && queue.flush()) this.#notify(VIRTIO_MEDIA_COMMANDQ);
-    }
-    return budget === 0;
   }
 
   /** One command, from the chain to its answer, now or later. */
@@ -226,8 +217,10 @@ export class VirtioMediaDevice {
     const epoch = this.#epoch;
     const alive = (): boolean => epoch === this.#epoch && this.#sessions.get(id)?.state === 'open';
     return {
-      dequeue: (buffer, planes) => {
-        if (alive()) this.#events.dequeue(id, buffer, planes);
+      dequeue: (buffer, planes) => (alive() ? this.#events.dequeue(id, buffer, planes) : undefined),
+      buffersFreed: () => {
+        const entry = this.#sessions.get(id);
+        if (entry !== undefined && alive()) this.#tellFreed(entry, 'freed');
       },
       event: (event) => {
         if (alive()) this.#events.event(id, event);
@@ -248,7 +241,7 @@ export class VirtioMediaDevice {
     const entry = this.#sessions.get(virtio_media_cmd_close.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#done(chain, 0);
     if (entry.busy) {
-      entry.waiting.push(() => this.#guarded(chain, () => this.#close(chain, view)));
+      this.#postpone(entry, chain, view, () => this.#close(chain, view));
       return;
     }
     this.#sessions.remove(entry.id);
@@ -261,7 +254,7 @@ export class VirtioMediaDevice {
     } else {
       const finish = (): void => {
         this.#tellFreed(entry, 'all');
-        this.#later(() => this.#done(chain, 0));
+        this.#loop.batch(() => this.#done(chain, 0));
       };
       const epoch = this.#epoch;
       closed.then(
@@ -299,8 +292,17 @@ export class VirtioMediaDevice {
     const entry = this.#sessions.get(virtio_media_cmd_ioctl.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#fail(chain, Errno.EINVAL);
     if (entry.state === 'broken') return this.#fail(chain, Errno.EIO);
-    if (entry.busy) entry.waiting.push(() => this.#guarded(chain, () => this.#inSession(chain, view, size, run)));
+    if (entry.busy) this.#postpone(entry, chain, view, () => this.#inSession(chain, view, size, run));
     else run(entry);
+  }
+
+  /** Keeps a command of a busy session until its turn has come. */
+  #postpone(entry: SessionEntry, chain: Chain, view: DataView, run: () => void): void {
+    const done = this.#loop.keep(view.byteLength);
+    entry.waiting.push(() => {
+      done();
+      this.#guarded(chain, run);
+    });
   }
 
   #ioctl(chain: Chain, bytes: Uint8Array, view: DataView, entry: SessionEntry): void {
@@ -310,22 +312,9 @@ export class VirtioMediaDevice {
     const room = chain.writableLength - virtio_media_resp_header.size;
     if (errno !== 0) return this.#answerIoctl(chain, call, errno);
     if (room < call.answerBytes) return this.#fail(chain, Errno.EINVAL);
-    const queues = call.nr === VIDIOC_QBUF || call.nr === VIDIOC_PREPARE_BUF;
-    if (queues && this.#events.owesDequeue(entry.id, call.payload)) return this.#fail(chain, Errno.EINVAL);
     const result = entry.session.ioctl(call);
-    if (typeof result === 'number') return this.#finishIoctl(chain, call, entry, result);
-    this.#wait(entry, chain, result, (status) => this.#finishIoctl(chain, call, entry, status));
-  }
-
-  #finishIoctl(chain: Chain, call: IoctlPayload, entry: SessionEntry, status: number): void {
-    if (call.nr === VIDIOC_REQBUFS || call.nr === VIDIOC_REMOVE_BUFS) this.#tellFreed(entry, 'freed');
-    if (status === 0) {
-      if (call.nr === VIDIOC_STREAMOFF) this.#events.forgetDequeues(entry.id, call.payload.getUint32(0, true));
-      else if (call.nr === VIDIOC_REQBUFS) {
-        this.#events.forgetDequeues(entry.id, v4l2_requestbuffers.fields.type.get(call.payload, 0));
-      }
-    }
-    this.#answerIoctl(chain, call, status);
+    if (typeof result === 'number') return this.#answerIoctl(chain, call, result);
+    this.#wait(entry, chain, result, (status) => this.#answerIoctl(chain, call, status));
   }
 
   #answerIoctl(chain: Chain, call: IoctlPayload, status: number): void {
@@ -369,20 +358,27 @@ export class VirtioMediaDevice {
     else this.#fail(chain, Errno.EINVAL);
   }
 
+  /** The session has answered a command: on with those that came meanwhile, each in its turn. It stays busy until the last. */
+  #next(entry: SessionEntry): void {
+    const next = entry.waiting.shift();
+    entry.busy = next !== undefined;
+    if (next === undefined) return;
+    this.#loop.postpone(() => {
+      entry.busy = false;
+      next();
+      if (!entry.busy) this.#next(entry);
+    });
+  }
+
   /** Parks a session until `result` settles, then finishes its command and goes on with those that came meanwhile. */
   #wait<T>(entry: SessionEntry, chain: Chain, result: Promise<T>, finish: (value: T) => void): void {
     const epoch = this.#epoch;
     entry.busy = true;
     const settle = (run: () => void): void => {
       if (epoch !== this.#epoch) return;
-      this.#later(() => {
+      this.#loop.batch(() => {
         this.#guarded(chain, run);
-        entry.busy = false;
-        while (!entry.busy) {
-          const next = entry.waiting.shift();
-          if (next === undefined) break;
-          next();
-        }
+        this.#next(entry);
       });
     };
     result.then(
@@ -392,20 +388,6 @@ export class VirtioMediaDevice {
         settle(() => this.#fail(chain, Errno.EIO));
       },
     );
-  }
-
-  /** Answers outside a batch of commands: events in order, one index update, one interrupt. */
-  #later(run: () => void): void {
-    if (this.#handling) return run();
-    this.#handling = true;
-    this.#events.hold();
-    try {
-      run();
-    } finally {
-      this.#handling = false;
-      this.#events.release();
-      if (this.#commands.running && this.#commands.flush()) this.#notify(VIRTIO_MEDIA_COMMANDQ);
-    }
   }
 
   /** An error answer is the header alone: 8 bytes (P5), or nothing where the driver gave no room. */
@@ -427,15 +409,6 @@ export class VirtioMediaDevice {
 
   /** Returns the chain: the used length is what was written, exactly (VM-DX2). */
   #done(chain: Chain, written: number): void {
-    this.#answered++;
-    this.#unanswered--;
-    if (this.#commands.running) this.#commands.push(chain, written);
-    if (this.#unanswered === 0) this.#wakeIdle();
-  }
-
-  #wakeIdle(): void {
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const wake of waiters) wake();
+    this.#loop.answer(chain, written);
   }
 }

@@ -7,6 +7,7 @@ import {
   DeviceQueue,
   type RingLayout,
   VIRTIO_ID_MEDIA,
+  VIRTIO_MEDIA_COMMANDQ,
   VIRTIO_MEDIA_NUM_QUEUES,
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
@@ -41,6 +42,8 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   readonly #rings: readonly [PciRing, PciRing];
   /** rings whose doorbell was rung and that were not looked at yet */
   readonly #rung = new Set<number>();
+  /** true while `work` is to come from the event loop: the rest of a backlog has its turn there, and only there */
+  #again = false;
   #disposed = false;
 
   /**
@@ -74,6 +77,8 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
       ...(o.shared && { window: this.window }),
       queues,
       notify: (queue) => this.pci.interrupt(queue),
+      again: () => this.#soon(),
+      now: () => performance.now(),
       onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
     });
     this.pci = new VirtioPciDevice(
@@ -123,8 +128,9 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     write: (offset: number, from: Uint8Array): void => this.arena.mapping.bytes().set(from, offset),
   };
 
-  /** Looks at the rings whose doorbells were rung. */
+  /** Looks at the rings whose doorbells were rung, unless their turn is to come. */
   work(): void {
+    if (this.#again) return;
     for (const index of [...this.#rung]) {
       this.#rung.delete(index);
       this.#look(index);
@@ -181,7 +187,20 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     if (this.#rings[index]?.running !== true) return;
     const more = this.#media.kick(index);
     this.#checkBroken(index);
-    if (more) setImmediate(() => this.#look(index));
+    if (!more) return;
+    this.#rung.add(index);
+    this.#soon();
+  }
+
+  #soon(): void {
+    if (this.#again) return;
+    this.#again = true;
+    setImmediate(() => {
+      this.#again = false;
+      this.#media.resume();
+      this.#rung.add(VIRTIO_MEDIA_COMMANDQ);
+      this.work();
+    });
   }
 
   #checkBroken(index: number): void {

@@ -25,6 +25,8 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   readonly #media: VirtioMediaDevice;
   /** what GET_VRING_BASE of the command ring last answered */
   #lastBase: number | undefined;
+  /** true while the device is to go on with what it has, from the event loop */
+  #again = false;
   #disposed = false;
 
   /** Throws what `make` throws, with nothing left behind. */
@@ -49,6 +51,8 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
       window: this.window,
       queues,
       notify: (queue) => this.rings[queue]?.notify(),
+      again: () => this.#soon(),
+      now: () => performance.now(),
       onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
     });
   }
@@ -141,6 +145,16 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.window.suspend();
     this.log.info({}, 'device reset: all sessions are dropped');
     await this.#reset();
+  }
+
+  #soon(): void {
+    if (this.#again) return;
+    this.#again = true;
+    setImmediate(() => {
+      this.#again = false;
+      this.#media.resume();
+      this.rings[VIRTIO_MEDIA_COMMANDQ]?.look();
+    });
   }
 
   async #reset(): Promise<void> {

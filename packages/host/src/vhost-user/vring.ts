@@ -173,12 +173,12 @@ export class Vring implements Disposable {
     this.look();
   }
 
-  /** Looks at the ring, if it runs. */
+  /** Looks at the ring, if it runs and the rest of a backlog is not to come anyway: a kick makes no second turn of it. */
   look(): void {
-    if (this.#state !== 'running' || this.#absent) return;
+    if (this.#state !== 'running' || this.#absent || this.#again) return;
     const more = this.#owner.kick(this.index);
     this.checkBroken();
-    if (!more || this.#again) return;
+    if (!more) return;
     this.#again = true;
     setImmediate(() => {
       this.#again = false;
