@@ -45,7 +45,7 @@ export async function startBenchGuest(lab: Lab, transport: Transport, shared: bo
     ),
   );
   await rig.guest.must('modprobe virtio-rng && modprobe vivid n_devs=1 node_types=0x1');
-  const all = await loadDriver(rig.guest);
+  const all = await loadDriver(rig.guest, [{ name: 'camera' }, { name: 'decoder' }, { name: 'vivid-000-vid-cap' }]);
   const [camera, decoder, vivid] = [all.camera, all.decoder, all['vivid-000-vid-cap']];
   if (camera === undefined || decoder === undefined || vivid === undefined) {
     throw new BenchError(`the guest has only ${Object.keys(all).join(', ')}`);

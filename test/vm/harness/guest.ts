@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../lab/index.ts';
 import { AgentLink } from './agent-link.ts';
-import { type GuestDevice, replugCommands } from './devices.ts';
+import { deviceId, disconnectCommand, type GuestDevice, guestFolder, plugCommands, unplugCommand } from './devices.ts';
 import { GuestError } from './guest-error.ts';
 import { machineArguments } from './machine.ts';
-import { monitorCommand } from './monitor.ts';
+import { Monitor } from './monitor.ts';
 
 /** How a guest is started. */
 export interface GuestOptions {
@@ -20,7 +20,7 @@ export interface GuestOptions {
   readonly more?: readonly string[];
   /** whether the guest may restart; a panic then restarts it, too */
   readonly reboot?: boolean;
-  /** whether `replug` can exchange devices; vhost-user only */
+  /** whether `unplug` and `plug` can exchange devices */
   readonly pluggable?: boolean;
   /** milliseconds until the guest must have started; 3 minutes unless told */
   readonly bootTimeout?: number;
@@ -36,9 +36,9 @@ export interface ScriptResult {
 }
 
 const BOOT_TIMEOUT = 180_000;
-const SCRIPT_TIMEOUT = 180_000;
+const SCRIPT_TIMEOUT = 280_000;
 const OFF_TIMEOUT = 30_000;
-const UNPLUG_TRIES = 60;
+const DISCONNECT_TIMEOUT = 60_000;
 
 /**
  * A running test guest. Scripts run in it one after another or at once; what they write to /mnt is in `share` here. Disposing of it
@@ -51,15 +51,26 @@ export class Guest implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #exit: Promise<void>;
   readonly #link: AgentLink;
+  readonly #monitor: Monitor;
   readonly #folder: string;
+  readonly #devices: GuestDevice[];
   #jobs = 0;
   #keep = false;
 
-  private constructor(child: ChildProcess, exit: Promise<void>, link: AgentLink, folder: string, bootMillis: number) {
+  private constructor(
+    child: ChildProcess,
+    exit: Promise<void>,
+    link: AgentLink,
+    folder: string,
+    devices: readonly GuestDevice[],
+    bootMillis: number,
+  ) {
     this.#child = child;
     this.#exit = exit;
     this.#link = link;
+    this.#monitor = new Monitor(join(folder, 'monitor.sock'));
     this.#folder = folder;
+    this.#devices = [...devices];
     this.bootMillis = bootMillis;
   }
 
@@ -105,7 +116,7 @@ export class Guest implements AsyncDisposable {
       link[Symbol.dispose]();
       throw error;
     }
-    return new Guest(child, exit, link, folder, performance.now() - started);
+    return new Guest(child, exit, link, folder, devices, performance.now() - started);
   }
 
   /** Folder that the guest sees as /mnt. */
@@ -169,23 +180,41 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /** Unplugs the device `index` of a guest that was started `pluggable`, and plugs in the one at `socket` in its place. */
-  async replug(index: number, socket: string): Promise<void> {
-    const monitor = join(this.#folder, 'monitor.sock');
-    const { unplug, plug } = replugCommands(index, socket);
-    await monitorCommand(monitor, unplug);
-    for (const command of plug) {
-      // the connection is in use until the guest has let go of the device
-      for (let tries = 0; ; tries++) {
-        try {
-          await monitorCommand(monitor, command);
-          break;
-        } catch (error) {
-          if (tries === UNPLUG_TRIES) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 500));
-        }
+  /**
+   * Unplugs the device `index` of a guest that was started `pluggable`; returns when the guest has let go of it and QEMU of its
+   * connection. One device at a time: where QEMU's ACPI has two to tell of, the guest is told twice to eject the one, and ejects what
+   * was plugged in since.
+   */
+  async unplug(index: number): Promise<void> {
+    await this.#monitor.until(unplugCommand(index), 'DEVICE_DELETED', ({ device }) => device === deviceId(index));
+    if (this.#devices[index]?.transport !== 'vhost-user') return;
+    // no event tells when the last of the device is gone and with it the use of its connection
+    const deadline = performance.now() + DISCONNECT_TIMEOUT;
+    for (;;) {
+      try {
+        return await this.#monitor.command(disconnectCommand(index));
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+  }
+
+  /** Plugs in a device in place of the one that was unplugged as number `index`; returns when the guest's kernel has it. */
+  async plug(index: number, device: GuestDevice): Promise<void> {
+    for (const command of plugCommands(index, device)) await this.#monitor.command(command);
+    this.#devices[index] = device;
+    await this.must(awaitScript(`ls -d ${guestFolder(index)}/driver`), SCRIPT_TIMEOUT);
+  }
+
+  /** Stops the guest's processor; `resume` lets it go on. */
+  async stop(): Promise<void> {
+    await this.#monitor.until({ execute: 'stop' }, 'STOP');
+  }
+
+  /** Lets a stopped guest go on. */
+  async resume(): Promise<void> {
+    await this.#monitor.until({ execute: 'cont' }, 'RESUME');
   }
 
   /** Keeps the folder with the console's log when the guest is disposed of, and says where it is. */
@@ -206,8 +235,17 @@ export class Guest implements AsyncDisposable {
       clearTimeout(timer);
     }
     this.#link[Symbol.dispose]();
+    this.#monitor[Symbol.dispose]();
     if (!this.#keep) rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** A script that waits until `test` succeeds, looking ten times a second, and fails with what `test` says if it takes two minutes. */
+export function awaitScript(test: string): string {
+  return (
+    `tries=0; until said=$(${test} 2>&1); do tries=$((tries+1)); ` +
+    `[ $tries -lt 1200 ] || { echo "never came true: $said" >&2; exit 1; }; sleep 0.1; done`
+  );
 }
 
 async function withTimeout<T>(promise: Promise<T>, millis: number, message: () => string): Promise<T> {

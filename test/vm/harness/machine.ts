@@ -18,7 +18,7 @@ export interface MachineOptions {
   readonly agent?: string;
   /** socket of QEMU's monitor (QMP) */
   readonly monitor?: string;
-  /** whether devices can be exchanged while the guest runs; vhost-user only */
+  /** whether devices can be exchanged while the guest runs */
   readonly pluggable?: boolean;
   /** whether the guest may restart; otherwise QEMU ends */
   readonly reboot: boolean;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { cpSync, mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { inTree } from './chroot.ts';
 import type { Kernel } from './kernel.ts';
 
 const COMPILE = 'set -- "$0" "$@"; exec "$(ls /usr/bin/gcc-[0-9]* | head -n 1)" "$@"';
 const FLAGS = ['-O2', '-Wall', '-Wextra', '-Werror', '-nostdlib', '-static', '-ffreestanding', '-fno-stack-protector'];
 
-/** Builds a C program that needs no library, for the architecture of the kernel, with the compiler of its tree. */
+/**
+ * Builds a C program that needs no library, for the architecture of the kernel, with the compiler of its tree. It may include the
+ * headers that lie beside it.
+ */
 export async function buildProgram(kernel: Kernel, source: string, program: string): Promise<void> {
   const inside = '/usr/src/paravideo-programs';
   const folder = join(kernel.tree, inside);
   mkdirSync(folder, { recursive: true });
   const name = basename(source);
-  cpSync(source, join(folder, name));
+  const headers = readdirSync(dirname(source)).filter((file) => file.endsWith('.h'));
+  for (const file of [name, ...headers]) cpSync(join(dirname(source), file), join(folder, file));
   const args = ['/bin/sh', '-c', COMPILE, ...FLAGS, '-o', `${inside}/${basename(program)}`, `${inside}/${name}`];
   await inTree(kernel.tree, `building ${name}`, args);
   cpSync(join(folder, basename(program)), program);

@@ -3,8 +3,8 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { buildProgram, REPOSITORY } from '../lab/index.ts';
-import { FIXTURES, kernelComplaints, lab, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { REPOSITORY } from '../lab/index.ts';
+import { FIXTURES, kernelComplaints, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
 const TIMEOUT = 60_000 + ROUNDS * 120_000;
@@ -60,7 +60,7 @@ it.each(TRANSPORTS)(
     rig = await liar(transport, seed);
     const { guest, nodes, daemon } = rig;
     cpSync(join(FIXTURES, 'h264-b-frames.h264'), join(guest.share, 'clip.h264'));
-    await buildProgram((await lab()).kernel, join(REPOSITORY, 'test/vm/guest/torture.c'), join(guest.share, 'torture'));
+    await putProgram(guest, 'torture');
     process.kill(daemon.pid, 'SIGUSR2');
     let failures = 0;
     for (let round = 0; round < ROUNDS; round++) {
@@ -70,7 +70,7 @@ it.each(TRANSPORTS)(
       const complaints = await kernelComplaints(guest);
       if (complaints.length > 0) console.log(await guest.must('dmesg | tail -n 100'));
       expect(complaints).toEqual([]);
-      await guest.must('rmmod paravideo-media && modprobe paravideo-media && sleep 0.5');
+      await guest.must('rmmod paravideo-media && modprobe paravideo-media');
     }
     expect(failures, 'the device lied').toBeGreaterThan(ROUNDS);
     expect(await kernelComplaints(guest)).toEqual([]);

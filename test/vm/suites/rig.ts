@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
-import { Guest, type GuestOptions, type Transport } from '../harness/index.ts';
-import { cacheFolder, type Lab, REPOSITORY, setupLab } from '../lab/index.ts';
+import { awaitScript, Guest, type GuestOptions, type Transport } from '../harness/index.ts';
+import { buildProgram, cacheFolder, type Lab, REPOSITORY, setupLab } from '../lab/index.ts';
 
 export const FIXTURES = join(REPOSITORY, 'packages/host/fixtures');
 
@@ -56,7 +56,7 @@ export async function startRig(
     const sockets = devices.map((device) => ({ transport, socket: daemon.socket(device.name) }));
     const guest = await Guest.start({ ...options, lab: options.lab ?? (await lab()), devices: sockets });
     try {
-      const nodes = await loadDriver(guest);
+      const nodes = await loadDriver(guest, devices);
       return {
         daemon,
         guest,
@@ -77,10 +77,13 @@ export async function startRig(
   }
 }
 
-/** Loads the driver and finds the node of each device by the name that it shows. */
-export async function loadDriver(guest: Guest): Promise<Record<string, string>> {
+/** Loads the driver, waits until it has a node for each device and finds them by the names that they show. */
+export async function loadDriver(guest: Guest, devices: readonly { readonly name: string }[]): Promise<Record<string, string>> {
+  const names = '/sys/class/video4linux/*/name';
+  const all = devices.map(({ name }) => `grep -qx ${name} ${names}`).join(' && ');
   const list = await guest.must(
-    'modprobe paravideo-media && for d in /sys/class/video4linux/*; do echo "/dev/$(basename $d)=$(cat $d/name)"; done',
+    `modprobe paravideo-media && { ${awaitScript(`{ ${all}; } || { head ${names}; false; }`)}; } && ` +
+      `for n in ${names}; do echo "/dev/$(basename $(dirname $n))=$(cat $n)"; done`,
   );
   return Object.fromEntries(
     list
@@ -89,6 +92,14 @@ export async function loadDriver(guest: Guest): Promise<Record<string, string>> 
       .map((line) => line.split('=').reverse() as [string, string]),
   );
 }
+
+/** Builds a program of `test/vm/guest` and puts it into the share of a guest that runs Linux 6.1, as `/mnt/NAME`. */
+export async function putProgram(guest: Guest, name: string): Promise<void> {
+  await buildProgram((await lab()).kernel, join(REPOSITORY, `test/vm/guest/${name}.c`), join(guest.share, name));
+}
+
+/** What `film until` of `test/vm/guest` says when its stream ended, as it should, because the device was lost or has slept. */
+export const HEARD_OF_LOSS = /^[1-9]\d* frames, then D?QBUF: errno (5|19)$/m;
 
 const COMPLAINT =
   /\b(BUG|WARNING|Oops|KASAN|UBSAN|panic|hung task|stall|Call Trace|unreferenced object|corruption|use-after-free)\b/;
