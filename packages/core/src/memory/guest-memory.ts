@@ -16,8 +16,10 @@ export interface GuestMemory {
   readonly generation: number;
   /** Exactly `length` bytes at `address` if they lie in one region, else undefined. */
   window(address: number, length: number): MemoryWindow | undefined;
-  /** True if every byte of the range is in some region; length 0 is covered anywhere. */
+  /** True if every byte of the range is in some region; length 0 is covered anywhere. Costs the same for any length. */
   covers(address: number, length: number): boolean;
+  /** How many regions a range lies in; 0 if not every byte of it is in one, or if it is empty. Costs the same for any length. */
+  pieces(address: number, length: number): number;
   /** Copies guest memory into `into`, across regions if need be. False, and nothing promised of `into`, if not covered. */
   read(address: number, into: Uint8Array): boolean;
   /** Copies `from` to guest memory. False, with nothing written, if not covered. */

@@ -143,4 +143,30 @@ describe('RegionMemory', () => {
       { numRuns: 500 },
     );
   });
+
+  test('tells how many regions a range lies in, and whether it is covered, at the cost of a few looks for any length', () => {
+    const memory = new RegionMemory();
+    let looks = 0;
+    const counted = (length: number): Uint8Array =>
+      new Proxy(new Uint8Array(length), {
+        get: (target, key) => {
+          looks++;
+          return Reflect.get(target, key, target);
+        },
+      });
+    for (let i = 0; i < 4080; i++) memory.addRegion({ address: 4096 * i + (i < 2000 ? 0 : 65536), bytes: counted(4096) });
+    memory.covers(0, 1);
+    looks = 0;
+    for (let i = 0; i < 1000; i++) {
+      expect(memory.covers(4096, 4096 * 1999)).toBe(true);
+      expect(memory.pieces(100, 4096 * 1999)).toBe(2000);
+      expect(memory.covers(4096, 4096 * 1999 + 1)).toBe(false);
+    }
+    expect(looks).toBeLessThan(3 * 1000 * 64);
+    expect([memory.pieces(0, 0), memory.pieces(4095, 2), memory.pieces(4096 * 2000, 1), memory.pieces(-1, 5)]).toEqual([
+      0, 2, 0, 0,
+    ]);
+    memory.removeRegion(4096);
+    expect([memory.covers(0, 4097), memory.pieces(0, 4096), memory.pieces(8192, 4096 * 1998)]).toEqual([false, 1, 1998]);
+  });
 });

@@ -19,6 +19,8 @@ const SHORT_COPY = 32;
 export class RegionMemory implements GuestMemory {
   /** by address, never empty regions, never overlapping */
   readonly #regions: MemoryRegion[] = [];
+  /** where the memory ends that runs on from each region without a gap; made when it is asked for */
+  #ends: Float64Array | undefined;
   #last = 0;
   #generation = 0;
 
@@ -76,16 +78,16 @@ export class RegionMemory implements GuestMemory {
 
   covers(address: number, length: number): boolean {
     if (!isRange(address, length)) return false;
-    let at = address;
-    let left = length;
-    while (left > 0) {
-      const region = this.#find(at);
-      if (region === undefined) return false;
-      const here = region.bytes.length - (at - region.address);
-      at += here;
-      left -= here;
-    }
-    return true;
+    if (length === 0) return true;
+    const at = this.#indexOf(address);
+    return at >= 0 && address + length <= this.#endOf(at);
+  }
+
+  pieces(address: number, length: number): number {
+    if (!isRange(address, length) || length === 0) return 0;
+    const first = this.#indexOf(address);
+    if (first < 0 || address + length > this.#endOf(first)) return 0;
+    return this.#indexOf(address + length - 1) - first + 1;
   }
 
   read(address: number, into: Uint8Array): boolean {
@@ -118,9 +120,13 @@ export class RegionMemory implements GuestMemory {
 
   /** The region that holds `address`. */
   #find(address: number): MemoryRegion | undefined {
+    return this.#regions[this.#indexOf(address)];
+  }
+
+  #indexOf(address: number): number {
     const regions = this.#regions;
     const last = regions[this.#last];
-    if (last !== undefined && address >= last.address && address - last.address < last.bytes.length) return last;
+    if (last !== undefined && address >= last.address && address - last.address < last.bytes.length) return this.#last;
     let low = 0;
     let high = regions.length - 1;
     while (low <= high) {
@@ -130,14 +136,33 @@ export class RegionMemory implements GuestMemory {
       else if (address - region.address >= region.bytes.length) low = middle + 1;
       else {
         this.#last = middle;
-        return region;
+        return middle;
       }
     }
-    return undefined;
+    return -1;
+  }
+
+  /** Where the memory ends that runs on from a region: regions that touch are as one. */
+  #endOf(index: number): number {
+    this.#ends ??= this.#findEnds();
+    return this.#ends[index] as number;
+  }
+
+  #findEnds(): Float64Array {
+    const ends = new Float64Array(this.#regions.length);
+    let next: MemoryRegion | undefined;
+    for (let i = ends.length - 1; i >= 0; i--) {
+      const { address, bytes } = this.#regions[i] as MemoryRegion;
+      const end = address + bytes.length;
+      ends[i] = next?.address === end ? (ends[i + 1] as number) : end;
+      next = this.#regions[i];
+    }
+    return ends;
   }
 
   #changed(): void {
     this.#last = 0;
+    this.#ends = undefined;
     this.#generation++;
   }
 }

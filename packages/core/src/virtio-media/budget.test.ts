@@ -6,19 +6,28 @@ import type { MediaDevice, MediaSession } from '../device/media-device.ts';
 import { HeapAccess } from '../testing/heap-access.ts';
 import { HeapArena } from '../testing/heap-arena.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { join, PlainGuest, words } from '../testing/plain-guest.ts';
+import { BASE, join, PlainGuest, words } from '../testing/plain-guest.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_CREATE_BUFS,
+  VIDIOC_G_EXT_CTRLS,
   VIDIOC_G_FMT,
   VIDIOC_QBUF,
   VIDIOC_REMOVE_BUFS,
   VIDIOC_REQBUFS,
   VIDIOC_STREAMON,
 } from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_create_buffers, v4l2_event, v4l2_remove_buffers, v4l2_requestbuffers } from '../wire/videodev2.ts';
-import { COMMAND_BUDGET, MAX_PENDING_EVENTS, MAX_PENDING_PER_SESSION } from './limits.ts';
+import {
+  v4l2_buffer,
+  v4l2_create_buffers,
+  v4l2_event,
+  v4l2_ext_control,
+  v4l2_ext_controls,
+  v4l2_remove_buffers,
+  v4l2_requestbuffers,
+} from '../wire/videodev2.ts';
+import { COMMAND_BUDGET, MAX_PENDING_EVENTS, MAX_PENDING_PER_SESSION, maxPieces } from './limits.ts';
 
 const bytesOf = (size: number, fill: (view: DataView) => void): Uint8Array => {
   const bytes = new Uint8Array(size);
@@ -182,5 +191,62 @@ describe('commands that wait for a busy session', () => {
     await settle();
     guest.reap();
     expect([(await replies[0])?.status, answered, calls, guest.device.stats.waitingBytes]).toEqual([0, 10, 11, 0]);
+  });
+});
+
+describe('a single command', () => {
+  const entry = (address: number, length: number): Uint8Array =>
+    bytesOf(16, (view) => {
+      view.setBigUint64(0, BigInt(address), true);
+      view.setUint32(8, length, true);
+    });
+
+  it('with more behind its controls than they may have is refused before any list is read', async () => {
+    const { guest } = cameraGuest();
+    const id = await guest.open();
+    const looks = { covers: 0 };
+    const covers = guest.memory.covers.bind(guest.memory);
+    guest.memory.covers = (address, length) => {
+      looks.covers++;
+      return covers(address, length);
+    };
+    const controls = bytesOf(v4l2_ext_controls.size + 16 * v4l2_ext_control.size, (view) => {
+      v4l2_ext_controls.fields.count.set(view, 0, 16);
+      for (let i = 0; i < 16; i++) {
+        v4l2_ext_control.fields.size.set(view, v4l2_ext_controls.size + i * v4l2_ext_control.size, 16 << 20);
+      }
+    });
+    const lists = Array.from({ length: 2000 }, () => entry(BASE, 1 << 19));
+    const reply = await guest.ioctl(id, VIDIOC_G_EXT_CTRLS, join(controls, ...lists), controls.length);
+    // Those of the chain itself.
+    expect(looks.covers).toBeLessThan(8);
+    expect(reply.status).toBe(Errno.ENOSPC);
+  });
+
+  it('may name a plane in pages, not in bytes: a list in more pieces than that is refused', async () => {
+    const { guest } = cameraGuest();
+    const id = await guest.open();
+    const userptr = bytesOf(v4l2_requestbuffers.size, (view) => {
+      v4l2_requestbuffers.fields.count.set(view, 0, 1);
+      v4l2_requestbuffers.fields.type.set(view, 0, 1);
+      v4l2_requestbuffers.fields.memory.set(view, 0, 2);
+    });
+    await guest.ioctl(id, VIDIOC_REQBUFS, userptr, v4l2_requestbuffers.size);
+    const format = await guest.ioctl(id, VIDIOC_G_FMT, words(1, ...new Array(51).fill(0)), 208);
+    const size = format.view.getUint32(8 + 8 + 20, true);
+    const qbuf = bytesOf(v4l2_buffer.size, (view) => {
+      v4l2_buffer.fields.type.set(view, 0, 1);
+      v4l2_buffer.fields.memory.set(view, 0, 2);
+      v4l2_buffer.fields.length.set(view, 0, size);
+    });
+    // Every second byte is left out, so that no two entries touch.
+    const list = (pieces: number): Uint8Array[] => [
+      ...Array.from({ length: pieces - 1 }, (_, i) => entry(BASE + 2 * i, 1)),
+      entry(BASE + 0x8000, size - pieces + 1),
+    ];
+    const queue = (pieces: number) => guest.ioctl(id, VIDIOC_QBUF, join(qbuf, ...list(pieces)), 88);
+    expect(size).toBeLessThan(400_000);
+    expect((await queue(maxPieces(size) + 1)).status).toBe(Errno.EINVAL);
+    expect((await queue(maxPieces(size))).status).toBe(0);
   });
 });

@@ -26,7 +26,7 @@ import {
   V4L2_MEMORY_USERPTR,
 } from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
-import { MAX_CONTROLS } from './limits.ts';
+import { MAX_CONTROL_BYTES, MAX_CONTROLS, MAX_PLANE_BYTES } from './limits.ts';
 import { ScatterListReader } from './scatter-list.ts';
 
 const byNumber: (IoctlInfo | undefined)[] = [];
@@ -120,6 +120,7 @@ export class IoctlPayload implements IoctlCall {
     const lengths = multi
       ? Array.from({ length }, (_, i) => v4l2_plane.fields.length.get(this.planes, i * v4l2_plane.size))
       : [length];
+    if (lengths.some((one) => one > MAX_PLANE_BYTES)) return Errno.EINVAL;
     return this.#readLists(new ScatterListReader(view, at, memory), lengths);
   }
 
@@ -133,6 +134,7 @@ export class IoctlPayload implements IoctlCall {
     const sizes = Array.from({ length: count }, (_, i) =>
       v4l2_ext_control.fields.size.get(this.controls, i * v4l2_ext_control.size),
     );
+    if (sizes.reduce((sum, one) => sum + one, 0) > MAX_CONTROL_BYTES) return Errno.ENOSPC;
     return this.#readLists(new ScatterListReader(view, at, memory), sizes);
   }
 

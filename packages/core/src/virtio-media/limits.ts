@@ -9,6 +9,17 @@ export const MAX_SESSIONS = 256;
 export const MAX_COMMAND_BYTES = 640 * 1024;
 /** Entries of all scatter lists of one command; more gets EINVAL. */
 export const MAX_SG_ENTRIES = 32768;
+/** Bytes of a plane that comes with a scatter list; more gets EINVAL before any of the list is read. */
+export const MAX_PLANE_BYTES = 256 * 1024 * 1024;
+/** Bytes that the controls of one call have behind their pointers, all together; more gets ENOSPC before any list is read. */
+export const MAX_CONTROL_BYTES = 64 * 1024;
+/**
+ * Pieces of memory that a scatter list of `length` bytes may have, those that touch joined and those that lie in several regions
+ * counted in each; more gets EINVAL. A list of pages has half as many; what has more is copied byte by byte.
+ */
+export function maxPieces(length: number): number {
+  return 1024 + Math.ceil(length / 2048);
+}
 /** Controls of one ext-controls ioctl (V4L2_CID_MAX_CTRLS); more gets EINVAL. */
 export const MAX_CONTROLS = 1024;
 /** Undelivered V4L2 events of one session with the same type and id; further ones are merged into the newest. */

@@ -3,11 +3,12 @@ import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { virtio_media_sg_entry } from '../wire/virtio-media.ts';
-import { MAX_SG_ENTRIES } from './limits.ts';
+import { MAX_SG_ENTRIES, maxPieces } from './limits.ts';
 
 /**
  * Reads the scatter lists that follow a payload (virtio-media A.6), one after the other, from bytes already fetched from
- * the guest. Bounded in entries for the whole command (P19).
+ * the guest. Bounded in entries for the whole command (P19), and in pieces of memory for each list, whoever cut it up: the guest
+ * by its entries, or its VMM by the regions that they lie in.
  */
 export class ScatterListReader {
   readonly #view: DataView;
@@ -23,11 +24,12 @@ export class ScatterListReader {
 
   /**
    * The next list: entries until they add up to `length` bytes (VM-DX7), the surplus of the last one cut off, touching
-   * ranges joined. EINVAL if the list is too long or ends early, EFAULT if it names memory that the guest does not have.
+   * ranges joined. EINVAL if the list is too long, ends early or is in too many pieces, EFAULT if it names memory that the guest does not have.
    */
   next(length: number): readonly GuestRange[] | number {
     const { start, len } = virtio_media_sg_entry.fields;
     const ranges: GuestRange[] = [];
+    const limit = maxPieces(length);
     let missing = length;
     while (missing > 0) {
       if (++this.#entries > MAX_SG_ENTRIES || this.#at + virtio_media_sg_entry.size > this.#view.byteLength) return Errno.EINVAL;
@@ -40,7 +42,12 @@ export class ScatterListReader {
       const last = ranges.at(-1);
       if (last !== undefined && last.address + last.length === address) {
         ranges[ranges.length - 1] = { address: last.address, length: last.length + run };
-      } else ranges.push({ address, length: run });
+      } else if (ranges.push({ address, length: run }) > limit) return Errno.EINVAL;
+    }
+    let pieces = 0;
+    for (const range of ranges) {
+      pieces += this.#memory.pieces(range.address, range.length);
+      if (pieces > limit) return Errno.EINVAL;
     }
     return ranges;
   }

@@ -3,6 +3,8 @@
  * The copies between producers' memory, arenas and guest pages. The event loop only works out addresses: it resolves guest
  * memory, pins what a job touches, and hands triples of numbers to worker threads. Pins go when the job is answered, so a
  * region that the guest's front-end takes away in mid-copy stays mapped until the last byte has moved.
+ *
+ * Guests take turns: whoever waits gets a job to the threads before another gets its second, however many that one has.
  */
 import type { BufferAccess, BufferMemory, GuestRange, PlaneStorage } from '@paravideo/core';
 import type { Mapping } from '../sys/index.ts';
@@ -13,8 +15,12 @@ import type { CopyAnswer, CopyJob, CopyRequest, HeapCopy } from './worker-messag
 
 /** Jobs that may wait for or be in the threads at one time; beyond that a copy answers false. Far above 32 buffers x sessions. */
 const MAX_JOBS = 4096;
-/** Bytes given to one thread before it has answered; more waits here, where any thread can take it. */
-const THREAD_BYTES = 16 * 1024 * 1024;
+/** The same for one guest. */
+const GUEST_JOBS = 1024;
+/** Bytes of a guest's jobs that may wait or be copied; with more the next answers false. One job of any length may. */
+const GUEST_BYTES = 1 << 30;
+/** Bytes given to one thread before it has answered; more waits here, where any thread can take it, and another guest can come first. */
+const THREAD_BYTES = 4 * 1024 * 1024;
 /** Deaths of threads, with no job done in between, after which the pool gives up. */
 const MAX_DEATHS = 5;
 
@@ -22,8 +28,21 @@ const MAX_DEATHS = 5;
 export interface GuestMemoryAccess {
   readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'open' | 'pin'> };
   readonly memory: {
-    resolve(ranges: readonly GuestRange[]): { readonly pieces: readonly MemoryRun[]; readonly pin: Disposable } | undefined;
+    resolve(
+      ranges: readonly GuestRange[],
+      length: number,
+    ): { readonly pieces: readonly MemoryRun[]; readonly pin: Disposable } | undefined;
   };
+}
+
+/** One guest's copies. */
+interface Customer {
+  readonly guest: GuestMemoryAccess;
+  /** planned, not yet with a thread */
+  readonly waiting: Pending[];
+  /** of its jobs that are not answered */
+  jobs: number;
+  bytes: number;
 }
 
 /** What a pool has done, for benchmarks and logs. */
@@ -39,6 +58,7 @@ export interface CopyPoolStats {
 }
 
 interface Pending {
+  readonly customer: Customer;
   readonly job: CopyJob;
   readonly bytes: number;
   readonly pins: readonly Disposable[];
@@ -61,8 +81,8 @@ function release(pins: readonly Disposable[]): void {
  */
 export class CopyPool implements AsyncDisposable {
   #lanes: Lane[] = [];
-  /** planned, not yet with a thread */
-  #waiting: Pending[] = [];
+  /** guests with jobs that wait, in the order of their turns */
+  #turns: Customer[] = [];
   #state: 'running' | 'draining' | 'broken' | 'closed' = 'running';
   #flushing = false;
   #nextId = 1;
@@ -97,9 +117,10 @@ export class CopyPool implements AsyncDisposable {
 
   /** The copies of one guest. `store` and `load` throw nothing and reject nothing. */
   access(guest: GuestMemoryAccess): BufferAccess {
+    const customer: Customer = { guest, waiting: [], jobs: 0, bytes: 0 };
     return {
-      store: (from, to) => this.#store(guest, from, to),
-      load: (from, offset, to) => this.#load(guest, from, offset, to),
+      store: (from, to) => this.#store(customer, from, to),
+      load: (from, offset, to) => this.#load(customer, from, offset, to),
     };
   }
 
@@ -118,38 +139,43 @@ export class CopyPool implements AsyncDisposable {
     return this.close();
   }
 
-  #store(guest: GuestMemoryAccess, from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
+  #store(customer: Customer, from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
     const pins: Disposable[] = [];
     const steps: number[] = [];
     const heap: HeapCopy[] = [];
     let bytes = 0;
     for (const [i, plane] of from.entries()) {
       const target = to[i];
-      const runs = target === undefined ? undefined : this.#runs(guest, target, pins);
-      if (target === undefined || runs === undefined) return this.#refuse(pins);
+      if (target === undefined) return this.#refuse(pins);
       const length = Math.min(plane.kind === 'bytes' ? plane.bytes.length : plane.length, target.length);
+      const runs = this.#runs(customer.guest, target, length, pins);
+      if (runs === undefined) return this.#refuse(pins);
       bytes += length;
       if (plane.kind === 'address') planCopy([{ address: plane.address, length }], runs, steps);
       // A snapshot made by the constructor: a Buffer's own slice() would share its memory.
       else if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: new Uint8Array(plane.bytes.subarray(0, length)) });
     }
-    return this.#submit(steps, heap, bytes, pins);
+    return this.#submit(customer, steps, heap, bytes, pins);
   }
 
-  #load(guest: GuestMemoryAccess, from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
+  #load(customer: Customer, from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
     const pins: Disposable[] = [];
-    const source = this.#runs(guest, from, pins);
-    const target = this.#runs(guest, to, pins);
-    if (source === undefined || target === undefined) return this.#refuse(pins);
     if (!Number.isSafeInteger(offset) || offset < 0 || offset + to.length > from.length) return this.#refuse(pins);
+    const source = this.#runs(customer.guest, from, offset + to.length, pins);
+    const target = this.#runs(customer.guest, to, to.length, pins);
+    if (source === undefined || target === undefined) return this.#refuse(pins);
     const steps: number[] = [];
     planCopy(slice(source, offset, to.length), target, steps);
-    return this.#submit(steps, [], to.length, pins);
+    return this.#submit(customer, steps, [], to.length, pins);
   }
 
-  /** Where `memory.length` bytes lie, pinned; undefined if they are not (all) there. */
-  #runs({ arena, memory: guest }: GuestMemoryAccess, memory: BufferMemory, pins: Disposable[]): readonly MemoryRun[] | undefined {
-    const { length } = memory;
+  /** Where the first `length` bytes lie, pinned; undefined if they are not (all) there. */
+  #runs(
+    { arena, memory: guest }: GuestMemoryAccess,
+    memory: BufferMemory,
+    length: number,
+    pins: Disposable[],
+  ): readonly MemoryRun[] | undefined {
     if (memory.kind === 'arena') {
       const { offset } = memory;
       const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
@@ -157,10 +183,10 @@ export class CopyPool implements AsyncDisposable {
       pins.push(arena.mapping.pin());
       return [{ address: arena.mapping.address + offset, length }];
     }
-    const resolved = guest.resolve(memory.ranges);
+    const resolved = guest.resolve(memory.ranges, length);
     if (resolved === undefined) return undefined;
     pins.push(resolved.pin);
-    return totalLength(resolved.pieces) < length ? undefined : slice(resolved.pieces, 0, length);
+    return totalLength(resolved.pieces) < length ? undefined : resolved.pieces;
   }
 
   #refuse(pins: readonly Disposable[]): Promise<boolean> {
@@ -168,8 +194,15 @@ export class CopyPool implements AsyncDisposable {
     return Promise.resolve(false);
   }
 
-  #submit(steps: readonly number[], heap: readonly HeapCopy[], bytes: number, pins: readonly Disposable[]): Promise<boolean> {
-    if (this.#state !== 'running' || this.#held >= MAX_JOBS) {
+  #submit(
+    customer: Customer,
+    steps: readonly number[],
+    heap: readonly HeapCopy[],
+    bytes: number,
+    pins: readonly Disposable[],
+  ): Promise<boolean> {
+    const crowded = customer.jobs >= GUEST_JOBS || (customer.jobs > 0 && customer.bytes + bytes > GUEST_BYTES);
+    if (this.#state !== 'running' || this.#held >= MAX_JOBS || crowded) {
       this.#stats.failed++;
       return this.#refuse(pins);
     }
@@ -180,7 +213,10 @@ export class CopyPool implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const job: CopyJob = heap.length > 0 ? { id: this.#nextId++, steps, heap } : { id: this.#nextId++, steps };
     this.#held++;
-    this.#waiting.push({ job, bytes, pins, resolve });
+    customer.jobs++;
+    customer.bytes += bytes;
+    if (customer.waiting.length === 0) this.#turns.push(customer);
+    customer.waiting.push({ customer, job, bytes, pins, resolve });
     if (!this.#flushing) {
       // What one turn of the loop asks for goes out together.
       this.#flushing = true;
@@ -192,12 +228,16 @@ export class CopyPool implements AsyncDisposable {
     return promise;
   }
 
-  /** Gives waiting jobs to the threads with the least to do, one message each. */
+  /** Gives waiting jobs to the threads with the least to do, one of each guest by turns, one message a thread. */
   #flush(): void {
-    if (this.#waiting.length === 0 || this.#lanes.length === 0) return;
+    if (this.#turns.length === 0 || this.#lanes.length === 0) return;
     const batches = new Map<Lane, CopyJob[]>();
-    let given = 0;
-    for (const pending of this.#waiting) {
+    for (let customer = this.#turns[0]; customer !== undefined; customer = this.#turns[0]) {
+      const [pending] = customer.waiting;
+      if (pending === undefined) {
+        this.#turns.shift();
+        continue;
+      }
       const lane = this.#lanes.reduce((best, other) => (other.bytes < best.bytes ? other : best));
       if (lane.bytes > 0 && lane.bytes + pending.bytes > THREAD_BYTES) break;
       lane.bytes += pending.bytes;
@@ -205,9 +245,10 @@ export class CopyPool implements AsyncDisposable {
       const batch = batches.get(lane);
       if (batch === undefined) batches.set(lane, [pending.job]);
       else batch.push(pending.job);
-      given++;
+      customer.waiting.shift();
+      this.#turns.shift();
+      if (customer.waiting.length > 0) this.#turns.push(customer);
     }
-    this.#waiting.splice(0, given);
     for (const [lane, jobs] of batches) {
       lane.thread.busy = true;
       // Bytes from the heap are copies already: they change hands instead of being cloned once more.
@@ -263,12 +304,15 @@ export class CopyPool implements AsyncDisposable {
       this.#flush();
       return;
     }
-    const stranded = this.#waiting.splice(0);
-    for (const pending of stranded) this.#settle(pending, false);
+    for (const customer of this.#turns.splice(0)) {
+      for (const pending of customer.waiting.splice(0)) this.#settle(pending, false);
+    }
   }
 
   #settle(pending: Pending, done: boolean): void {
     release(pending.pins);
+    pending.customer.jobs--;
+    pending.customer.bytes -= pending.bytes;
     if (!done) this.#stats.failed++;
     this.#held--;
     pending.resolve(done);

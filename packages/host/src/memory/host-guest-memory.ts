@@ -14,6 +14,9 @@ export interface ResolvedMemory {
   readonly pin: Disposable;
 }
 
+/** Pieces of one copy: the limits on scatter lists allow no more, but a table may be cut up after a list was looked at. */
+const MAX_PIECES = 1 << 18;
+
 interface Entry {
   readonly address: number;
   readonly mapping: Mapping;
@@ -53,25 +56,29 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
   }
 
   /**
-   * Where the bytes of a scatter list lie in this process, in order, cut at the seams of regions; undefined if any of
-   * them is not there (EFAULT). The caller disposes the pin when the copy is done. Empty ranges yield no piece.
+   * Where the first `length` bytes of a scatter list lie in this process (all of them, unless told), in order, cut at the seams of regions; undefined if any of
+   * them is not there (EFAULT), or if they are in more than 2^18 pieces. The caller disposes the pin when the copy is done. Empty ranges yield no piece.
    */
-  resolve(ranges: readonly GuestRange[]): ResolvedMemory | undefined {
+  resolve(ranges: readonly GuestRange[], length = Number.POSITIVE_INFINITY): ResolvedMemory | undefined {
     const pieces: MemoryPiece[] = [];
     const used = new Set<Mapping>();
+    let missing = length;
     for (const range of ranges) {
-      if (!this.covers(range.address, range.length)) return undefined;
+      if (missing === 0) break;
       let at = range.address;
-      let left = range.length;
+      let left = Math.min(range.length, missing);
+      missing -= left;
+      if (!this.covers(at, left)) return undefined;
       while (left > 0) {
         const entry = this.#find(at);
         if (entry === undefined) return undefined;
         const offset = at - entry.address;
-        const length = Math.min(left, entry.mapping.length - offset);
-        pieces.push({ address: entry.mapping.address + offset, length });
+        const run = Math.min(left, entry.mapping.length - offset);
+        if (pieces.length >= MAX_PIECES) return undefined;
+        pieces.push({ address: entry.mapping.address + offset, length: run });
         used.add(entry.mapping);
-        at += length;
-        left -= length;
+        at += run;
+        left -= run;
       }
     }
     const pins = Array.from(used, (mapping) => mapping.pin());

@@ -44,6 +44,10 @@ export interface FrameEvents {
 
 /** Messages handled in one turn of the event loop, so that a flood does not starve the rings (VU-V16). */
 const MESSAGES_PER_TURN = 32;
+/** Bytes read in one turn; the rest of a longer message follows in the next. */
+export const BYTES_PER_TURN = 64 * 1024;
+/** Milliseconds after which a turn takes no further message. */
+const TURN_MILLISECONDS = 2;
 /** Bytes that may wait for a peer that does not read, beside one message; more ends the connection. */
 const MAX_PENDING_BYTES = 1 << 20;
 
@@ -67,6 +71,8 @@ export class FramedSocket implements Disposable {
   #writing: Disposable | undefined;
   readonly #outgoing: Outgoing[] = [];
   #outgoingBytes = 0;
+  /** bytes that this turn may still read */
+  #left = 0;
   #state: 'idle' | 'handling' | 'closed' = 'idle';
 
   constructor(fd: Fd, framing: Framing, events: FrameEvents) {
@@ -144,11 +150,14 @@ export class FramedSocket implements Disposable {
   }
 
   #pump(): void {
+    this.#left = BYTES_PER_TURN;
+    const end = performance.now() + TURN_MILLISECONDS;
     try {
       for (let i = 0; i < MESSAGES_PER_TURN && this.#state === 'idle'; i++) {
         const frame = this.#next();
         if (frame === undefined) return;
         this.#hand(frame);
+        if (performance.now() >= end) return;
       }
     } catch (error) {
       this.#end(asError(error));
@@ -182,8 +191,10 @@ export class FramedSocket implements Disposable {
     return frame;
   }
 
-  /** Bytes received, or undefined if there are none now or the stream ended. */
-  #receive(into: Uint8Array): number | undefined {
+  /** Bytes received, or undefined if there are none now, the turn has had its share or the stream ended. */
+  #receive(wanted: Uint8Array): number | undefined {
+    if (this.#left === 0) return undefined;
+    const into = wanted.subarray(0, this.#left);
     const got = receive(this.#fd, into, this.#framing.maxFds - this.#fds.length);
     if (got === 'again') return undefined;
     if (got === 'closed') {
@@ -194,6 +205,7 @@ export class FramedSocket implements Disposable {
     }
     this.#fds.push(...got.fds);
     this.#surplus += got.surplus;
+    this.#left -= got.bytes;
     return got.bytes;
   }
 
