@@ -86,7 +86,7 @@ interface PlaneRequest {
   readonly ranges: readonly GuestRange[];
 }
 
-/** Takes QBUF's or PREPARE_BUF's payload into the buffer; nothing is changed unless all of it is valid. */
+/** Takes QBUF's or PREPARE_BUF's payload into the buffer, but for its time; nothing is changed unless all of it is valid. */
 export function fetchPayload(
   kind: QueueKind,
   options: { readonly timestamps: TimestampMode; readonly zeroBytesUsed?: 'whole' | 'empty'; readonly limits: DeviceLimits },
@@ -98,11 +98,8 @@ export function fetchPayload(
   if (room !== 0) return room;
   const flags = B.flags.get(view, 0);
   if ((flags & V4L2_BUF_FLAG_REQUEST_FD) !== 0) return Errno.EBADR;
-  // What PREPARE_BUF has fixed stays; of a QBUF after it only timestamp and timecode count, as with videobuf2.
-  if (buffer.state === 'prepared') {
-    applyTime(kind, options.timestamps, buffer, view, flags);
-    return 0;
-  }
+  // What PREPARE_BUF has fixed stays; of a QBUF after it only the time counts, as with videobuf2.
+  if (buffer.state === 'prepared') return 0;
   const field = B.field.get(view, 0);
   if (kind.output && field === V4L2_FIELD_ALTERNATE) return Errno.EINVAL;
   const requests: PlaneRequest[] = [];
@@ -153,11 +150,12 @@ function apply(
   } else {
     buffer.flags &= ~(OUTPUT_FLAGS | V4L2_BUF_FLAG_LAST);
   }
-  applyTime(kind, timestamps, buffer, view, flags);
 }
 
-function applyTime(kind: QueueKind, timestamps: TimestampMode, buffer: V4l2Buffer, view: DataView, flags: number): void {
+/** Takes the timestamp and the timecode of a QBUF that was accepted; PREPARE_BUF brings none, as with videobuf2. */
+export function fetchTime(kind: QueueKind, timestamps: TimestampMode, buffer: V4l2Buffer, view: DataView): void {
   if (!kind.output) return;
+  const flags = B.flags.get(view, 0);
   if (timestamps === 'copy') buffer.timestamp = raw(view, B.timestamp.offset, B.timestamp.size);
   buffer.flags |= flags & V4L2_BUF_FLAG_TIMECODE;
   if ((flags & V4L2_BUF_FLAG_TIMECODE) !== 0) buffer.timecode = raw(view, B.timecode.offset, B.timecode.size);

@@ -323,12 +323,19 @@ describe('QUERYBUF, PREPARE_BUF, QBUF', () => {
     expect(with1(500, 499)).toBe(0);
   });
 
-  it('keeps what PREPARE_BUF fixed, whatever the QBUF after it says', () => {
+  it('keeps what PREPARE_BUF fixed, whatever the QBUF after it says, but takes the time from QBUF alone', () => {
     const { request, buffer } = rig({ type: OUTPUT, sizes: [1000] });
     request(1);
-    expect(buffer('prepare', 0, { planes: [{ bytesUsed: 700 }] }).errno).toBe(0);
-    const { errno, planes } = buffer('queue', 0, { planes: [{ bytesUsed: 0xdeadbeef, dataOffset: 0xdeadbeef }] });
+    const timed = (stamp: number, flags: number) => (view: DataView) => {
+      new Uint8Array(view.buffer).fill(stamp, B.timestamp.offset, B.timecode.offset + B.timecode.size);
+      B.flags.set(view, 0, flags);
+    };
+    const prepared = buffer('prepare', 0, { planes: [{ bytesUsed: 700 }] }, timed(0x11, V4L2_BUF_FLAG_TIMECODE));
+    expect([prepared.view.getUint8(B.timestamp.offset), prepared.flags & V4L2_BUF_FLAG_TIMECODE]).toEqual([0, 0]);
+    const dirt = { planes: [{ bytesUsed: 0xdeadbeef, dataOffset: 0xdeadbeef }] };
+    const { errno, planes, view, flags } = buffer('queue', 0, dirt, timed(0x22, 0));
     expect([errno, P.bytesused.get(planes, 0), P.data_offset.get(planes, 0)]).toEqual([0, 700, 0]);
+    expect([view.getUint8(B.timestamp.offset), flags & V4L2_BUF_FLAG_TIMECODE]).toEqual([0x22, 0]);
   });
 
   it.each([

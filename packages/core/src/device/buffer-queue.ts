@@ -24,7 +24,7 @@ import {
   v4l2_remove_buffers,
   v4l2_requestbuffers,
 } from '../wire/index.ts';
-import { checkPlaneRoom, fetchPayload, type TimestampMode, writeBuffer } from './buffer-payload.ts';
+import { checkPlaneRoom, fetchPayload, fetchTime, type TimestampMode, writeBuffer } from './buffer-payload.ts';
 import { type BufferSupply, freeBuffer, makeBuffer } from './buffer-planes.ts';
 import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
@@ -216,6 +216,7 @@ export class BufferQueue {
       if (buffer.state !== 'dequeued' && buffer.state !== 'prepared') return Errno.EINVAL;
       if (this.#state === 'failed') return Errno.EIO;
       buffer.state = 'queued';
+      fetchTime(this, this.#o.timestamps, buffer, call.payload);
       this.#waiting.push(buffer);
       return 0;
     });
