@@ -50,6 +50,8 @@ const COLORSPACES: Readonly<Record<number, number>> = {
   7: V4L2_COLORSPACE_SMPTE240M,
   9: V4L2_COLORSPACE_BT2020,
   11: V4L2_COLORSPACE_DCI_P3,
+  // Display P3: the same primaries with another white.
+  12: V4L2_COLORSPACE_DCI_P3,
 };
 
 /** transfer characteristics (H.273 table 3) to V4L2_XFER_FUNC_* */

@@ -77,9 +77,13 @@ describe('paravideo', () => {
 
   it('ends with 2 when a file that a camera shall show cannot be read or shown', () => {
     writeFileSync(join(folder, 'letter.txt'), 'no film');
+    // Nobody ever writes to it.
+    spawnSync('mkfifo', [join(folder, 'fifo')]);
     for (const [file, reason] of [
-      ['missing.mp4', /missing\.mp4 cannot be read \(ENOENT\)/],
-      ['letter.txt', /letter\.txt cannot be shown/],
+      ['missing.mp4', /missing\.mp4 cannot be shown: there is no such file \(ENOENT\)/],
+      ['letter.txt', /letter\.txt cannot be shown: it is no film and no picture/],
+      ['fifo', /fifo cannot be shown: it is a FIFO/],
+      ['.', /cannot be shown: it is a folder/],
     ] as const) {
       const path = join(folder, `${file}.yaml`);
       const camera = '{ kind: camera, name: c, socket: c.sock, source: film }';

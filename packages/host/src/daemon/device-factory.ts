@@ -129,9 +129,6 @@ async function openSource(name: string, config: SourceConfig, log: Logger): Prom
     return await openMediaFile(config.file, { log });
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
-    if (error instanceof Error && 'syscall' in error && 'code' in error) {
-      throw new ConfigError([`sources.${name}: ${config.file} cannot be read (${error.code})`]);
-    }
     throw error;
   }
 }

@@ -15,7 +15,7 @@ import {
   V4L2_YCBCR_ENC_601,
   V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
-import { AV_INSTALL_COMMAND, AvError, avInstalled } from '../../av/index.ts';
+import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../../av/index.ts';
 import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
 import { ControlSet } from '../control-set.ts';
@@ -45,8 +45,8 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 /**
  * A camera that shows a media file, or a picture, over and over: its video stream in a process of its own that sees
  * nothing but the file, decoded once, scaled and converted once for each layout that somebody streams. Resolves when the
- * first picture is decoded. Rejects with what the system says of a file that cannot be read, SourceError for one that
- * cannot be shown, and AvError (missing) where the codec library is not installed.
+ * first picture is decoded. Rejects with SourceError, with the reason and what to do, for a file that cannot be read or
+ * shown, and AvError (missing) where the codec library is not installed.
  */
 export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<FrameSource & AsyncDisposable> {
   if (!avInstalled())
@@ -104,13 +104,14 @@ function defaultInterval(info: MediaFileInfo): Fraction {
   return { numerator, denominator };
 }
 
-/** Limited range, and what `filmMatrix` says. */
-function colorimetry(info: MediaFileInfo): Colorimetry {
+/** Limited range, what `filmMatrix` says, and the film's own primaries and transfer, which stay as they are. */
+export function colorimetry(info: Pick<MediaFileInfo, 'primaries' | 'transfer' | 'matrix'>): Colorimetry {
   const rec709 = filmMatrix(info) === AVCOL_SPC_BT709;
+  const said = v4l2Colorimetry('h264', { ...info, range: 0 });
   return {
-    colorspace: rec709 ? V4L2_COLORSPACE_REC709 : V4L2_COLORSPACE_SMPTE170M,
+    colorspace: said.colorspace || (rec709 ? V4L2_COLORSPACE_REC709 : V4L2_COLORSPACE_SMPTE170M),
     ycbcrEnc: rec709 ? V4L2_YCBCR_ENC_709 : V4L2_YCBCR_ENC_601,
     quantization: V4L2_QUANTIZATION_DEFAULT,
-    xferFunc: V4L2_XFER_FUNC_709,
+    xferFunc: said.xferFunc || V4L2_XFER_FUNC_709,
   };
 }

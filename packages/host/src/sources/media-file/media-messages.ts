@@ -22,8 +22,8 @@ const REQUESTS = {
 const REPORTS = {
   /** the file is open; `still` if it is one picture. Colours are FFmpeg's numbers. */
   info: ['width', 'height', 'intervalNumerator', 'intervalDenominator', 'primaries', 'transfer', 'matrix', 'still'],
-  /** there is nothing in the file that can be shown */
-  unusable: [],
+  /** there is nothing in the file that can be shown; `reason` is an index of UNUSABLE */
+  unusable: ['reason'],
   rendered: ['id', 'ok'],
   closed: ['id'],
 } as const;

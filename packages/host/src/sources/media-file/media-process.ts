@@ -4,13 +4,15 @@
  *
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { KeptChild, type Log, ProtocolError } from '../../child/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
+import { openFilm } from './film-file.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
+import { unusableText } from './unusable.ts';
 
 /** Deaths of the process, with no picture in between, after which the source is given up. */
 const MAX_DEATHS = 4;
@@ -54,10 +56,10 @@ export class MediaProcess implements FrameRenderer {
   #deaths = 0;
   #clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
 
-  /** Throws what `openSync` throws if the file cannot be read. `lost` is called once if the process cannot be had any more. */
+  /** Throws SourceError if the file cannot be opened. `lost` is called once if the process cannot be had any more. */
   constructor(o: { path: string; log: Log; lost: (reason: string) => void }) {
     this.#lost = o.lost;
-    this.#file = openSync(o.path, 'r');
+    this.#file = openFilm(o.path);
     const { promise, resolve } = Promise.withResolvers<MediaFileInfo | undefined>();
     this.ready = promise;
     this.#found = resolve;
@@ -164,7 +166,7 @@ export class MediaProcess implements FrameRenderer {
         break;
       case 'unusable':
         this.#found(undefined);
-        this.#lost('there is no video in the file that can be decoded');
+        this.#lost(unusableText(report.reason));
         break;
       case 'rendered': {
         const rendition = this.#renditions.get(report.id);

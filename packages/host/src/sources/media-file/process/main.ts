@@ -3,7 +3,6 @@
  * The process of one media file. It has the file, memory for pictures that any guest may see, and two sockets to the
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
-import { AvError } from '../../../av/av-error.ts';
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { FIRST_GIVEN_FD } from '../../../child/child-process.ts';
 import { ParentLink } from '../../../child/parent-link.ts';
@@ -11,6 +10,8 @@ import { ProtocolError } from '../../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
 import { Fd, fileSize, Mapping, receive } from '../../../sys/index.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';
+import { UNUSABLE } from '../unusable.ts';
+import { MediaFault } from './media-fault.ts';
 import { fileAsStandardInput, MediaReader } from './media-reader.ts';
 import { PictureWriter, type WrittenPlane } from './picture-writer.ts';
 
@@ -88,16 +89,15 @@ function openFile(): MediaReader | undefined {
   try {
     return new MediaReader(av, THREADS);
   } catch (error) {
-    if (error instanceof AvError) return undefined;
-    throw error;
+    if (!(error instanceof MediaFault)) throw error;
+    // The daemon ends this process when it has heard of it.
+    report({ kind: 'unusable', reason: UNUSABLE.indexOf(error.reason) });
+    return undefined;
   }
 }
 
 const reader = openFile();
-if (reader === undefined) {
-  // The daemon ends this process when it has heard of it.
-  report({ kind: 'unusable' });
-} else {
+if (reader !== undefined) {
   const { width, height, interval, primaries, transfer, matrix } = reader.info;
   report({
     kind: 'info',

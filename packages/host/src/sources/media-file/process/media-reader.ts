@@ -7,11 +7,15 @@
 import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av } from '../../../av/node-av.ts';
+import { endsInABox, MediaFault } from './media-fault.ts';
 
 type Frame = InstanceType<Av['Frame']>;
 
-/** Most frames decoded for one picture: a request far ahead of what the machine can do must not take for ever. */
-const MAX_DECODED = 64;
+/**
+ * Milliseconds for decoding on the way to one picture, after which what there is is shown: a film that is too much for the
+ * machine goes more slowly, and does not fall further behind with each picture.
+ */
+const DECODE_WITHIN = 50;
 /** Microseconds between frames of a file that does not say. */
 const DEFAULT_INTERVAL = 40_000;
 
@@ -51,9 +55,13 @@ export class MediaReader {
   #roundFrames = 0;
   #still = false;
   #draining = false;
+  /** microseconds by which the film is late, because it could not be decoded in time */
+  #lag = 0;
+  /** the stream has packets that only a key would open */
+  #encrypted = false;
 
   /**
-   * Opens the file behind descriptor 0. Throws AvError if there is no video in it that can be decoded. Everything is read
+   * Opens the file behind descriptor 0. Throws MediaFault if there is no video in it that can be shown. Everything is read
    * through that one descriptor: playlists and the like find no other file.
    */
   constructor(av: Av, threads: number) {
@@ -63,12 +71,17 @@ export class MediaReader {
     this.#input.allocContext();
     this.#input.setOption('protocol_whitelist', 'fd');
     const opened = this.#input.openInputSync('fd:', null, null);
-    if (opened < 0) throw new AvError('call', `the file cannot be opened (${opened})`);
+    if (opened < 0) throw new MediaFault(endsInABox(av) ? 'cut' : 'unknown');
     this.#input.findStreamInfoSync(null);
     this.#stream = this.#input.findBestStream(c.AVMEDIA_TYPE_VIDEO);
-    const stream = this.#input.streams[this.#stream];
-    const codec = stream === undefined ? null : av.Codec.findDecoder(stream.codecpar.codecId);
-    if (stream === undefined || codec === null) throw new AvError('call', 'the file has no video that can be decoded');
+    const { streams } = this.#input;
+    const videos = streams.filter(({ codecpar }) => codecpar.codecType === c.AVMEDIA_TYPE_VIDEO);
+    // FFmpeg marks what is no picture by itself; only tiles of an image are video of that kind.
+    if (videos.some(({ disposition }) => (disposition & c.AV_DISPOSITION_DEPENDENT) !== 0)) throw new MediaFault('grid');
+    const stream = streams[this.#stream] ?? videos[0];
+    if (stream === undefined) throw new MediaFault(endsInABox(av) ? 'cut' : 'no-video');
+    const codec = av.Codec.findDecoder(stream.codecpar.codecId);
+    if (codec === null) throw new MediaFault('no-decoder');
     this.#decoder = new av.CodecContext();
     this.#decoder.allocContext3(codec);
     this.#decoder.parametersToContext(stream.codecpar);
@@ -76,7 +89,7 @@ export class MediaReader {
     this.#decoder.setOption('flags', '+unaligned');
     this.#decoder.setOption('max_pixels', String(8192 * 8192));
     const result = this.#decoder.open2Sync(codec, null);
-    if (result < 0) throw new AvError('call', `the decoder ${codec.name} does not open (${result})`);
+    if (result < 0) throw new MediaFault('no-decoder');
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#unit = (1e6 * stream.timeBase.num) / stream.timeBase.den;
@@ -84,7 +97,7 @@ export class MediaReader {
     const rate = [stream.avgFrameRate, stream.rFrameRate].find(({ num, den }) => num > 0 && den > 0 && num / den <= 1000);
     this.#interval = rate === undefined ? DEFAULT_INTERVAL : (1e6 * rate.den) / rate.num;
     const first = this.#decode();
-    if (first === undefined) throw new AvError('call', 'no picture of the file can be decoded');
+    if (first === undefined) throw new MediaFault(this.#encrypted ? 'encrypted' : endsInABox(av) ? 'cut' : 'no-picture');
     this.#current = first;
     this.#next = this.#decode();
     const { frame } = first;
@@ -105,11 +118,15 @@ export class MediaReader {
 
   /** The frame of a time. An earlier time than that of the call before gives the same frame again. */
   frameAt(time: number): Frame {
-    for (let decoded = 0; this.#next !== undefined && this.#next.time <= time && decoded < MAX_DECODED; decoded += 1) {
+    const begun = performance.now();
+    while (this.#next !== undefined && this.#next.time + this.#lag <= time) {
       this.#current.frame.unref();
       this.#spare.push(this.#current.frame);
       this.#current = this.#next;
       this.#next = this.#decode();
+      if (performance.now() - begun < DECODE_WITHIN || this.#next === undefined) continue;
+      this.#lag = Math.max(this.#lag, time - this.#current.time);
+      break;
     }
     return this.#current.frame;
   }
@@ -139,13 +156,17 @@ export class MediaReader {
 
   #feed(): void {
     for (;;) {
-      const read = this.#input.readFrameSync(this.#packet);
+      const read = this.#encrypted && this.#end === 0 ? -1 : this.#input.readFrameSync(this.#packet);
       if (read < 0) {
         this.#decoder.sendPacketSync(null);
         this.#draining = true;
         return;
       }
-      const wanted = this.#packet.streamIndex === this.#stream;
+      const locked = this.#packet.getSideData(this.#av.constants.AV_PKT_DATA_ENCRYPTION_INFO) !== null;
+      const mine = this.#packet.streamIndex === this.#stream;
+      // What comes before the protected part of a film is shown; a film that begins with it, not.
+      if (mine && locked) this.#encrypted = true;
+      const wanted = mine && !locked;
       if (wanted) this.#decoder.sendPacketSync(this.#packet);
       this.#packet.unref();
       if (wanted) return;

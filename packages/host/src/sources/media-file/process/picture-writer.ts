@@ -31,6 +31,8 @@ export class PictureWriter implements Disposable {
   readonly #scaler: InstanceType<Av['SoftwareScaleContext']>;
   readonly #frame: Frame;
   readonly #interlaced: number;
+  readonly #left: Frame['chromaLocation'];
+  readonly #unsaid: Frame['chromaLocation'];
 
   /** Throws AvError if there is no such format or no memory for it. */
   constructor(av: Av, spec: PictureSpec) {
@@ -48,6 +50,8 @@ export class PictureWriter implements Disposable {
     if (allocated < 0) throw new AvError('call', `no memory for ${spec.format} ${spec.width}x${spec.height} (${allocated})`);
     this.#frame = frame;
     this.#interlaced = c.AV_FRAME_FLAG_INTERLACED;
+    this.#left = c.AVCHROMA_LOC_LEFT;
+    this.#unsaid = c.AVCHROMA_LOC_UNSPECIFIED;
     this.#scaler = new av.SoftwareScaleContext();
     this.#scaler.allocContext();
   }
@@ -56,6 +60,13 @@ export class PictureWriter implements Disposable {
   write(frame: Frame, slot: Uint8Array): boolean {
     // swscale refuses to turn interlaced frames into others; as cameras go, two woven fields are a frame.
     frame.flags &= ~this.#interlaced;
+    // Colours stay as they are, and so they are announced: swscale would work for seconds at a table that maps one set of
+    // primaries to another, each time that a layout is opened.
+    this.#frame.colorPrimaries = frame.colorPrimaries;
+    this.#frame.colorTrc = frame.colorTrc;
+    // Where chroma lies has to be said on both sides: swscale takes what is not said for several different things.
+    this.#frame.chromaLocation = this.#left;
+    if (frame.chromaLocation === this.#unsaid) frame.chromaLocation = this.#left;
     if (this.#scaler.scaleFrameSync(this.#frame, frame) < 0) return false;
     const data = this.#frame.data;
     const strides = this.#frame.linesize;
