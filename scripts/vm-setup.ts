@@ -3,7 +3,7 @@
  * Fetches and builds what test guests need into a cache folder: QEMU, a kernel, the driver for it, a root file system. A second run
  * does nothing.
  *
- *   npm run vm:setup [-- --kernel 6.12] [--userland i386] [--cache FOLDER]
+ *   npm run vm:setup [-- --kernel 6.12] [--userland i386|browser] [--cache FOLDER]
  *
  * Ends with status 75 where only the mirror is at fault: a later try may succeed.
  */
@@ -14,7 +14,7 @@ import { oneOf, readFlags } from './vm-flags.ts';
 const TEMPORARY_FAILURE = 75;
 
 const NAMES = KERNELS.map((kernel) => kernel.name);
-const USAGE = `npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386] [--cache FOLDER]\nkernels: ${NAMES.join(', ')}, all`;
+const USAGE = `npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386|browser] [--cache FOLDER]\nkernels: ${NAMES.join(', ')}, all`;
 const { values } = readFlags(USAGE, {
   options: {
     kernel: { type: 'string', multiple: true, default: ['6.1'] },
@@ -24,7 +24,7 @@ const { values } = readFlags(USAGE, {
 });
 
 async function main(): Promise<number> {
-  const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386']);
+  const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386', 'browser']);
   const names = values.kernel.includes('all') ? NAMES : values.kernel;
   const started = performance.now();
   const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4);

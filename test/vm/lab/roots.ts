@@ -65,6 +65,16 @@ export const GUEST32_RECIPE: RootRecipe = {
   packages: [...GUEST_BASE, ...GUEST_TOOLS],
 };
 
+/** The root of guests that show a camera to a browser. */
+export const BROWSER_RECIPE: RootRecipe = {
+  ...GUEST_RECIPE,
+  name: 'guest-browser',
+  packages: [...GUEST_BASE, ...GUEST_TOOLS, 'chromium', 'fonts-dejavu-core'],
+};
+
+/** What programs a guest has: a name for people, and its packages. */
+export const USERLANDS = { amd64: GUEST_RECIPE, i386: GUEST32_RECIPE, browser: BROWSER_RECIPE } as const;
+
 /** Opens a package manager for an architecture and suites. */
 export type OpenApt = (options: Pick<AptOptions, 'architecture' | 'suites'>) => Promise<Apt>;
 

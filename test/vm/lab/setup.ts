@@ -7,7 +7,7 @@ import { INIT, makeInitramfs } from './initramfs.ts';
 import { fetchKernel, type Kernel, openKernel } from './kernel.ts';
 import { kernelChoice } from './kernels.ts';
 import { type QemuProgram, qemuProgram, writeLauncher } from './qemu.ts';
-import { GUEST_RECIPE, GUEST32_RECIPE, makeRoot, QEMU_RECIPE, type RootRecipe } from './roots.ts';
+import { makeRoot, QEMU_RECIPE, type RootRecipe, USERLANDS } from './roots.ts';
 import { keyOf, Stamp } from './stamp.ts';
 
 /** Everything a test guest is started from. */
@@ -24,8 +24,8 @@ export interface SetupOptions {
   readonly cache: string;
   /** a name of `KERNELS`; "6.1" unless told */
   readonly kernel?: string;
-  /** architecture of the guest's programs, that of the kernel unless told */
-  readonly userland?: 'amd64' | 'i386';
+  /** programs of the guest: those of the kernel's architecture unless told */
+  readonly userland?: keyof typeof USERLANDS;
   /** hears what is being done: the part, and the step */
   readonly progress?: (part: string, step: string) => void;
 }
@@ -40,7 +40,7 @@ const RECIPE_VERSION = '2';
 export async function setupLab(options: SetupOptions): Promise<Lab> {
   const { cache, progress = () => {} } = options;
   const choice = kernelChoice(options.kernel ?? '6.1');
-  const userland = (options.userland ?? choice.architecture) === 'i386' ? GUEST32_RECIPE : GUEST_RECIPE;
+  const userland = USERLANDS[options.userland ?? choice.architecture];
   mkdirSync(join(cache, 'stamps'), { recursive: true });
   const stamp = (name: string, ...inputs: string[]) => new Stamp(join(cache, 'stamps', name), keyOf(RECIPE_VERSION, ...inputs));
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
 import { awaitScript, Guest, type GuestOptions, type Transport } from '../harness/index.ts';
-import { buildProgram, cacheFolder, type Lab, REPOSITORY, setupLab } from '../lab/index.ts';
+import { buildProgram, cacheFolder, type Lab, REPOSITORY, type SetupOptions, setupLab } from '../lab/index.ts';
 
 export const FIXTURES = join(REPOSITORY, 'packages/host/fixtures');
 
@@ -15,7 +15,7 @@ export function vectorsFolder(): string | undefined {
 }
 
 /** The laboratory, set up if it is not; the progress is shown, as a first time takes a minute or two. */
-export function lab(options: { kernel?: string; userland?: 'amd64' | 'i386' } = {}): Promise<Lab> {
+export function lab(options: { kernel?: string; userland?: NonNullable<SetupOptions['userland']> } = {}): Promise<Lab> {
   const progress = (part: string, step: string) => process.stderr.write(`vm:setup ${part}: ${step}\n`);
   return setupLab({ cache: cacheFolder(), progress, ...options });
 }
