@@ -5,9 +5,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
-import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type Fd, setBlocking, socketpair } from '../sys/index.ts';
 import { MessageLink } from './message-link.ts';
 import { ProtocolError } from './protocol-error.ts';
 
@@ -68,11 +69,45 @@ function setNice(thread: number, nice: number): void {
   }
 }
 
+interface Launched {
+  readonly process: ChildProcess;
+  readonly link: Socket;
+  readonly stderr: Socket;
+}
+
+/**
+ * Starts a process with a socket and the descriptors given. Undefined if the system has nothing left for it (descriptors,
+ * processes, memory), whichever way Node says so: it throws, or tells later; `failed` is called later in any case. The sockets are
+ * made here, since Node forgets those that it made itself where descriptors run out.
+ */
+function launch(args: readonly string[], given: readonly number[], failed: (error: Error) => void): Launched | undefined {
+  using ends = new DisposableStack();
+  try {
+    const [link, childLink] = socketpair().map((fd) => ends.use(fd)) as [Fd, Fd];
+    const [stderr, childStderr] = socketpair().map((fd) => ends.use(fd)) as [Fd, Fd];
+    // A child without an event loop waits in read.
+    setBlocking(childLink);
+    setBlocking(childStderr);
+    const started = spawn(process.execPath, args, {
+      cwd: '/',
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'ignore', childStderr.number, childLink.number, ...given],
+    });
+    started.on('error', failed);
+    if (started.pid === undefined) return undefined;
+    return { process: started, link: new Socket({ fd: link.take() }), stderr: new Socket({ fd: stderr.take() }) };
+  } catch (error) {
+    setImmediate(() => failed(error instanceof Error ? error : new TypeError(String(error))));
+    return undefined;
+  }
+}
+
 /** One child, from start to exit. */
 export class Child {
   readonly pid: number | undefined;
-  readonly #process: ChildProcess;
-  readonly #link: MessageLink;
+  /** undefined if the system refused it */
+  readonly #process: ChildProcess | undefined;
+  readonly #link: MessageLink | undefined;
   #fault: string | undefined;
   #gone = false;
 
@@ -80,32 +115,34 @@ export class Child {
     const path = fileURLToPath(o.script);
     const script = import.meta.url.endsWith('.ts') ? path : path.replace(/\.ts$/, '.js');
     const flags = ['--no-warnings', '--disallow-code-generation-from-strings', ...permissionFlags()];
-    this.#process = spawn(process.execPath, [...flags, script, ...(o.args ?? [])], {
-      cwd: '/',
-      env: ENVIRONMENT,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...o.fds],
-    });
+    const exit = (reason: string): void => {
+      if (this.#gone) return;
+      this.#gone = true;
+      this.#link?.close();
+      o.onExit(this.#fault ?? reason);
+    };
+    const started = launch([...flags, script, ...(o.args ?? [])], o.fds, (error) =>
+      exit(`it could not be started: ${error.message}`),
+    );
+    if (started === undefined) return;
+    this.#process = started.process;
     this.pid = this.#process.pid;
     // Threads that it makes from now on inherit it.
     if (this.pid !== undefined) setNice(this.pid, o.nice ?? CHILD_NICE);
     let text = MAX_STDERR;
-    this.#process.stderr?.on('data', (bytes: Buffer) => {
-      if (text > 0)
-        o.onText(
-          bytes
-            .subarray(0, text)
-            .toString('latin1')
-            .replace(/[^\x20-\x7e\n]/g, '?')
-            .trimEnd(),
-        );
-      text -= bytes.length;
-    });
-    const exit = (reason: string): void => {
-      if (this.#gone) return;
-      this.#gone = true;
-      this.#link.close();
-      o.onExit(this.#fault ?? reason);
-    };
+    started.stderr
+      .on('error', () => {})
+      .on('data', (bytes: Buffer) => {
+        if (text > 0)
+          o.onText(
+            bytes
+              .subarray(0, text)
+              .toString('latin1')
+              .replace(/[^\x20-\x7e\n]/g, '?')
+              .trimEnd(),
+          );
+        text -= bytes.length;
+      });
     const deliver = (message: readonly number[]): void => {
       try {
         o.onMessage(message);
@@ -114,11 +151,10 @@ export class Child {
         this.kill(error.message);
       }
     };
-    this.#link = new MessageLink(this.#process.stdio[LINK_FD] as Duplex, deliver, (error) =>
+    this.#link = new MessageLink(started.link, deliver, (error) =>
       // A socket that just broke says less than the exit that follows.
       this.kill(error instanceof ProtocolError ? error.message : undefined),
     );
-    this.#process.on('error', (error) => exit(`it could not be started: ${error.message}`));
     this.#process.on('exit', (code, signal) => exit(signal === null ? `exit code ${code}` : `signal ${signal}`));
   }
 
@@ -129,7 +165,7 @@ export class Child {
 
   /** Sends numbers; nothing happens if the child is gone. */
   send(message: readonly number[]): void {
-    this.#link.send(message);
+    this.#link?.send(message);
   }
 
   /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */
@@ -147,6 +183,6 @@ export class Child {
   /** Ends the child at once; `onExit` follows, with `reason` if one is given. */
   kill(reason?: string): void {
     this.#fault ??= reason;
-    this.#process.kill('SIGKILL');
+    this.#process?.kill('SIGKILL');
   }
 }

@@ -67,3 +67,9 @@ export function setNonBlocking(fd: Fd): void {
   const flags = check(libc.fcntl(fd.number, F_GETFL, 0), 'fcntl(F_GETFL)');
   if ((flags & O_NONBLOCK) === 0) check(libc.fcntl(fd.number, F_SETFL, flags | O_NONBLOCK), 'fcntl(F_SETFL)');
 }
+
+/** Makes reads and writes of a descriptor (and of all its duplicates) wait. */
+export function setBlocking(fd: Fd): void {
+  const flags = check(libc.fcntl(fd.number, F_GETFL, 0), 'fcntl(F_GETFL)');
+  check(libc.fcntl(fd.number, F_SETFL, flags & ~O_NONBLOCK), 'fcntl(F_SETFL)');
+}

@@ -5,7 +5,7 @@ import { END } from './thread-main.ts';
 /** What becomes of a worker thread's messages and of the thread. */
 export interface WorkerThreadEvents<In> {
   message(message: In): void;
-  /** The thread has ended without being asked to: nothing runs in it any more, and no message follows. */
+  /** The thread has ended without being asked to, or the system had none to give (called later then, not by the constructor): nothing runs in it any more, and no message follows. */
   died(reason: string): void;
 }
 
@@ -18,7 +18,8 @@ export interface WorkerThreadEvents<In> {
  * The thread keeps the process alive only while its owner says that it is `busy`.
  */
 export class WorkerThread<Out, In> {
-  readonly #worker: Worker;
+  /** undefined if the system refused it */
+  readonly #worker: Worker | undefined;
   readonly #ended: Promise<void>;
   #state: 'running' | 'dead' | 'closed' = 'running';
   #busy = true;
@@ -28,27 +29,37 @@ export class WorkerThread<Out, In> {
    * @param base the caller's `import.meta.url`
    */
   constructor(module: string, base: string, name: string, events: WorkerThreadEvents<In>) {
-    this.#worker = new Worker(new URL(`${module}${base.endsWith('.ts') ? '.ts' : '.js'}`, base), {
-      name,
-      // Flags of the parent (loaders, inspectors, test runners) are not for a thread that only moves pixels.
-      execArgv: [],
-      stdin: false,
-    });
     let reason = '';
     const ended = Promise.withResolvers<void>();
     this.#ended = ended.promise;
-    this.#worker.on('message', (message: In) => {
-      if (this.#state === 'running') events.message(message);
-    });
-    this.#worker.on('error', (error: unknown) => {
-      reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    });
-    this.#worker.on('exit', (code) => {
+    const died = (why: string): void => {
       ended.resolve();
       if (this.#state !== 'running') return;
       this.#state = 'dead';
-      events.died(reason === '' ? `worker thread ${name} ended with code ${code}` : `worker thread ${name}: ${reason}`);
+      events.died(why);
+    };
+    let worker: Worker;
+    try {
+      worker = new Worker(new URL(`${module}${base.endsWith('.ts') ? '.ts' : '.js'}`, base), {
+        name,
+        // Flags of the parent (loaders, inspectors, test runners) are not for a thread that only moves pixels.
+        execArgv: [],
+        stdin: false,
+      });
+    } catch (error) {
+      setImmediate(() => died(`worker thread ${name} could not be started: ${String(error)}`));
+      return;
+    }
+    this.#worker = worker;
+    worker.on('message', (message: In) => {
+      if (this.#state === 'running') events.message(message);
     });
+    worker.on('error', (error: unknown) => {
+      reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    });
+    worker.on('exit', (code) =>
+      died(reason === '' ? `worker thread ${name} ended with code ${code}` : `worker thread ${name}: ${reason}`),
+    );
     this.busy = false;
   }
 
@@ -60,13 +71,13 @@ export class WorkerThread<Out, In> {
   set busy(busy: boolean) {
     if (busy === this.#busy) return;
     this.#busy = busy;
-    if (busy) this.#worker.ref();
-    else this.#worker.unref();
+    if (busy) this.#worker?.ref();
+    else this.#worker?.unref();
   }
 
   /** Sends a message, and gives the buffers in `transfer` away; to a thread that has ended it is lost. */
   post(message: Out, transfer: readonly ArrayBuffer[] = []): void {
-    if (this.#state === 'running') this.#worker.postMessage(message, [...transfer]);
+    if (this.#state === 'running') this.#worker?.postMessage(message, [...transfer]);
   }
 
   /**
@@ -75,9 +86,9 @@ export class WorkerThread<Out, In> {
    */
   async close(): Promise<void> {
     if (this.#state === 'running') {
-      this.#worker.postMessage(END);
+      this.#worker?.postMessage(END);
       this.#state = 'closed';
-      this.#worker.ref();
+      this.#worker?.ref();
     }
     await this.#ended;
   }

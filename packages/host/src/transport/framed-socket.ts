@@ -53,7 +53,7 @@ const MAX_PENDING_BYTES = 1 << 20;
 
 interface Outgoing {
   bytes: Uint8Array;
-  fds: readonly Fd[];
+  fds: Fd[];
 }
 
 /** One message socket. It owns the descriptor. */
@@ -90,15 +90,27 @@ export class FramedSocket implements Disposable {
 
   /**
    * Sends a whole message; what does not fit into the socket now follows later, in order. `fds` are borrowed: duplicates
-   * are made where they have to wait. Throws `DisconnectedError` after the end.
+   * are made where they have to wait. Throws `DisconnectedError` after the end; where the system refuses what sending needs
+   * (descriptors), the connection ends.
    */
   send(bytes: Uint8Array, fds: readonly Fd[] = []): void {
     if (this.#state === 'closed') throw new DisconnectedError('the connection has ended');
+    try {
+      this.#post(bytes, fds);
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  #post(bytes: Uint8Array, fds: readonly Fd[]): void {
     const sent = this.#outgoing.length === 0 ? this.#transmit(bytes, fds) : 0;
     if (sent === bytes.length || sent === 'closed') return;
     const rest = bytes.subarray(sent);
     const waiting = this.#outgoingBytes;
-    this.#outgoing.push({ bytes: rest, fds: sent === 0 ? fds.map((fd) => fd.dup()) : [] });
+    const message: Outgoing = { bytes: rest, fds: [] };
+    this.#outgoing.push(message);
+    if (sent === 0) for (const fd of fds) message.fds.push(fd.dup());
     this.#outgoingBytes += rest.length;
     if (waiting > 0 && this.#outgoingBytes > MAX_PENDING_BYTES) {
       this.#end(this.#framing.violation('unread answers', `the other side leaves ${this.#outgoingBytes} bytes unread`));
@@ -235,7 +247,11 @@ export class FramedSocket implements Disposable {
     if (this.#state !== 'handling') return;
     if (error !== undefined) return this.#end(error);
     this.#state = 'idle';
-    this.#reading = watch(this.#fd, () => this.#pump());
+    try {
+      this.#reading = watch(this.#fd, () => this.#pump());
+    } catch (failure) {
+      return this.#end(asError(failure));
+    }
     this.#pump();
   }
 

@@ -6,7 +6,7 @@
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { accept, connectUnix, type Fd, listenUnix, SysError, watch } from '../sys/index.ts';
+import { accept, connectUnix, eventfd, type Fd, listenUnix, SysError, watch } from '../sys/index.ts';
 import type { Log } from './log.ts';
 import { SocketPathError } from './transport-error.ts';
 
@@ -33,7 +33,7 @@ type State =
   | { readonly kind: 'clearing'; readonly done: Promise<void>; next: Fd | undefined }
   | { readonly kind: 'closed' };
 
-/** How long not to accept after an accept failed for lack of descriptors, milliseconds. */
+/** How long not to accept after an accept failed and the spare descriptor was gone, milliseconds. */
 const ACCEPT_PAUSE = 100;
 
 /** See the top of the file. */
@@ -44,6 +44,8 @@ export class GuestSocket implements AsyncDisposable {
   readonly #listener: Fd;
   /** the file that `close` may remove */
   readonly #inode: number;
+  /** given up for a moment where there is no other descriptor, so that a connection can be told that it is refused */
+  #spare: Fd | undefined;
   #watch: Disposable | undefined;
   #pause: NodeJS.Timeout | undefined;
   #state: State = { kind: 'free' };
@@ -54,7 +56,13 @@ export class GuestSocket implements AsyncDisposable {
     this.#log = o.log;
     this.#listener = listener;
     this.#inode = lstatSync(o.path).ino;
-    this.#watch = watch(listener, () => this.#accept());
+    this.#spare = eventfd();
+    try {
+      this.#watch = watch(listener, () => this.#accept());
+    } catch (error) {
+      this.#spare.close();
+      throw error;
+    }
   }
 
   /**
@@ -85,6 +93,7 @@ export class GuestSocket implements AsyncDisposable {
     this.#watch?.[Symbol.dispose]();
     this.#watch = undefined;
     this.#listener.close();
+    this.#spare?.close();
     try {
       if (lstatSync(this.path).ino === this.#inode) unlinkSync(this.path);
     } catch (error) {
@@ -106,14 +115,11 @@ export class GuestSocket implements AsyncDisposable {
   #accept(): void {
     let fd: Fd | 'again';
     try {
+      this.#spare ??= eventfd();
       fd = accept(this.#listener);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      this.#log.error({ err: error, path: this.path }, 'a connection could not be accepted');
-      this.#watch?.[Symbol.dispose]();
-      this.#pause = setTimeout(() => {
-        this.#watch = watch(this.#listener, () => this.#accept());
-      }, ACCEPT_PAUSE);
+      this.#refuse(error);
       return;
     }
     if (fd === 'again') return;
@@ -127,6 +133,30 @@ export class GuestSocket implements AsyncDisposable {
     }
     this.#log.warn({ path: this.path }, 'a second front-end was turned away: this socket serves one at a time');
     fd.close();
+  }
+
+  /** Nothing can be accepted: says so to whoever waits, by closing the connection, or waits a moment where even that cannot be. */
+  #refuse(reason: SysError): void {
+    this.#log.error({ err: reason, path: this.path }, 'a front-end was turned away: its connection could not be accepted');
+    this.#spare?.close();
+    this.#spare = undefined;
+    try {
+      const refused = accept(this.#listener);
+      if (refused !== 'again') refused.close();
+      this.#spare = eventfd();
+    } catch {
+      this.#watch?.[Symbol.dispose]();
+      this.#watch = undefined;
+      this.#pause = setTimeout(() => this.#listenAgain(), ACCEPT_PAUSE);
+    }
+  }
+
+  #listenAgain(): void {
+    try {
+      this.#watch = watch(this.#listener, () => this.#accept());
+    } catch {
+      this.#pause = setTimeout(() => this.#listenAgain(), ACCEPT_PAUSE);
+    }
   }
 
   #serve(fd: Fd): void {

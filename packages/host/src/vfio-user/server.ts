@@ -83,14 +83,21 @@ export class VfioUserServer implements AsyncDisposable {
     });
     const handler = new VfioHandler(guest, log);
     const gone = Promise.withResolvers<void>();
-    const connection: VfioConnection = new VfioConnection(fd, {
-      message: (message) => handler.handle(connection, message),
-      closed: (error) => {
-        this.#report(error);
-        void guest[Symbol.asyncDispose]().then(gone.resolve);
-        ended();
-      },
-    });
+    let connection: VfioConnection;
+    try {
+      connection = new VfioConnection(fd, {
+        message: (message) => handler.handle(connection, message),
+        closed: (error) => {
+          this.#report(error);
+          void guest[Symbol.asyncDispose]().then(gone.resolve);
+          ended();
+        },
+      });
+    } catch (error) {
+      // Nobody else knows of the guest yet.
+      void guest[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#guest = guest;
     return { connection, gone: gone.promise };
   }

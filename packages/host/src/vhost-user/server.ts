@@ -69,15 +69,22 @@ export class VhostUserServer implements AsyncDisposable {
     });
     const handler = new Handler(guest, log, this.#o);
     const gone = Promise.withResolvers<void>();
-    const connection: Connection = new Connection(fd, {
-      message: (message) => handler.handle(connection, message),
-      closed: (error) => {
-        this.#report(error);
-        handler.close();
-        void guest[Symbol.asyncDispose]().then(gone.resolve);
-        ended();
-      },
-    });
+    let connection: Connection;
+    try {
+      connection = new Connection(fd, {
+        message: (message) => handler.handle(connection, message),
+        closed: (error) => {
+          this.#report(error);
+          handler.close();
+          void guest[Symbol.asyncDispose]().then(gone.resolve);
+          ended();
+        },
+      });
+    } catch (error) {
+      // Nobody else knows of the guest yet.
+      void guest[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#guest = guest;
     return { connection, gone: gone.promise };
   }

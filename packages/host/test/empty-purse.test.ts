@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Descriptors, processes and address space run out: guests are refused, others go on, and nothing is left of who has gone. */
+import { MediaDriver } from '@paravideo/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DaemonProcess } from '../src/daemon/index.ts';
+import { connectFrontend, connectVfioFrontend } from '../src/frontend/index.ts';
+import { childrenOf, descriptorsOf, eventually, limitProcess, softFiles } from './process-rig.ts';
+
+type Kind = 'camera' | 'decoder' | 'pci';
+
+/** A guest that connects, opens a session and goes; true if it got that far. */
+async function tryGuest(daemon: DaemonProcess, kind: Kind): Promise<boolean> {
+  const path = daemon.socket(kind);
+  try {
+    const frontend = await (kind === 'pci'
+      ? connectVfioFrontend(path, { memoryBytes: 2 << 20 })
+      : connectFrontend(path, { memoryBytes: 2 << 20 }));
+    try {
+      const driver = await MediaDriver.attach(frontend);
+      return (await driver.open()).state === 'open';
+    } finally {
+      await frontend.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+describe('a daemon with too few descriptors', () => {
+  let daemon: DaemonProcess;
+  beforeAll(async () => {
+    daemon = await DaemonProcess.start([
+      { kind: 'camera', name: 'camera' },
+      { kind: 'camera', name: 'victim' },
+      { kind: 'decoder', name: 'decoder' },
+      { kind: 'camera', name: 'pci', transport: 'vfio-user' },
+    ]);
+  });
+  afterAll(() => daemon[Symbol.asyncDispose]());
+
+  it.each(['camera', 'decoder', 'pci'] as const)(
+    'refuses a guest of a %s at whatever number, serves the other, and keeps nothing',
+    async (kind) => {
+      // Once with enough, so that what is made once is there.
+      expect(await tryGuest(daemon, kind)).toBe(true);
+      const victim = await connectFrontend(daemon.socket('victim'), { memoryBytes: 2 << 20 });
+      const driver = await MediaDriver.attach(victim);
+      let idle: string[] = [];
+      await eventually(
+        () => {
+          const now = descriptorsOf(daemon.pid);
+          const steady = now.join() === idle.join() && childrenOf(daemon.pid).length === 0;
+          idle = now;
+          return steady;
+        },
+        () => `the first guest to be gone: ${idle} ${childrenOf(daemon.pid)} ${daemon.log}`,
+      );
+      const files = softFiles(daemon.pid);
+      const served: boolean[] = [];
+      for (let spare = 0; spare <= 40; spare += 2) {
+        limitProcess(daemon.pid, 'nofile', idle.length + spare);
+        served.push(await tryGuest(daemon, kind));
+        // The other guest is served meanwhile.
+        const session = await driver.open();
+        expect(session.state, `with ${spare} descriptors`).toBe('open');
+        await session.close();
+        limitProcess(daemon.pid, 'nofile', files);
+        await eventually(
+          () => descriptorsOf(daemon.pid).join() === idle.join() && childrenOf(daemon.pid).length === 0,
+          () =>
+            `with ${spare} descriptors something stays: ${descriptorsOf(daemon.pid)} instead of ${idle}, processes ${childrenOf(daemon.pid)}`,
+        );
+      }
+      expect(served[0]).toBe(false);
+      expect(served.at(-1)).toBe(true);
+      expect(daemon.log).toContain('turned away');
+      expect(await tryGuest(daemon, kind)).toBe(true);
+      await victim.close();
+    },
+  );
+});
