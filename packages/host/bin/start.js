@@ -9,6 +9,9 @@ const MIN_NODE = 24;
 /** exit code: this machine lacks something, as in src/cli/exit-codes.ts */
 const UNAVAILABLE = 3;
 
+// Node would open its inspector, on a port, in a process that may be root's.
+process.on('SIGUSR1', () => {});
+
 const main = new URL('../dist/cli/main.js', import.meta.url);
 
 function refusal() {

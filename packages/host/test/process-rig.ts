@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What tests of a daemon in a process of its own look at from outside. */
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 
 /** Sets a soft limit of a running process, by the name that prlimit(1) has for it. */
 export function limitProcess(pid: number, resource: 'nofile' | 'nproc' | 'as', soft: number | 'unlimited'): void {
@@ -43,4 +48,57 @@ export async function eventually(condition: () => boolean, what: string | (() =>
     if (performance.now() > end) throw new RangeError(`waited in vain: ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** A daemon whose descriptors the test chooses; see `serveWith`. */
+export interface OwnDaemon extends AsyncDisposable {
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly folder: string;
+  /** settles with the exit code or the signal */
+  readonly ended: Promise<number | string>;
+}
+
+const ENTRY = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+
+/** Starts the built daemon with a configuration whose sockets lie in a folder of its own (`FOLDER` in the text), as a person would. */
+export async function serveWith(
+  config: object,
+  o: { stderr?: number | 'pipe'; before?: readonly string[] } = {},
+): Promise<OwnDaemon> {
+  const folder = mkdtempSync(join(tmpdir(), 'pv-own-'));
+  chmodSync(folder, 0o777);
+  const path = join(folder, 'config.yaml');
+  writeFileSync(path, JSON.stringify(config).replaceAll('FOLDER', folder));
+  const [command, ...args] = [
+    ...(o.before ?? []),
+    process.execPath,
+    ENTRY,
+    'serve',
+    '--config',
+    path,
+    '--ready-fd',
+    '3',
+    '--until-eof',
+  ];
+  const child = spawn(command as string, args, { stdio: ['pipe', 'ignore', o.stderr ?? 'inherit', 'pipe'] });
+  const ended = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'gone')),
+  );
+  const ready = once(child.stdio[3] as Readable, 'data');
+  const early = await Promise.race([ready.then(() => undefined), ended]);
+  if (early !== undefined) throw new RangeError(`the daemon ended with ${early}`);
+  return {
+    pid: child.pid as number,
+    process: child,
+    folder,
+    ended,
+    [Symbol.asyncDispose]: async () => {
+      child.stdin?.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      await ended;
+      clearTimeout(timer);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { type BenchReport, benchSocket, type Latency, runBench, type SocketReport } from '../bench/index.ts';
-import { formatSize, TRANSPORTS } from '../daemon/index.ts';
+import { exitOnSignals, formatSize, TRANSPORTS } from '../daemon/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
 import { positive } from './demo-command.ts';
 import { renderTable } from './table.ts';
@@ -33,6 +33,7 @@ export function addBench(program: Command): void {
     .option('--json', 'print the numbers as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (socket: string | undefined, flags: BenchFlags) => {
+      exitOnSignals();
       const say = (what: string) => {
         if (!flags.json) console.error(`… ${what}`);
       };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from 'commander';
+import { exitOnSignals } from '../daemon/index.ts';
 import { type CameraReport, type DecodedFile, type DemoReport, type FileReport, runDemo } from '../demo/index.ts';
 import { EXIT } from './exit-codes.ts';
 import { createProgress } from './progress.ts';
@@ -35,6 +36,7 @@ export function addDemo(program: Command): void {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: DemoFlags) => {
+      exitOnSignals();
       const options = { inputs: flags.input ?? [], out: flags.out, threads: flags.threads };
       const report = await runDemo(options, createProgress(flags.json === true));
       console.log(flags.json ? JSON.stringify(report, null, 2) : renderReport(report));

@@ -11,6 +11,9 @@ import { addProbe } from './probe-command.ts';
 import { addQemu } from './qemu-command.ts';
 import { addServe } from './serve-command.ts';
 
+// Node would open its inspector, on a port, in a process that may be root's.
+process.on('SIGUSR1', () => {});
+
 const program = new Command('paravideo')
   .description('Cameras and video decoders for virtual machines, over vhost-user')
   .version('0.1.0')

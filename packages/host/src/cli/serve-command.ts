@@ -44,7 +44,7 @@ Examples:
   # everything from a file (docs/CONFIG.md)
   paravideo serve --config paravideo.yaml
 
-SIGINT or SIGTERM ends it; nothing is left behind.`;
+SIGINT, SIGTERM, SIGHUP or SIGQUIT ends it, as does a terminal that is closed; nothing is left behind.`;
 
 /** Adds `paravideo serve`. */
 export function addServe(program: Command): void {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { ConfigInput } from './config.ts';
+import type { ENDING_SIGNALS } from './ending-signals.ts';
 import { READY } from './ready.ts';
+import { TempFolder } from './temp-folder.ts';
 
 /** The daemon did not start, or ended when nobody had asked it to. The message holds its last words. */
 export class DaemonProcessError extends Error {
@@ -34,7 +35,7 @@ export class DaemonProcess implements AsyncDisposable {
   /** milliseconds from the start of the process until every socket accepted connections */
   readonly startMillis: number;
   readonly #child: ChildProcess;
-  readonly #folder: string;
+  readonly #folder: TempFolder;
   readonly #sockets: ReadonlyMap<string, readonly string[]>;
   readonly #exit: Promise<number | null>;
   readonly #words: string[];
@@ -42,7 +43,7 @@ export class DaemonProcess implements AsyncDisposable {
   private constructor(
     child: ChildProcess,
     exit: Promise<number | null>,
-    folder: string,
+    folder: TempFolder,
     sockets: ReadonlyMap<string, readonly string[]>,
     words: string[],
     startMillis: number,
@@ -57,7 +58,8 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Starts a daemon that serves `devices` and waits until it is ready. Throws `DaemonProcessError`. */
   static async start(devices: readonly DeviceInput[], rest: Omit<ConfigInput, 'devices'> = {}): Promise<DaemonProcess> {
-    const folder = mkdtempSync(join(tmpdir(), 'paravideo-'));
+    const temp = new TempFolder();
+    const folder = temp.path;
     const sockets = new Map<string, readonly string[]>();
     const config = {
       ...rest,
@@ -89,7 +91,7 @@ export class DaemonProcess implements AsyncDisposable {
     } catch (error) {
       child.kill('SIGKILL');
       await exit;
-      rmSync(folder, { recursive: true, force: true });
+      temp[Symbol.dispose]();
       throw new DaemonProcessError(
         `the daemon did not start: ${
           words
@@ -99,7 +101,7 @@ export class DaemonProcess implements AsyncDisposable {
         }`,
       );
     }
-    return new DaemonProcess(child, exit, folder, sockets, words, performance.now() - started);
+    return new DaemonProcess(child, exit, temp, sockets, words, performance.now() - started);
   }
 
   get pid(): number {
@@ -124,7 +126,7 @@ export class DaemonProcess implements AsyncDisposable {
   }
 
   /** Ends the daemon as a signal from outside would; resolves to its exit code, null if it had to be killed. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
+  async stop(signal: (typeof ENDING_SIGNALS)[number] = 'SIGTERM'): Promise<number | null> {
     if (this.running) this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     const status = await this.#exit;
@@ -134,12 +136,12 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Files that the daemon left in its folder; its configuration apart, there should be none after `stop`. */
   get folder(): string {
-    return this.#folder;
+    return this.#folder.path;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder[Symbol.dispose]();
   }
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../frontend/index.ts';
 import { ConfigError } from './config-error.ts';
@@ -65,7 +66,7 @@ describe('the daemon', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)(
     'ends with status 0 on %s, with no socket and no child left, guests connected or not',
     async (signal) => {
       await using daemon = await DaemonProcess.start([
@@ -81,6 +82,34 @@ describe('the daemon', () => {
       for (const guest of guests) await guest.close();
     },
   );
+
+  it('opens no inspector on SIGUSR1', async () => {
+    await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera' }]);
+    process.kill(daemon.pid, 'SIGUSR1');
+    // The inspector says so on standard error, as soon as its thread has run.
+    for (let i = 0; i < 5; i++) await (await connectFrontend(daemon.socket('camera'))).close();
+    expect(await daemon.stop()).toBe(0);
+    expect(daemon.log).not.toMatch(/debugger/i);
+  });
+
+  it('ends, with nothing left, if it cannot say that it is ready', async () => {
+    const path = join(folder, 'unready.sock');
+    const entry = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [entry, 'serve', '--camera', path, '--ready-fd', '3'], {
+      stdio: ['ignore', 'ignore', 'pipe', full],
+    });
+    closeSync(full);
+    let text = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), 50_000);
+    expect(await once(child, 'exit')).toEqual([2, null]);
+    clearTimeout(timer);
+    expect(text).toContain('--ready-fd 3 cannot be written to (ENOSPC)');
+    expect(readdirSync(folder)).toEqual([]);
+  });
 
   it('ends with the process that started it, even if that is killed', async () => {
     const program = `

@@ -7,6 +7,7 @@ import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import type { Config, DeviceConfig } from './config.ts';
 import { DeviceFactory, type MakeDevice } from './device-factory.ts';
+import { ENDING_SIGNALS } from './ending-signals.ts';
 import type { Logger } from './logger.ts';
 import { announceReady } from './ready.ts';
 
@@ -51,15 +52,21 @@ export class Daemon implements AsyncDisposable {
   }
 
   /**
-   * Announces that it is ready on `readyFd` and serves until SIGINT or SIGTERM, or with `untilEof` until standard input ends; a
-   * second signal ends the process at once.
+   * Announces that it is ready on `readyFd` and serves until one of ENDING_SIGNALS, or with `untilEof` until standard input ends; a
+   * second signal of the kind ends the process at once. Throws `ConfigError`, with everything taken down, if nobody can be told.
    */
   async runUntilSignal(readyFd: number, untilEof = false): Promise<void> {
     const reason = new Promise<string>((resolve) => {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+      for (const name of ENDING_SIGNALS) process.once(name, () => resolve(name));
       if (untilEof) process.stdin.once('close', () => resolve('end of standard input')).resume();
     });
-    announceReady(this.sockets, readyFd);
+    try {
+      announceReady(this.sockets, readyFd);
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      if (untilEof) process.stdin.destroy();
+      throw error;
+    }
     this.#log.info({ reason: await reason }, 'stopping');
     await this[Symbol.asyncDispose]();
     if (untilEof) process.stdin.destroy();

@@ -3,6 +3,7 @@ export * from './config.ts';
 export * from './config-error.ts';
 export * from './daemon.ts';
 export * from './daemon-process.ts';
+export * from './ending-signals.ts';
 export * from './load-config.ts';
 export * from './logger.ts';
 export * from './ready.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants } from 'node:os';
-import { check, libc } from './libc.ts';
+import { check, libc, pinnedAddress } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -72,4 +72,16 @@ export function setNonBlocking(fd: Fd): void {
 export function setBlocking(fd: Fd): void {
   const flags = check(libc.fcntl(fd.number, F_GETFL, 0), 'fcntl(F_GETFL)');
   check(libc.fcntl(fd.number, F_SETFL, flags & ~O_NONBLOCK), 'fcntl(F_SETFL)');
+}
+
+const POLLOUT = 4;
+// struct pollfd: int fd; short events, revents
+const polled = new Int32Array(2);
+const polledAddress = pinnedAddress(polled.buffer);
+
+/** True if a write has something to do at once: room for some bytes, or an error to answer. */
+export function canWrite(fd: Fd): boolean {
+  polled[0] = fd.number;
+  polled[1] = POLLOUT;
+  return libc.poll(polledAddress, 1, 0) > 0;
 }

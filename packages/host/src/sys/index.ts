@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { drain, eventfd, signal } from './eventfd.ts';
-export { Fd, setBlocking, setNonBlocking } from './fd.ts';
+export { canWrite, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
 export { fileSize, memfd, punchHole, residentSize, sealedAgainstShrinking } from './memfd.ts';

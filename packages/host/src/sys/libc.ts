@@ -47,6 +47,7 @@ export const libc = {
   ),
   recvmsg: bind<(fd: number, header: number, flags: number) => number>('int64 recvmsg(int fd, int64 header, int flags)'),
   sendmsg: bind<(fd: number, header: number, flags: number) => number>('int64 sendmsg(int fd, int64 header, int flags)'),
+  poll: bind<(fds: number, count: number, timeout: number) => number>('int poll(int64 fds, uint64 count, int timeout)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int flags)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: number) => number>(
     'int epoll_ctl(int epoll, int operation, int fd, int64 event)',
