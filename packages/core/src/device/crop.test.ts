@@ -32,18 +32,19 @@ const table = ioctlTable<undefined>(
       asked.push(['set', S.type.get(payload, 0), S.target.get(payload, 0), S.r.fields.left.get(payload, 0)]);
       return 0;
     },
+    () => ({ numerator: 59, denominator: 54 }),
   ),
 );
 
 describe('the old cropping API', () => {
-  it('is made of selections: crop for capture, compose for output', () => {
+  it('is made of selections: crop for capture, compose for output; a pixel is height to width', () => {
     const call = makeCall(VIDIOC_CROPCAP, v4l2_cropcap.size);
     const f = v4l2_cropcap.fields;
     f.type.set(call.payload, 0, V4L2_BUF_TYPE_VIDEO_CAPTURE);
     expect(dispatch(table, undefined, call)).toBe(0);
     expect([f.bounds.fields.left, f.defrect.fields.left].map((field) => field.get(call.payload, 0))).toEqual([2, 1]);
     expect([f.pixelaspect.fields.numerator, f.pixelaspect.fields.denominator].map((field) => field.get(call.payload, 0))).toEqual(
-      [1, 1],
+      [54, 59],
     );
     const crop = makeCall(VIDIOC_G_CROP, v4l2_crop.size);
     v4l2_crop.fields.type.set(crop.payload, 0, V4L2_BUF_TYPE_VIDEO_OUTPUT);

@@ -3,6 +3,7 @@
  * VIDIOC_CROPCAP, VIDIOC_G_CROP and VIDIOC_S_CROP out of the selection ioctls, as the V4L2 core makes them (V4L2
  * documentation, "Comparison with old cropping API"). Linux guests never send them; other drivers may.
  */
+import type { Fraction } from '../ports/index.ts';
 import { isOutput } from '../v4l2/index.ts';
 import {
   V4L2_SEL_TGT_COMPOSE,
@@ -36,10 +37,14 @@ function selection(nr: number, type: number, target: number, call: IoctlCall): I
   return { ...call, nr, payload };
 }
 
-/** The three rows, for a device whose selection handlers answer at once. */
+/**
+ * The three rows, for a device whose selection handlers answer at once. `shape` is width to height of a pixel; CROPCAP has
+ * it the other way round, height to width ("Image Cropping, Insertion and Scaling").
+ */
 export function cropIoctls<S>(
   get: (session: S, call: IoctlCall) => number,
   set: (session: S, call: IoctlCall) => number,
+  shape: (session: S) => Fraction,
 ): readonly IoctlRow<S>[] {
   const read = (session: S, call: IoctlCall, type: number, target: number, at: number): number => {
     const inner = selection(VIDIOC_G_SELECTION, type, target, call);
@@ -53,8 +58,9 @@ export function cropIoctls<S>(
     const [bounds, preset] = isOutput(type)
       ? [V4L2_SEL_TGT_COMPOSE_BOUNDS, V4L2_SEL_TGT_COMPOSE_DEFAULT]
       : [V4L2_SEL_TGT_CROP_BOUNDS, V4L2_SEL_TGT_CROP_DEFAULT];
-    f.pixelaspect.fields.numerator.set(call.payload, 0, 1);
-    f.pixelaspect.fields.denominator.set(call.payload, 0, 1);
+    const { numerator, denominator } = shape(session);
+    f.pixelaspect.fields.numerator.set(call.payload, 0, denominator);
+    f.pixelaspect.fields.denominator.set(call.payload, 0, numerator);
     return read(session, call, type, bounds, f.bounds.offset) || read(session, call, type, preset, f.defrect.offset);
   };
   const target = (type: number) => (isOutput(type) ? V4L2_SEL_TGT_COMPOSE : V4L2_SEL_TGT_CROP);

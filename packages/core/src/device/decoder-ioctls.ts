@@ -41,6 +41,8 @@ import type { IoctlCall } from './media-device.ts';
 import { BUFFER_IOCTLS, CONTROL_IOCTLS, EVENT_IOCTLS } from './session.ts';
 
 const NOTHING = new Uint8Array(0);
+/** the shape of a pixel of which nothing is known */
+const SQUARE = { numerator: 1, denominator: 1 } as const;
 
 function enumFormats(session: DecoderSession, { payload }: IoctlCall): number {
   const f = v4l2_fmtdesc.fields;
@@ -173,7 +175,7 @@ export const DECODER_IOCTLS: IoctlTable<DecoderSession> = ioctlTable<DecoderSess
   BUFFER_IOCTLS,
   CONTROL_IOCTLS,
   EVENT_IOCTLS,
-  cropIoctls(getSelection, setSelection),
+  cropIoctls(getSelection, setSelection, ({ formats }) => formats.stream?.pixelAspect ?? SQUARE),
   [
     [VIDIOC_ENUM_FMT, enumFormats],
     [VIDIOC_ENUM_FRAMESIZES, enumFrameSizes],

@@ -77,15 +77,19 @@ const MATRICES: Readonly<Record<number, number>> = {
   10: V4L2_YCBCR_ENC_BT2020_CONST_LUM,
 };
 
-const RANGES: Readonly<Record<number, number>> = { 1: V4L2_QUANTIZATION_LIM_RANGE, 2: V4L2_QUANTIZATION_FULL_RANGE };
+const LIMITED_RANGE = 1;
+const RANGES: Readonly<Record<number, number>> = {
+  [LIMITED_RANGE]: V4L2_QUANTIZATION_LIM_RANGE,
+  2: V4L2_QUANTIZATION_FULL_RANGE,
+};
 
-/** The V4L2 colorimetry of a stream. Motion JPEG that says nothing is JFIF. */
+/** The V4L2 colorimetry of a stream. Motion JPEG that says nothing is JFIF, full range unless it is of limited range. */
 export function v4l2Colorimetry(codec: VideoCodec, colours: StreamColours): Colorimetry {
   if (codec === 'mjpeg' && COLORSPACES[colours.primaries] === undefined) {
     return {
       colorspace: V4L2_COLORSPACE_JPEG,
       ycbcrEnc: V4L2_YCBCR_ENC_DEFAULT,
-      quantization: 0,
+      quantization: colours.range === LIMITED_RANGE ? V4L2_QUANTIZATION_LIM_RANGE : V4L2_QUANTIZATION_DEFAULT,
       xferFunc: V4L2_XFER_FUNC_DEFAULT,
     };
   }

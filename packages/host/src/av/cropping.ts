@@ -9,11 +9,17 @@ import type { Av } from './node-av.ts';
 
 type Frame = InstanceType<Av['Frame']>;
 
+/** A picture whose pixels name their places, as far as a corner may be moved in it. */
+interface Marked {
+  readonly key: string;
+  readonly frame: Frame;
+}
+
 /** Finds visible rectangles. Holds native memory: dispose it. */
 export class CropFinder implements Disposable {
   readonly #av: Av;
   readonly #scratch: Frame;
-  #last: { readonly key: string; readonly rect: Rect } | undefined;
+  #marked: Marked | undefined;
 
   constructor(av: Av) {
     this.#av = av;
@@ -24,50 +30,56 @@ export class CropFinder implements Disposable {
   /** The part of `frame` that is to be shown. A frame without valid cropping is shown whole. */
   visible(frame: Frame): Rect {
     const { width, height } = frame;
-    const scratch = this.#scratch;
-    scratch.unref();
-    if (scratch.ref(frame) < 0 || scratch.applyCropping(this.#av.constants.AV_FRAME_CROP_UNALIGNED) < 0) {
-      scratch.unref();
-      return { left: 0, top: 0, width, height };
-    }
-    const size = { width: scratch.width, height: scratch.height };
-    scratch.unref();
-    if (size.width === width && size.height === height) return { left: 0, top: 0, width, height };
-    const key = `${width}x${height}:${size.width}x${size.height}`;
-    if (this.#last?.key !== key)
-      this.#last = { key, rect: { ...this.#corner(frame, width - size.width, height - size.height), ...size } };
-    return this.#last.rect;
+    const size = this.#cropped(frame, frame, () => ({}));
+    if (size === undefined || (size.width === width && size.height === height)) return { left: 0, top: 0, width, height };
+    // The corner may move while the size stays: each frame is asked.
+    const marked = this.#markedFor(frame, width - size.width, height - size.height);
+    const corner = this.#cropped(marked, frame, (cropped) => {
+      const place = cropped.data?.[0]?.readUInt32LE(0) ?? 0;
+      return { left: place & 0xffff, top: place >>> 16 };
+    });
+    return { left: corner?.left ?? 0, top: corner?.top ?? 0, width: size.width, height: size.height };
   }
 
   [Symbol.dispose](): void {
     this.#scratch.free();
+    this.#marked?.frame.free();
+    this.#marked = undefined;
   }
 
-  /** Upper left corner, at most (`right`, `bottom`): found with a 16-bit picture of the same size whose pixels are numbered. */
-  #corner(frame: Frame, right: number, bottom: number): { left: number; top: number } {
-    const c = this.#av.constants;
-    const find = (value: (x: number, y: number) => number): number => {
-      const marked = new this.#av.Frame();
-      marked.alloc();
-      try {
-        marked.width = frame.width;
-        marked.height = frame.height;
-        marked.format = c.AV_PIX_FMT_GRAY16LE;
-        const allocated = marked.getBuffer();
-        const pixels = allocated < 0 ? undefined : marked.data?.[0];
-        if (pixels === undefined)
-          throw new AvError('call', `no memory to look for the cropping of ${frame.width}x${frame.height}`);
-        const stride = marked.linesize[0] ?? 0;
-        for (let y = 0; y <= bottom && y < frame.height; y += 1) {
-          for (let x = 0; x <= right && x < frame.width; x += 1) pixels.writeUInt16LE(value(x, y), y * stride + 2 * x);
-        }
-        marked.copyProps(frame);
-        marked.applyCropping(c.AV_FRAME_CROP_UNALIGNED);
-        return marked.data?.[0]?.readUInt16LE(0) ?? 0;
-      } finally {
-        marked.free();
-      }
-    };
-    return { left: find((x) => x), top: find((_, y) => y) };
+  /** `pixels` with the cropping of `frame`: its size, and what `read` finds in it; undefined if that is not valid. */
+  #cropped<T>(pixels: Frame, frame: Frame, read: (cropped: Frame) => T): (T & { width: number; height: number }) | undefined {
+    const scratch = this.#scratch;
+    scratch.unref();
+    try {
+      if (scratch.ref(pixels) < 0) return undefined;
+      if (pixels !== frame) scratch.copyProps(frame);
+      if (scratch.applyCropping(this.#av.constants.AV_FRAME_CROP_UNALIGNED) < 0) return undefined;
+      return { ...read(scratch), width: scratch.width, height: scratch.height };
+    } finally {
+      scratch.unref();
+    }
+  }
+
+  /** A marked picture of the size of `frame`, for corners up to (`right`, `bottom`). */
+  #markedFor(frame: Frame, right: number, bottom: number): Frame {
+    const key = `${frame.width}x${frame.height}:${right}x${bottom}`;
+    if (this.#marked?.key === key) return this.#marked.frame;
+    this.#marked?.frame.free();
+    this.#marked = undefined;
+    const marked = new this.#av.Frame();
+    marked.alloc();
+    this.#marked = { key, frame: marked };
+    marked.width = frame.width;
+    marked.height = frame.height;
+    marked.format = this.#av.constants.AV_PIX_FMT_RGBA;
+    const allocated = marked.getBuffer();
+    const pixels = allocated < 0 ? undefined : marked.data?.[0];
+    if (pixels === undefined) throw new AvError('call', `no memory to look for the cropping of ${frame.width}x${frame.height}`);
+    const stride = marked.linesize[0] ?? 0;
+    for (let y = 0; y <= bottom && y < frame.height; y += 1) {
+      for (let x = 0; x <= right && x < frame.width; x += 1) pixels.writeUInt32LE(x + y * 0x10000, y * stride + 4 * x);
+    }
+    return marked;
   }
 }

@@ -5,4 +5,4 @@ export { CropFinder } from './cropping.ts';
 export { AV_INSTALL_COMMAND, type Av, avInstalled, loadAv } from './node-av.ts';
 export { PictureCopier } from './picture-copy.ts';
 export { type ColourPlane, DECODED_FORMATS, type PictureGeometry, pictureGeometry } from './picture-geometry.ts';
-export { MAX_PIXELS, openVideoDecoder, VIDEO_CODECS, type VideoCodec } from './video-codecs.ts';
+export { type FieldFrames, MAX_PIXELS, openVideoDecoder, VIDEO_CODECS, type VideoCodec } from './video-codecs.ts';

@@ -4,6 +4,14 @@ import type { CodecId } from '@paravideo/core';
 import { AvError } from './av-error.ts';
 import type { Av } from './node-av.ts';
 
+/** Frames of a stream that has them as two fields, and does not name their size. */
+export interface FieldFrames {
+  readonly width: number;
+  readonly height: number;
+  /** the first field has the second line */
+  readonly bottomFirst: boolean;
+}
+
 /** Codecs with an FFmpeg decoder. */
 export type VideoCodec = Exclude<CodecId, 'toy'>;
 
@@ -36,9 +44,10 @@ export const MAX_PIXELS = 8192 * 8192;
 
 /**
  * An open decoder that does not crop: its frames have the coded size. `threads` 1 means that a packet's picture can be had
- * at once; more decode several frames at a time and hand them out `threads` - 1 later. Throws `AvError` (call).
+ * at once; more decode several frames at a time and hand them out `threads` - 1 later. `frame` describes the frames
+ * of Motion JPEG in fields. Throws `AvError` (call).
  */
-export function openVideoDecoder(av: Av, id: VideoCodec, threads: number): InstanceType<Av['CodecContext']> {
+export function openVideoDecoder(av: Av, id: VideoCodec, threads: number, frame?: FieldFrames): InstanceType<Av['CodecContext']> {
   const entry = CODECS[id];
   const codec = av.Codec.findDecoderByName(entry.decoder as Parameters<typeof av.Codec.findDecoderByName>[0]);
   if (codec === null) throw new AvError('call', `the codec library has no decoder ${entry.decoder}`);
@@ -48,6 +57,12 @@ export function openVideoDecoder(av: Av, id: VideoCodec, threads: number): Insta
   for (const [name, value] of Object.entries(options)) {
     const result = context.setOption(name, value);
     if (result < 0) throw new AvError('call', `decoder ${entry.decoder}: option ${name}=${value} was refused (${result})`);
+  }
+  if (frame !== undefined) {
+    context.width = frame.width;
+    context.height = frame.height;
+    // What the library takes for the sign of AVI files, whose first field is the bottom one.
+    if (frame.bottomFirst) context.codecTag = 'MJPG';
   }
   const result = context.open2Sync(codec, null);
   if (result < 0) {

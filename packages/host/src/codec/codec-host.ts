@@ -100,21 +100,25 @@ export class CodecHost implements AsyncDisposable {
   }
 
   #create(codec: VideoCodec, events: DecoderEvents): Decoder | undefined {
-    const index = VIDEO_CODECS.indexOf(codec);
-    if (this.#closed || index < 0 || this.#streams.size >= (this.#o.maxStreams ?? DEFAULT_STREAMS) || !this.#child.usable)
+    if (
+      this.#closed ||
+      !VIDEO_CODECS.includes(codec) ||
+      this.#streams.size >= (this.#o.maxStreams ?? DEFAULT_STREAMS) ||
+      !this.#child.usable
+    )
       return undefined;
     const stream = this.#next;
     this.#next += 1;
     const host: RemoteHost = {
       access: this.#o.access,
       arenaAddress: this.#o.arena.mapping.address,
+      answering: this.#child.answering,
       send: (request) => this.#send(request),
       watch: (what) => this.#watch(what),
       forget: (id) => void this.#streams.delete(id),
     };
-    const decoder = new RemoteDecoder({ stream, codec, events, host, staging: this.#staging });
+    const decoder = new RemoteDecoder({ stream, codec, threads: this.#threads, events, host, staging: this.#staging });
     this.#streams.set(stream, decoder);
-    this.#send({ kind: 'open', stream, codec: index, threads: this.#threads });
     return decoder;
   }
 
@@ -123,7 +127,10 @@ export class CodecHost implements AsyncDisposable {
   }
 
   #hear(report: Report): void {
-    if (report.kind === 'ready') return;
+    if (report.kind === 'ready') {
+      for (const stream of this.#streams.values()) stream.ready();
+      return;
+    }
     const stream = this.#streams.get(report.stream);
     if (stream === undefined) throw new ProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
     stream.hear(report);
@@ -132,8 +139,7 @@ export class CodecHost implements AsyncDisposable {
   }
 
   #watch(what: string): Disposable {
-    // A process that is only just starting has its own alarm, and then this one is for the next process.
-    const pid = this.#child.answering ? this.#child.pid : undefined;
+    const { pid } = this.#child;
     const timer = setTimeout(() => {
       if (pid !== undefined && this.#child.pid === pid)
         this.#child.kill(`it did not confirm the ${what} within ${CONFIRM_WITHIN} ms`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openDescriptors } from '../sys/index.ts';
@@ -157,5 +158,34 @@ describe('the sandbox of a codec process', () => {
     expect(status).toMatch(/^Seccomp:\t2$/m);
     expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toMatch(/^Max core file size +0 +0/m);
     expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toMatch(/^Max open files +32 +32/m);
+  });
+});
+
+describe('a codec process that has not started yet', () => {
+  it('keeps no seek and no close waiting, and decodes what came after them once it runs', async () => {
+    await using rig = makeRig();
+    const { pid } = rig.host;
+    if (pid === undefined) throw new TypeError('there is no process');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await using player = new Player(rig, 'h264');
+      const closed = new Player(rig, 'h264');
+      for (const unit of units.slice(0, 4)) {
+        await player.send(unit);
+        await closed.send(unit);
+      }
+      const answered = Promise.all([player.decoder.flush(), closed[Symbol.asyncDispose]()]).then(() => 'answered');
+      expect(await Promise.race([answered, delay(5000, 'it waits for the process')])).toBe('answered');
+      player.forgetInputs();
+      expect(rig.host.streams).toBe(1);
+      // Sent again from the beginning: what was taken back would come twice.
+      const playing = player.play(units);
+      process.kill(pid, 'SIGCONT');
+      await playing;
+      expect(player.pictures.map(({ md5 }) => md5)).toEqual(md5s);
+      expect(rig.host.pid).toBe(pid);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
   });
 });

@@ -59,6 +59,7 @@ function make(): {
   const decoder = new RemoteDecoder({
     stream: 1,
     codec: 'h264',
+    threads: 1,
     staging: new Staging(buffers),
     events: {
       inputDone: note('inputDone'),
@@ -73,6 +74,7 @@ function make(): {
         store: () => new Promise((resolve) => stores.push(() => resolve(true))),
       },
       arenaAddress: 0,
+      answering: true,
       send: (request) => void sent.push(request),
       watch: () => ({ [Symbol.dispose]: () => {} }),
       forget: (stream) => void forgotten.push(stream),

@@ -7,6 +7,8 @@
  * Memory of the guest is staged: inputs are copied into the arena before the process hears of them, pictures out of it
  * before the user does. Both keep their order (`InOrder`).
  *
+ * A process that is only just starting is told nothing: what is asked meanwhile waits here, and can be taken back at once.
+ *
  *   open --close--> closing --confirmed--> closed;   open, closing --process died--> ended
  */
 import type {
@@ -19,7 +21,7 @@ import type {
   PictureLayout,
   PictureTarget,
 } from '@paravideo/core';
-import { type PictureGeometry, pictureGeometry, type VideoCodec } from '../av/index.ts';
+import { type PictureGeometry, pictureGeometry, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
 import { ProtocolError } from '../child/index.ts';
 import { CodecError } from './codec-error.ts';
 import { PICTURE_TYPES, type Report, type Request } from './codec-messages.ts';
@@ -31,12 +33,21 @@ import type { Staging } from './staging.ts';
 export interface RemoteHost {
   readonly access: BufferAccess;
   readonly arenaAddress: number;
+  /** whether the process listens already; if not, `ready` is called when it does */
+  readonly answering: boolean;
   send(request: Request): void;
   /** `what` was asked and must be confirmed in time; disposed when it was. */
   watch(what: string): Disposable;
   /** The stream is no more. */
   forget(stream: number): void;
 }
+
+/** The requests that each of those that must be confirmed takes back. */
+const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly Request['kind'][]>> = {
+  flush: ['decode', 'drain'],
+  recall: ['supply'],
+  close: ['open', 'decode', 'drain', 'supply', 'output'],
+};
 
 type ReportOf<K extends Report['kind']> = Extract<Report, { kind: K }>;
 
@@ -77,6 +88,8 @@ export class RemoteDecoder implements Decoder {
   readonly #pending: Pending[] = [];
   /** copies in flight: guest memory is being read or written */
   readonly #copies = new Set<Promise<unknown>>();
+  /** what the process is told when it listens; undefined once it does */
+  #early: Request[] | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
   #geometry: PictureGeometry | undefined;
   /** serials: told to the user; accepted from the process; answered by a layout */
@@ -87,12 +100,28 @@ export class RemoteDecoder implements Decoder {
   #flushes = { asked: 0, confirmed: 0 };
   #recalls = { asked: 0, confirmed: 0 };
 
-  constructor(o: { stream: number; codec: VideoCodec; events: DecoderEvents; host: RemoteHost; staging: Staging }) {
+  constructor(o: {
+    stream: number;
+    codec: VideoCodec;
+    threads: number;
+    events: DecoderEvents;
+    host: RemoteHost;
+    staging: Staging;
+  }) {
     this.#stream = o.stream;
     this.#codec = o.codec;
     this.#events = o.events;
     this.#host = o.host;
     this.#staging = o.staging;
+    this.#early = o.host.answering ? undefined : [];
+    this.#send({ kind: 'open', stream: o.stream, codec: VIDEO_CODECS.indexOf(o.codec), threads: o.threads });
+  }
+
+  /** The process listens. */
+  ready(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const request of early) this.#send(request);
   }
 
   decode(input: CodedInput): void {
@@ -384,22 +413,28 @@ export class RemoteDecoder implements Decoder {
   }
 
   /** Sends a request that the process must confirm; resolves when it did and no copy is in flight, or when it is dead. */
-  async #ask(what: string, request: Request, confirmed: () => void): Promise<void> {
+  async #ask(what: 'flush' | 'recall' | 'close', request: Request, confirmed: () => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#pending.push({
-      watch: this.#host.watch(`${what} of stream ${this.#stream}`),
-      done: () => {
-        if (this.#state !== 'ended') confirmed();
-        resolve();
-      },
-    });
-    this.#send(request);
+    const done = (): void => {
+      if (this.#state !== 'ended') confirmed();
+      resolve();
+    };
+    if (this.#early === undefined) {
+      this.#pending.push({ watch: this.#host.watch(`${what} of stream ${this.#stream}`), done });
+      this.#send(request);
+    } else {
+      // Nothing was lent yet: it is taken back without asking.
+      this.#early = this.#early.filter(({ kind }) => !TAKEN_BACK[what].includes(kind));
+      this.#in.add(done);
+    }
     await promise;
     await Promise.allSettled([...this.#copies]);
   }
 
   #send(request: Request): void {
-    if (this.#state !== 'ended') this.#host.send(request);
+    if (this.#state === 'ended') return;
+    if (this.#early === undefined) this.#host.send(request);
+    else this.#early.push(request);
   }
 
   /** False after the end, whoever made it: what is asked then is asked in vain. */

@@ -21,9 +21,9 @@ describe('the cutting of H.264 (ITU-T H.264 7.4.1.2.3)', () => {
     const units = splitterFor('h264').push(5, buffer(SPS, PPS, IDR, MORE, SEI, SLICE, SLICE, MORE), false);
     expect(units.understood).toBe(true);
     expect(units.units).toEqual([
-      { id: 5, bytes: buffer(SPS, PPS, IDR, MORE) },
-      { id: 5, bytes: buffer(SEI, SLICE) },
-      { id: 5, bytes: buffer(SLICE, MORE) },
+      { id: 5, bytes: buffer(SPS, PPS, IDR, MORE), entry: true },
+      { id: 5, bytes: buffer(SEI, SLICE), entry: false },
+      { id: 5, bytes: buffer(SLICE, MORE), entry: false },
     ]);
   });
 
@@ -31,17 +31,17 @@ describe('the cutting of H.264 (ITU-T H.264 7.4.1.2.3)', () => {
     const splitter = splitterFor('h264');
     expect(splitter.push(1, buffer(SPS, PPS), false)).toEqual({ units: [], understood: true });
     splitter.reset();
-    expect(splitter.push(2, buffer(IDR), false).units).toEqual([{ id: 2, bytes: buffer(SPS, PPS, IDR) }]);
-    expect(splitter.push(3, buffer(SLICE), false).units).toEqual([{ id: 3, bytes: buffer(SLICE) }]);
+    expect(splitter.push(2, buffer(IDR), false).units).toEqual([{ id: 2, bytes: buffer(SPS, PPS, IDR), entry: true }]);
+    expect(splitter.push(3, buffer(SLICE), false).units).toEqual([{ id: 3, bytes: buffer(SLICE), entry: false }]);
   });
 
   it('keeps the end of a full buffer, and names the input in which a picture began', () => {
     const splitter = splitterFor('h264');
     const all = buffer(SPS, IDR, SLICE);
     expect(splitter.push(1, all.subarray(0, 10), true).units).toEqual([]);
-    expect(splitter.push(2, all.subarray(10), true).units).toEqual([{ id: 1, bytes: buffer(SPS, IDR) }]);
-    expect(splitter.push(3, buffer(SLICE), true).units).toEqual([{ id: 2, bytes: buffer(SLICE) }]);
-    expect(splitter.flush()).toEqual([{ id: 3, bytes: buffer(SLICE) }]);
+    expect(splitter.push(2, all.subarray(10), true).units).toEqual([{ id: 1, bytes: buffer(SPS, IDR), entry: true }]);
+    expect(splitter.push(3, buffer(SLICE), true).units).toEqual([{ id: 2, bytes: buffer(SLICE), entry: false }]);
+    expect(splitter.flush()).toEqual([{ id: 3, bytes: buffer(SLICE), entry: false }]);
     expect(splitter.flush()).toEqual([]);
     splitter.push(4, buffer(SLICE), true);
     splitter.reset();

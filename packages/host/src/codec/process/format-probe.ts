@@ -8,18 +8,21 @@ import type { AccessUnit } from './splitter.ts';
 /**
  * Finds the format of a stream from its first picture alone. The decoder proper hands out its first picture only after
  * several inputs (reordering, threads), and a client may wait for the format before it sends a second one. So the first
- * units go through a decoder of one thread too, which is drained after each, until that gives a picture.
+ * units go through a decoder of one thread too, which is drained after each, until that gives a picture, be it damaged.
  */
 export class FormatProbe implements Disposable {
   readonly #av: Av;
-  readonly #context: ReturnType<typeof openVideoDecoder>;
+  readonly #codec: VideoCodec;
+  #context: ReturnType<typeof openVideoDecoder>;
   readonly #crop: CropFinder;
   readonly #packet: InstanceType<Av['Packet']>;
   readonly #frame: InstanceType<Av['Frame']>;
 
   constructor(av: Av, codec: VideoCodec) {
     this.#av = av;
+    this.#codec = codec;
     this.#context = openVideoDecoder(av, codec, 1);
+    this.#context.setOption('flags', '+output_corrupt');
     this.#crop = new CropFinder(av);
     this.#packet = new av.Packet();
     this.#packet.alloc();
@@ -29,16 +32,38 @@ export class FormatProbe implements Disposable {
 
   /** The format, or that the unit gave no picture: `ok` is false if it could not be decoded at all. */
   offer(unit: AccessUnit): { readonly format?: FoundFormat; readonly ok: boolean } {
-    this.#packet.data = unit.bytes;
-    const sent = this.#context.sendPacketSync(this.#packet);
-    this.#packet.unref();
+    if (unit.frame !== undefined) {
+      this.#context.freeContext();
+      this.#context = openVideoDecoder(this.#av, this.#codec, 1, unit.frame);
+    }
+    let format: FoundFormat | undefined;
+    let ok = true;
+    // Of several layers the last is the picture.
+    for (const bytes of [...(unit.layers ?? []), unit.bytes]) {
+      this.#packet.data = bytes;
+      if (this.#context.sendPacketSync(this.#packet) < 0) ok = false;
+      this.#packet.unref();
+      const got = this.#receive();
+      if (!got.ok) ok = false;
+      format = got.format ?? format;
+    }
     this.#context.sendPacketSync(null);
-    const received = this.#context.receiveFrameSync(this.#frame);
-    const format = received === 0 ? readFormat(this.#av, this.#context, this.#frame, this.#crop) : undefined;
-    this.#frame.unref();
+    const rest = this.#receive();
     this.#context.flushBuffers();
-    const ok = sent >= 0 && (received >= 0 || received === this.#av.constants.AVERROR_EOF);
-    return format === undefined ? { ok } : { format, ok };
+    format = rest.format ?? format;
+    return format === undefined ? { ok: ok && rest.ok } : { format, ok: ok && rest.ok };
+  }
+
+  /** The format of the last picture that is there. */
+  #receive(): { readonly format: FoundFormat | undefined; readonly ok: boolean } {
+    const { AVERROR_EAGAIN, AVERROR_EOF } = this.#av.constants;
+    let format: FoundFormat | undefined;
+    for (;;) {
+      const result = this.#context.receiveFrameSync(this.#frame);
+      if (result !== 0) return { format, ok: result === AVERROR_EAGAIN || result === AVERROR_EOF };
+      format = readFormat(this.#av, this.#context, this.#frame, this.#crop);
+      this.#frame.unref();
+    }
   }
 
   [Symbol.dispose](): void {

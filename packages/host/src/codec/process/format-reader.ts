@@ -29,15 +29,11 @@ type Context = InstanceType<Av['CodecContext']>;
 export function readFormat(av: Av, context: Context, frame: Frame, crop: CropFinder): FoundFormat {
   const aspect = frame.sampleAspectRatio;
   const known = aspect.num > 0 && aspect.den > 0;
-  const fullRange = frame.format === av.constants.AV_PIX_FMT_YUVJ420P;
   return {
     codedWidth: frame.width,
     codedHeight: frame.height,
     visible: crop.visible(frame),
-    primaries: frame.colorPrimaries,
-    transfer: frame.colorTrc,
-    matrix: frame.colorSpace,
-    range: fullRange ? av.constants.AVCOL_RANGE_JPEG : frame.colorRange,
+    ...coloursOf(av, frame),
     aspectNumerator: known ? aspect.num : 1,
     aspectDenominator: known ? aspect.den : 1,
     interlaced: (frame.flags & av.constants.AV_FRAME_FLAG_INTERLACED) !== 0,
@@ -47,13 +43,42 @@ export function readFormat(av: Av, context: Context, frame: Frame, crop: CropFin
   };
 }
 
+interface Colours {
+  readonly primaries: number;
+  readonly transfer: number;
+  readonly matrix: number;
+  readonly range: number;
+}
+
+/** The colours of what a frame becomes in a buffer, as H.273 has them. */
+function coloursOf(av: Av, frame: Frame): Colours {
+  const c = av.constants;
+  const { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange } = frame;
+  const name = av.avGetPixFmtName(frame.format as typeof c.AV_PIX_FMT_YUV420P) ?? '';
+  // Pictures that are coded as RGB are converted, and the converter makes this of them.
+  if (/^(gbr|rgb|bgr|argb|abgr|0rgb|0bgr|xyz|pal8)/.test(name))
+    return { primaries, transfer, matrix: c.AVCOL_SPC_SMPTE170M, range: c.AVCOL_RANGE_MPEG };
+  return { primaries, transfer, matrix, range: name.startsWith('yuvj') ? c.AVCOL_RANGE_JPEG : colorRange };
+}
+
+/** True if two formats differ in colours or in the shape of a pixel: the same buffers do, but G_FMT says something else. */
+export function appearanceChanged(a: FoundFormat, b: FoundFormat): boolean {
+  return (
+    a.primaries !== b.primaries ||
+    a.transfer !== b.transfer ||
+    a.matrix !== b.matrix ||
+    a.range !== b.range ||
+    a.aspectNumerator !== b.aspectNumerator ||
+    a.aspectDenominator !== b.aspectDenominator
+  );
+}
+
 /**
- * True if a frame of the coded size needs other buffers than those of `format`, or shows another part of them: what V4L2
- * calls a source change. Colours alone are none.
+ * True if a format needs other buffers than another one, or shows another part of them: what V4L2 calls a source change.
+ * Colours alone are none.
  */
-export function formatChanged(format: FoundFormat, frame: Frame, crop: CropFinder): boolean {
-  if (frame.width !== format.codedWidth || frame.height !== format.codedHeight) return true;
-  const { left, top, width, height } = crop.visible(frame);
-  const before = format.visible;
-  return left !== before.left || top !== before.top || width !== before.width || height !== before.height;
+export function formatChanged(before: FoundFormat, now: FoundFormat): boolean {
+  if (now.codedWidth !== before.codedWidth || now.codedHeight !== before.codedHeight) return true;
+  const [a, b] = [before.visible, now.visible];
+  return a.left !== b.left || a.top !== b.top || a.width !== b.width || a.height !== b.height;
 }

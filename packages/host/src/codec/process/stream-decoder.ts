@@ -7,6 +7,7 @@
  * for want of a target or of a layout for its format, stops all the rest: that is the back-pressure.
  *
  *   feeding --drain reached--> draining --every frame out--> feeding
+ *   feeding --a unit that another decoder has to be made for--> replacing --every frame out--> feeding
  *   (a frame whose format is new): format reported --output with its serial--> frame can be handed out
  */
 
@@ -19,7 +20,8 @@ import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
 import { PICTURE_TYPES, type Report } from '../codec-messages.ts';
 import { splitterFor } from './access-units.ts';
 import { FormatProbe } from './format-probe.ts';
-import { type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
+import { appearanceChanged, type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
+import { Recovery } from './recovery.ts';
 import type { AccessUnit, Splitter } from './splitter.ts';
 
 /** An input, or the place of a drain among the inputs. */
@@ -53,17 +55,32 @@ interface ReportedFormat {
   readonly format: FoundFormat;
 }
 
-/** Units of one input that have not been given to the decoder yet. */
+/** A unit, or a layer below its picture, which is not shown. */
+interface Piece {
+  readonly unit: AccessUnit;
+  readonly bytes: Buffer;
+  readonly shown: boolean;
+}
+
+/** What of one input has not been given to the decoder yet. */
 interface Feeding {
   readonly inputId: number | undefined;
-  readonly units: AccessUnit[];
+  readonly pieces: Piece[];
   ok: boolean;
 }
+
+/** The timestamp of pictures that are not shown. */
+const NOT_SHOWN = -1n;
 
 export class StreamDecoder implements Disposable {
   readonly #stream: number;
   readonly #host: StreamHost;
-  readonly #context: ReturnType<typeof openVideoDecoder>;
+  readonly #codec: VideoCodec;
+  readonly #threads: number;
+  #context: ReturnType<typeof openVideoDecoder>;
+  /** what the decoder was made for, beside the codec */
+  #madeFor: AccessUnit['frame'];
+  readonly #recovery: Recovery;
   readonly #copier: PictureCopier;
   readonly #crop: CropFinder;
   readonly #splitter: Splitter;
@@ -79,7 +96,7 @@ export class StreamDecoder implements Disposable {
   #owed = { inputs: 0, pictures: 0, news: false };
   #probe: FormatProbe | undefined;
   #feeding: Feeding | undefined;
-  #mode: 'feeding' | 'draining' = 'feeding';
+  #mode: 'feeding' | 'draining' | 'replacing' = 'feeding';
   #frameHeld = false;
   #mayReceive = false;
   #known: ReportedFormat | undefined;
@@ -90,7 +107,10 @@ export class StreamDecoder implements Disposable {
   constructor(stream: number, codec: VideoCodec, threads: number, host: StreamHost) {
     this.#stream = stream;
     this.#host = host;
+    this.#codec = codec;
+    this.#threads = threads;
     this.#context = openVideoDecoder(host.av, codec, threads);
+    this.#recovery = new Recovery(host.av);
     this.#probe = new FormatProbe(host.av, codec);
     this.#copier = new PictureCopier(host.av);
     this.#crop = new CropFinder(host.av);
@@ -130,6 +150,7 @@ export class StreamDecoder implements Disposable {
     this.#mayReceive = false;
     this.#dropFrame();
     this.#context.flushBuffers();
+    this.#recovery.restart(this.#context);
     if (this.#known !== undefined && this.#known.serial > serial) this.#known = this.#previous;
   }
 
@@ -155,7 +176,9 @@ export class StreamDecoder implements Disposable {
     const input = this.#inputs.shift();
     if (input === undefined) return false;
     this.#feeding =
-      input.kind === 'drain' ? { inputId: undefined, units: [...this.#splitter.flush()], ok: true } : this.#take(input);
+      input.kind === 'drain'
+        ? { inputId: undefined, pieces: this.#splitter.flush().flatMap(piecesOf), ok: true }
+        : this.#take(input);
     return true;
   }
 
@@ -170,27 +193,31 @@ export class StreamDecoder implements Disposable {
 
   /** Fetches an input once: what the guest does to the memory afterwards does not matter. */
   #take(input: StreamInput & { kind: 'data' }): Feeding {
-    if (input.length === 0) return { inputId: input.id, units: [], ok: true };
+    if (input.length === 0) return { inputId: input.id, pieces: [], ok: true };
     const bytes = Buffer.from(this.#host.bytes(input.offset, input.length));
     const { units, understood } = this.#splitter.push(input.id, bytes, input.mayContinue);
-    return { inputId: input.id, units: [...units], ok: understood };
+    return { inputId: input.id, pieces: units.flatMap(piecesOf), ok: understood };
   }
 
   #feed(feeding: Feeding): boolean {
-    const unit = feeding.units.shift();
-    if (unit !== undefined) {
-      this.#packet.data = unit.bytes;
-      this.#packet.pts = BigInt(unit.id);
-      this.#packet.dts = BigInt(unit.id);
+    const [piece] = feeding.pieces;
+    if (piece !== undefined) {
+      if (this.#replaces(piece.unit)) return true;
+      feeding.pieces.shift();
+      const { unit, bytes, shown } = piece;
+      this.#recovery.before(unit, this.#context);
+      this.#packet.data = bytes;
+      this.#packet.pts = shown ? BigInt(unit.id) : NOT_SHOWN;
+      this.#packet.dts = this.#packet.pts;
       const sent = this.#context.sendPacketSync(this.#packet);
       this.#packet.unref();
-      this.#sent.push(unit.id);
+      if (shown) this.#sent.push(unit.id);
       if (sent < 0) this.#failure(sent, feeding);
       this.#mayReceive = true;
       // The decoder's own threads work at the unit meanwhile.
-      this.#findFormat(unit, feeding);
+      if (shown) this.#findFormat(unit, feeding);
     }
-    if (feeding.units.length > 0) return true;
+    if (feeding.pieces.length > 0) return true;
     this.#feeding = undefined;
     if (feeding.inputId === undefined) {
       this.#context.sendPacketSync(null);
@@ -199,6 +226,19 @@ export class StreamDecoder implements Disposable {
     } else {
       this.#report({ kind: 'inputDone', stream: this.#stream, id: feeding.inputId, ok: feeding.ok ? 1 : 0 });
     }
+    return true;
+  }
+
+  /** True if a unit needs another decoder than this one, which lets out what it has first. */
+  #replaces(unit: AccessUnit): boolean {
+    const { frame } = unit;
+    const before = this.#madeFor;
+    if (frame === undefined) return false;
+    if (frame.width === before?.width && frame.height === before.height && frame.bottomFirst === before.bottomFirst) return false;
+    this.#madeFor = frame;
+    this.#context.sendPacketSync(null);
+    this.#mode = 'replacing';
+    this.#mayReceive = true;
     return true;
   }
 
@@ -216,11 +256,18 @@ export class StreamDecoder implements Disposable {
     const { AVERROR_EAGAIN, AVERROR_EOF } = this.#host.av.constants;
     const result = this.#context.receiveFrameSync(this.#frame);
     if (result === 0) {
-      this.#frameHeld = true;
+      this.#frameHeld = this.#frame.pts !== NOT_SHOWN;
+      if (!this.#frameHeld) this.#frame.unref();
     } else if (result === AVERROR_EAGAIN) {
       this.#mayReceive = false;
+    } else if (result === AVERROR_EOF && this.#mode === 'replacing') {
+      this.#context.freeContext();
+      this.#context = openVideoDecoder(this.#host.av, this.#codec, this.#threads, this.#madeFor);
+      this.#mayReceive = false;
+      this.#mode = 'feeding';
     } else if (result === AVERROR_EOF) {
       this.#context.flushBuffers();
+      this.#recovery.restart(this.#context);
       this.#sent.length = 0;
       this.#mayReceive = false;
       this.#mode = 'feeding';
@@ -241,8 +288,7 @@ export class StreamDecoder implements Disposable {
 
   #handOut(): boolean {
     if (!this.#answered()) return false;
-    if (this.#known === undefined || formatChanged(this.#known.format, this.#frame, this.#crop))
-      this.#announce(readFormat(this.#host.av, this.#context, this.#frame, this.#crop));
+    this.#lookAtFormat();
     const geometry = this.#output?.geometry;
     if (geometry === undefined || !this.#answered()) return false;
     if (geometry.width < this.#frame.width || geometry.height < this.#frame.height) return false;
@@ -258,11 +304,26 @@ export class StreamDecoder implements Disposable {
       targetId: target.id,
       inputId: this.#origin(),
       interlaced: (flags & c.AV_FRAME_FLAG_INTERLACED) !== 0 ? 1 : 0,
-      error: (flags & c.AV_FRAME_FLAG_CORRUPT) !== 0 || (this.#frame.decodeErrorFlags & ~this.#untrusted) !== 0 ? 1 : 0,
+      error: this.#damaged() ? 1 : 0,
       type: PICTURE_TYPES.indexOf(this.#pictureType(flags)),
     });
     this.#dropFrame();
     return true;
+  }
+
+  /** Tells the format of the held frame if the user knows another one. */
+  #lookAtFormat(): void {
+    const before = this.#known?.format;
+    const now = readFormat(this.#host.av, this.#context, this.#frame, this.#crop);
+    if (before === undefined || formatChanged(before, now)) this.#announce(now);
+    // The decoder's guess at the reordering may have changed on the way, and is no reason for other buffers.
+    else if (appearanceChanged(before, now)) this.#announce({ ...now, reorder: before.reorder });
+  }
+
+  #damaged(): boolean {
+    const frame = this.#frame;
+    const corrupt = (frame.flags & this.#host.av.constants.AV_FRAME_FLAG_CORRUPT) !== 0;
+    return this.#recovery.damaged(frame, corrupt) || (frame.decodeErrorFlags & ~this.#untrusted) !== 0;
   }
 
   /** True if the user chose a layout after it was told of the last format. */
@@ -324,4 +385,10 @@ export class StreamDecoder implements Disposable {
     if (this.#frameHeld) this.#frame.unref();
     this.#frameHeld = false;
   }
+}
+
+/** A unit as the decoder takes it, piece by piece. */
+function piecesOf(unit: AccessUnit): Piece[] {
+  const layers = (unit.layers ?? []).map((bytes) => ({ unit, bytes, shown: false }));
+  return [...layers, { unit, bytes: unit.bytes, shown: true }];
 }
