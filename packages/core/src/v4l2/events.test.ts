@@ -25,7 +25,7 @@ function subscription(type: number, id = 0, flags = 0): DataView {
 function make(limit = 8): EventSubscriptions {
   const catalog = (type: number, id: number) =>
     type === V4L2_EVENT_EOS ? { initial: id === 7 ? (view: DataView) => view.setUint32(8, 77, true) : undefined } : Errno.EINVAL;
-  return new EventSubscriptions((event) => sent.push(event), clock, catalog, limit);
+  return new EventSubscriptions((event) => sent.push(new DataView(event.buffer.slice(0))), clock, catalog, limit);
 }
 
 beforeEach(() => {

@@ -38,7 +38,7 @@ export class EventSubscriptions {
   readonly #clock: Clock;
   readonly #catalog: EventCatalog;
   readonly #limit: number;
-  readonly #all = new Map<string, Subscription>();
+  readonly #all = new Map<number, Subscription>();
   #sequence = 0;
 
   /** `send` gets 136 bytes of `v4l2_event` and must copy them; `limit` is the number of subscriptions (ENOMEM beyond). */
@@ -82,7 +82,8 @@ export class EventSubscriptions {
   emit(type: number, id: number, fill: EventFill, own = false): void {
     const subscription = this.#all.get(keyOf(type, id));
     if (subscription === undefined || (own && !subscription.feedback)) return;
-    const view = new DataView(new ArrayBuffer(v4l2_event.size));
+    const view = scratch;
+    scratchBytes.fill(0);
     fill(view);
     E.type.set(view, 0, type);
     E.id.set(view, 0, id);
@@ -101,6 +102,10 @@ export class EventSubscriptions {
   }
 }
 
-function keyOf(type: number, id: number): string {
-  return `${type}:${id}`;
+/** The event that is being sent: it is copied before the next one. One change of a control is an event for each of hundreds of sessions. */
+const scratch = new DataView(new ArrayBuffer(v4l2_event.size));
+const scratchBytes = new Uint8Array(scratch.buffer);
+
+function keyOf(type: number, id: number): number {
+  return type * 0x1_0000_0000 + id;
 }

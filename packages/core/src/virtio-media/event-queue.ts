@@ -5,7 +5,7 @@
  */
 import type { DequeueTicket } from '../device/media-device.ts';
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
-import { type EventPlace, EventSender } from '../virtqueue/event-sender.ts';
+import { type EventPlace, EventSender, type SentEvent } from '../virtqueue/event-sender.ts';
 import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/videodev2.ts';
 import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/videodev2-constants.gen.ts';
 import {
@@ -70,11 +70,12 @@ export class EventQueue {
       this.#sender.add(place, bytes);
       return;
     }
-    const old = new DataView(newest.buffer, newest.byteOffset, newest.byteLength);
+    const { view } = newest;
     const at = changesAt(type);
-    const changes = at === undefined ? 0 : old.getUint32(at, true);
-    copy(event, newest, virtio_media_event_event.fields.event.offset, v4l2_event.size);
-    if (at !== undefined) old.setUint32(at, old.getUint32(at, true) | changes, true);
+    const changes = at === undefined ? 0 : view.getUint32(at, true);
+    const start = virtio_media_event_event.fields.event.offset;
+    for (let i = 0; i < v4l2_event.size; i += 4) view.setUint32(start + i, event.getUint32(i, true), true);
+    if (at !== undefined) view.setUint32(at, view.getUint32(at, true) | changes, true);
   }
 
   /** EVT_ERROR: 16 bytes */
@@ -109,15 +110,15 @@ export class EventQueue {
     this.#sender.deliver();
   }
 
-  /** The bytes of the event that a further one of this place replaces, if there are enough of them. */
-  #crowded(place: EventPlace): Uint8Array | undefined {
+  /** The event that a further one of this place replaces, if there are enough of them. */
+  #crowded(place: EventPlace): SentEvent | undefined {
     const sender = this.#sender;
     const same = sender.waitingAt(place);
     const crowded =
       same.length >= MAX_PENDING_PER_SUBSCRIPTION ||
       sender.pendingOf(place.owner) >= MAX_PENDING_PER_SESSION ||
       sender.pending >= MAX_PENDING_EVENTS;
-    return crowded ? same.at(-1)?.bytes : undefined;
+    return crowded ? same.at(-1) : undefined;
   }
 }
 

@@ -75,14 +75,14 @@ export class IoctlPayload implements IoctlCall {
 
   readonly #info: IoctlInfo;
   readonly #shape: Shape;
-  /** struct and arrays exactly as the driver sent them: where returned pointers come from */
-  readonly #sent: Uint8Array;
+  /** struct and, once they were found, arrays exactly as the driver sent them: where returned pointers come from */
+  #sent: Uint8Array;
 
   private constructor(info: IoctlInfo, shape: Shape, sent: Uint8Array, memory: UserMemory) {
     this.nr = info.nr;
     this.#info = info;
     this.#shape = shape;
-    this.#sent = sent;
+    this.#sent = sent.slice(0, info.size);
     this.memory = memory;
     this.payload = new DataView(sent.slice(0, info.size).buffer);
     this.payloadOnError = shape === 'controls';
@@ -90,7 +90,7 @@ export class IoctlPayload implements IoctlCall {
 
   /**
    * Cuts up the bytes that follow `virtio_media_cmd_ioctl`. Answers the payload and, if the command is refused before any
-   * device sees it, the errno. Surplus bytes are ignored (P4). `bytes` must be a private copy.
+   * device sees it, the errno. Surplus bytes are ignored (P4). `bytes` must be a private copy, and may change afterwards.
    */
   static parse(info: IoctlInfo, bytes: Uint8Array, memory: GuestMemory, user: UserMemory): { call: IoctlPayload; errno: number } {
     const shape = shapeOf(info.nr);
@@ -113,7 +113,7 @@ export class IoctlPayload implements IoctlCall {
     if (multi && length > 0) {
       const size = length * v4l2_plane.size;
       if (length > VIRTIO_MEDIA_MAX_PLANES || at + size > view.byteLength) return Errno.EINVAL;
-      this.planes = new DataView(this.#sent.slice(at, at + size).buffer);
+      this.planes = this.#array(view, at, size);
       at += size;
     }
     if (this.nr === VIDIOC_QUERYBUF || f.memory.get(view, 0) !== V4L2_MEMORY_USERPTR) return 0;
@@ -129,13 +129,20 @@ export class IoctlPayload implements IoctlCall {
     let at = v4l2_ext_controls.size;
     const size = count * v4l2_ext_control.size;
     if (count > MAX_CONTROLS || at + size > view.byteLength) return Errno.EINVAL;
-    this.controls = new DataView(this.#sent.slice(at, at + size).buffer);
+    this.controls = this.#array(view, at, size);
     at += size;
     const sizes = Array.from({ length: count }, (_, i) =>
       v4l2_ext_control.fields.size.get(this.controls, i * v4l2_ext_control.size),
     );
     if (sizes.reduce((sum, one) => sum + one, 0) > MAX_CONTROL_BYTES) return Errno.ENOSPC;
     return this.#readLists(new ScatterListReader(view, at, memory), sizes);
+  }
+
+  /** Keeps the array that follows the struct, once to be changed and once as it came. */
+  #array(view: DataView, at: number, size: number): DataView<ArrayBuffer> {
+    const whole = new Uint8Array(view.buffer, view.byteOffset, at + size);
+    this.#sent = whole.slice();
+    return new DataView(new Uint8Array(whole.subarray(at)).buffer);
   }
 
   #readLists(reader: ScatterListReader, lengths: readonly number[]): number {

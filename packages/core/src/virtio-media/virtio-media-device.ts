@@ -80,6 +80,7 @@ export class VirtioMediaDevice {
   readonly #loop: CommandLoop;
   readonly #onBug: (error: unknown) => void;
   readonly #sessions = new SessionTable();
+  #fetched = new Uint8Array(4096);
   readonly #response = new Uint8Array(64);
   readonly #responseView = new DataView(this.#response.buffer);
   /** counts resets: an answer that belongs to an earlier life is thrown away */
@@ -167,27 +168,31 @@ export class VirtioMediaDevice {
   #command(chain: Chain): void {
     const length = Math.min(chain.readableLength, MAX_COMMAND_BYTES + 1);
     if (length < virtio_media_cmd_header.size || length > MAX_COMMAND_BYTES) return this.#fail(chain, Errno.EINVAL);
-    // The whole readable part is fetched once, before anything is written: both parts may be the same memory (P2).
-    const bytes = new Uint8Array(length);
+    // The whole readable part is fetched once, before anything is written: both parts may be the same memory (P2). It goes to a
+    // place that is used again: half a megabyte a command for the garbage collector would be felt by every guest.
+    if (this.#fetched.length < length) this.#fetched = new Uint8Array(length);
+    const bytes = this.#fetched.subarray(0, length);
     if (chain.read(0, bytes) !== length) return this.#fail(chain, Errno.EFAULT);
-    const view = new DataView(bytes.buffer);
-    const cmd = virtio_media_cmd_header.fields.cmd.get(view, 0);
-    this.#guarded(chain, () => {
-      switch (cmd) {
-        case VIRTIO_MEDIA_CMD_OPEN:
-          return this.#open(chain);
-        case VIRTIO_MEDIA_CMD_CLOSE:
-          return this.#close(chain, view);
-        case VIRTIO_MEDIA_CMD_IOCTL:
-          return this.#inSession(chain, view, virtio_media_cmd_ioctl.size, (entry) => this.#ioctl(chain, bytes, view, entry));
-        case VIRTIO_MEDIA_CMD_MMAP:
-          return this.#inSession(chain, view, virtio_media_cmd_mmap.size, (entry) => this.#mmap(chain, view, entry));
-        case VIRTIO_MEDIA_CMD_MUNMAP:
-          return this.#munmap(chain, view);
-        default:
-          return this.#fail(chain, Errno.ENOTTY);
-      }
-    });
+    this.#guarded(chain, () => this.#dispatch(chain, bytes));
+  }
+
+  /** Begins a command whose bytes were fetched; whoever needs them later has to copy them. */
+  #dispatch(chain: Chain, bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    switch (virtio_media_cmd_header.fields.cmd.get(view, 0)) {
+      case VIRTIO_MEDIA_CMD_OPEN:
+        return this.#open(chain);
+      case VIRTIO_MEDIA_CMD_CLOSE:
+        return this.#close(chain, bytes, view);
+      case VIRTIO_MEDIA_CMD_IOCTL:
+        return this.#inSession(chain, bytes, virtio_media_cmd_ioctl.size, (entry) => this.#ioctl(chain, bytes, view, entry));
+      case VIRTIO_MEDIA_CMD_MMAP:
+        return this.#inSession(chain, bytes, virtio_media_cmd_mmap.size, (entry) => this.#mmap(chain, view, entry));
+      case VIRTIO_MEDIA_CMD_MUNMAP:
+        return this.#munmap(chain, view);
+      default:
+        return this.#fail(chain, Errno.ENOTTY);
+    }
   }
 
   /** Runs a part of a command; an error of ours becomes EIO for that command alone. */
@@ -236,12 +241,12 @@ export class VirtioMediaDevice {
   }
 
   /** CLOSE is answered with length 0, always (VM-DX9, P7), once nothing of the session touches guest memory. */
-  #close(chain: Chain, view: DataView): void {
+  #close(chain: Chain, bytes: Uint8Array, view: DataView): void {
     if (view.byteLength < virtio_media_cmd_close.size) return this.#done(chain, 0);
     const entry = this.#sessions.get(virtio_media_cmd_close.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#done(chain, 0);
     if (entry.busy) {
-      this.#postpone(entry, chain, view, () => this.#close(chain, view));
+      this.#postpone(entry, chain, bytes);
       return;
     }
     this.#sessions.remove(entry.id);
@@ -286,22 +291,24 @@ export class VirtioMediaDevice {
   }
 
   /** Runs a command of a session, after those of the session that are still unanswered. */
-  #inSession(chain: Chain, view: DataView, size: number, run: (entry: SessionEntry) => void): void {
+  #inSession(chain: Chain, bytes: Uint8Array, size: number, run: (entry: SessionEntry) => void): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     if (view.byteLength < size) return this.#fail(chain, Errno.EINVAL);
     // IOCTL and MMAP carry the session id at the same place.
     const entry = this.#sessions.get(virtio_media_cmd_ioctl.fields.session_id.get(view, 0));
     if (entry === undefined) return this.#fail(chain, Errno.EINVAL);
     if (entry.state === 'broken') return this.#fail(chain, Errno.EIO);
-    if (entry.busy) this.#postpone(entry, chain, view, () => this.#inSession(chain, view, size, run));
+    if (entry.busy) this.#postpone(entry, chain, bytes);
     else run(entry);
   }
 
   /** Keeps a command of a busy session until its turn has come. */
-  #postpone(entry: SessionEntry, chain: Chain, view: DataView, run: () => void): void {
-    const done = this.#loop.keep(view.byteLength);
+  #postpone(entry: SessionEntry, chain: Chain, bytes: Uint8Array): void {
+    const done = this.#loop.keep(bytes.length);
+    const kept = bytes.slice();
     entry.waiting.push(() => {
       done();
-      this.#guarded(chain, run);
+      this.#guarded(chain, () => this.#dispatch(chain, kept));
     });
   }
 

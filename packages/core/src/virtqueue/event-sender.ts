@@ -27,6 +27,8 @@ export class SentEvent {
   readonly place: EventPlace;
   /** what the driver gets; may be changed while it waits, but for its length */
   readonly bytes: Uint8Array;
+  /** the same bytes */
+  readonly view: DataView;
   state: 'waiting' | 'sent' | 'withdrawn' = 'waiting';
   readonly #sender: EventSender;
   /** neighbours among all that wait */
@@ -38,6 +40,7 @@ export class SentEvent {
     this.#sender = sender;
     this.place = place;
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** True until the driver has it or it was withdrawn. */
