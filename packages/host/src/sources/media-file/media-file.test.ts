@@ -7,17 +7,26 @@ import {
   type Frame,
   type FrameSource,
   pictureLayout,
+  V4L2_COLORSPACE_BT2020,
+  V4L2_COLORSPACE_DCI_P3,
+  V4L2_COLORSPACE_REC709,
+  V4L2_COLORSPACE_SMPTE170M,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_RGB24,
   V4L2_PIX_FMT_YVU420,
+  V4L2_XFER_FUNC_709,
+  V4L2_XFER_FUNC_SMPTE2084,
+  V4L2_XFER_FUNC_SRGB,
+  V4L2_YCBCR_ENC_601,
+  V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openDescriptors, viewAt } from '../../sys/index.ts';
 import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
-import { shownSize } from './media-file-source.ts';
+import { colorimetry, shownSize } from './media-file-source.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { MediaProcess } from './media-process.ts';
 
@@ -153,5 +162,16 @@ describe('the size of a film that is shown', () => {
     const [width = 0, height = 0] = film.split('x').map(Number);
     const size = shownSize({ width, height });
     expect(`${size.width}x${size.height}`).toBe(shown);
+  });
+});
+
+describe('the colours of a film', () => {
+  it.each([
+    ['nothing said', { primaries: 2, transfer: 2, matrix: 2 }, V4L2_COLORSPACE_SMPTE170M, V4L2_XFER_FUNC_709, V4L2_YCBCR_ENC_601],
+    ['Rec. 709', { primaries: 1, transfer: 1, matrix: 1 }, V4L2_COLORSPACE_REC709, V4L2_XFER_FUNC_709, V4L2_YCBCR_ENC_709],
+    ['Display P3', { primaries: 12, transfer: 13, matrix: 1 }, V4L2_COLORSPACE_DCI_P3, V4L2_XFER_FUNC_SRGB, V4L2_YCBCR_ENC_709],
+    ['PQ', { primaries: 9, transfer: 16, matrix: 9 }, V4L2_COLORSPACE_BT2020, V4L2_XFER_FUNC_SMPTE2084, V4L2_YCBCR_ENC_601],
+  ])('are announced as they are in the pictures: %s', (_name, said, colorspace, xferFunc, ycbcrEnc) => {
+    expect(colorimetry(said)).toEqual({ colorspace, xferFunc, ycbcrEnc, quantization: 0 });
   });
 });

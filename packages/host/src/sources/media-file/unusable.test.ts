@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDescriptors } from '../../sys/index.ts';
 import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
+import { avifGrid } from './testing/avif-grid.ts';
 
 const FIXTURE = fileURLToPath(new URL('../../../fixtures/h264-b-frames.h264', import.meta.url));
 /** 25 frames a second, each with a timestamp */
@@ -34,6 +35,9 @@ beforeAll(() => {
   const blank = Buffer.from(whole);
   blank.fill(0, blank.indexOf('mdat') + 4, blank.indexOf('moov') - 4);
   writeFileSync(inFolder('blank.mp4'), blank);
+  const still = ['-frames:v', '1', '-c:v', 'libaom-av1', '-still-picture', '1', '-cpu-used', '8'];
+  ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=64x64:rate=1', ...still, inFolder('tile.avif'));
+  writeFileSync(inFolder('grid.avif'), avifGrid(readFileSync(inFolder('tile.avif'))));
   mkdirSync(inFolder('folder'));
   execFileSync('mkfifo', [inFolder('fifo')]);
 });
@@ -43,6 +47,7 @@ describe('a file that cannot be shown', () => {
     ['cut.mp4', /ends in the middle, and its index is missing: copy or record it again/],
     ['cut-index.mp4', /ends in the middle, and its index is missing: copy or record it again/],
     ['locked.mp4', /it is encrypted: give a copy without protection/],
+    ['grid.avif', /put together from tiles \(an image grid of HEIF or AVIF\).*: convert it to PNG or JPEG/],
     ['sound.wav', /it has no video stream, only sound or text: give a file with pictures/],
     ['letter.txt', /it is no film and no picture of a kind that is known here: give another file/],
     ['empty.mp4', /it is empty: give a file/],
@@ -57,6 +62,11 @@ describe('a file that cannot be shown', () => {
     await expect(refused).rejects.toThrow(`${inFolder(name)} cannot be shown: `);
     await expect(refused).rejects.toThrow(message);
     await expect.poll(openDescriptors).toBe(before);
+  });
+
+  it('is none of one tile', async () => {
+    await using source = await openMediaFile(inFolder('tile.avif'));
+    expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 64 });
   });
 
   it('is none that is whole, wherever its index is', async () => {
