@@ -24,6 +24,7 @@ export async function examine(): Promise<Finding[]> {
     await examineCodecs(),
     examineFfmpeg(),
     examineMemfd(),
+    await examineFaults(),
     examineLimits(),
     examineKvm(),
     ...examineVmms(),
@@ -88,6 +89,19 @@ function examineMemfd(): Finding {
   return fits
     ? { name, state: 'good', found: 'supported' }
     : { name, state: 'missing', found: release(), remedy: 'a kernel of 3.17 or later' };
+}
+
+async function examineFaults(): Promise<Finding> {
+  const name = 'guest memory that is taken away';
+  try {
+    const { faultGuardMissing } = await import('../sys/index.ts');
+    const missing = faultGuardMissing();
+    if (missing === undefined) return { name, state: 'good', found: 'ends its guest alone' };
+    const remedy = 'guest memory has to be a memfd that may be sealed (QEMU: memory-backend-memfd); or allow executable memory';
+    return { name, state: 'limited', found: `cannot be survived (${missing}): refused`, remedy };
+  } catch (error) {
+    return { name, state: 'limited', found: oneLine(error), remedy: 'npm install koffi' };
+  }
 }
 
 function examineLimits(): Finding {

@@ -45,6 +45,9 @@ const sockets = z
 export const TRANSPORTS = ['vhost-user', 'vfio-user'] as const;
 const transport = z.enum(TRANSPORTS).default('vhost-user');
 
+/** Which files may be guest memory. */
+const memory = z.enum(['checked', 'any']).default('checked');
+
 const fps = z.number().min(1).max(120);
 
 const source = z.union([z.strictObject({ pattern: z.strictObject({}).nullish() }), z.strictObject({ file: z.string().min(1) })]);
@@ -64,6 +67,7 @@ const camera = z.strictObject({
   card: z.string().min(1).optional(),
   socket: sockets,
   transport,
+  memory,
   source: z.string().default('pattern'),
   size: size.optional(),
   fps: fps.optional(),
@@ -79,6 +83,7 @@ const decoder = z.strictObject({
   card: z.string().min(1).optional(),
   socket: sockets,
   transport,
+  memory,
   codecs: z
     .array(z.enum(CODECS))
     .min(1)

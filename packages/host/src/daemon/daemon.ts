@@ -83,7 +83,7 @@ export class Daemon implements AsyncDisposable {
 function listen(path: string, device: DeviceConfig, make: MakeDevice, config: Config, log: Logger): { close(): Promise<void> } {
   if (device.transport === 'vfio-user') {
     const shared = config['vfio-shared-memory'];
-    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'], shared });
+    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'], shared, memory: device.memory });
   }
   return VhostUserServer.listen({
     path,
@@ -91,5 +91,6 @@ function listen(path: string, device: DeviceConfig, make: MakeDevice, config: Co
     log,
     oldShmemBit: config['old-shmem-bit'],
     arenaBytes: config.arena,
+    memory: device.memory,
   });
 }

@@ -2,7 +2,7 @@
 import { ARENA_ALIGN } from '@paravideo/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fileSize, mappingsOf, openDescriptors, residentSize, sealedAgainstShrinking } from '../sys/index.ts';
+import { fileSize, mappingsOf, memoryKind, openDescriptors, residentSize } from '../sys/index.ts';
 import { Arena, ArenaError } from './index.ts';
 
 describe('an arena', () => {
@@ -10,7 +10,7 @@ describe('an arena', () => {
     const before = openDescriptors();
     const arena = Arena.create('arena-test', 100_000);
     expect(fileSize(arena.fd)).toBe(2 * ARENA_ALIGN);
-    expect(sealedAgainstShrinking(arena.fd)).toBe(true);
+    expect(memoryKind(arena.fd)).toBe('sealed');
     expect(openDescriptors()).toBe(before + 1);
     expect(mappingsOf('/memfd:arena-test')).toBe(1);
     const late = arena.allocate(1);

@@ -33,16 +33,16 @@ export class Arena implements HostBuffers, Disposable {
 
   /**
    * A new arena of `size` bytes, rounded up to ARENA_ALIGN, at most MAX_ARENA_BYTES (else ArenaError). `name` is shown in
-   * /proc. Throws `SysError` where the system refuses.
+   * /proc; `onFault` is told if the system had no page for it. Throws `SysError` where the system refuses.
    */
-  static create(name: string, size: number = DEFAULT_ARENA_BYTES): Arena {
+  static create(name: string, size: number = DEFAULT_ARENA_BYTES, onFault?: () => void): Arena {
     const rounded = Math.ceil(size / ARENA_ALIGN) * ARENA_ALIGN;
     if (!(rounded > 0) || rounded > MAX_ARENA_BYTES) {
       throw new ArenaError(`an arena of ${size} bytes: choose a size from ${ARENA_ALIGN} to ${MAX_ARENA_BYTES}`);
     }
     const fd = memfd(name, rounded);
     try {
-      return new Arena(fd, Mapping.map(fd, 0, rounded, { writable: true }), rounded);
+      return new Arena(fd, Mapping.map(fd, 0, rounded, { writable: true, ...(onFault && { onFault }) }), rounded);
     } catch (error) {
       fd.close();
       throw error;

@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type GuestRange, RegionMemory } from '@paravideo/core';
-import type { Mapping } from '../sys/index.ts';
+import { type Fd, faultGuardMissing, fileSize, Mapping, memoryKind } from '../sys/index.ts';
+
+/** Most bytes that one guest may announce: sparse files cost address space only, but that is everybody's. */
+export const MAX_GUEST_BYTES: number = 4 * 2 ** 40;
+/** Most bytes that all guests may announce, half of what a process can address. */
+export const MAX_ALL_GUEST_BYTES: number = 64 * 2 ** 40;
+
+const REMEDY = 'share a memfd (QEMU: memory-backend-memfd,share=on), or allow it with `memory: any` at the device';
+
+/** Which files may be guest memory: those that cannot keep us waiting, or any. */
+export type MemoryPolicy = 'checked' | 'any';
+
+/** What its owner is told of a guest's memory. */
+export interface MemoryEvents {
+  /** a page of it was gone when it was touched */
+  fault?(): void;
+  /** it is in a file that can be shrunk; told once */
+  shrinkable?(): void;
+}
+
+/** A file that cannot be guest memory; the message says why and what to do. */
+export class GuestFileError extends Error {
+  override readonly name = 'GuestFileError';
+}
 
 /** A run of guest memory at its address in this process. */
 export interface MemoryPiece {
@@ -27,13 +50,55 @@ interface Entry {
  * view at once, and is unmapped when no copy uses it any more.
  */
 export class HostGuestMemory extends RegionMemory implements Disposable {
+  static #allBytes = 0;
+  readonly #policy: MemoryPolicy;
+  readonly #events: MemoryEvents;
+  #bytes = 0;
+  #noted = false;
   /** by guest address */
   #entries: Entry[] = [];
+
+  constructor(policy: MemoryPolicy = 'checked', events: MemoryEvents = {}) {
+    super();
+    this.#policy = policy;
+    this.#events = events;
+  }
+
+  /**
+   * Maps a part of a file that a front-end announced; `replaced` bytes of this memory are about to go. Throws `GuestFileError` if it is
+   * no file that may be guest memory or there would be too much of it, and `SysError`.
+   */
+  mapFile(fd: Fd, offset: number, size: number, replaced = 0): Mapping {
+    const kind = this.#policy === 'any' ? 'sealed' : memoryKind(fd);
+    if (kind === 'foreign')
+      throw new GuestFileError(`it lies in a file on a disk or of another program, which could keep us waiting: ${REMEDY}`);
+    if (kind === 'shrinkable') this.#noteShrinkable();
+    if (this.#bytes - replaced + size > MAX_GUEST_BYTES) {
+      throw new GuestFileError(`a guest has at most ${MAX_GUEST_BYTES / 2 ** 40} TiB of memory here`);
+    }
+    if (HostGuestMemory.#allBytes + size > MAX_ALL_GUEST_BYTES) {
+      throw new GuestFileError(`all guests together have at most ${MAX_ALL_GUEST_BYTES / 2 ** 40} TiB of memory here`);
+    }
+    const there = fileSize(fd);
+    if (offset + size > there) throw new GuestFileError(`it ends at ${offset + size} of a file of ${there} bytes`);
+    return Mapping.map(fd, offset, size, { writable: true, onFault: () => this.#events.fault?.() });
+  }
+
+  #noteShrinkable(): void {
+    const missing = faultGuardMissing();
+    if (missing !== undefined) {
+      throw new GuestFileError(`its file can be shrunk, which this process would not survive (${missing}): ${REMEDY}`);
+    }
+    if (!this.#noted) this.#events.shrinkable?.();
+    this.#noted = true;
+  }
 
   /** Adds a region and takes its mapping over. Throws `MemoryError` (and leaves the mapping alone) if it does not fit in. */
   addMapping(address: number, mapping: Mapping): void {
     this.addRegion({ address, bytes: mapping.bytes() });
     this.#entries.push({ address, mapping });
+    this.#bytes += mapping.length;
+    HostGuestMemory.#allBytes += mapping.length;
     this.#entries.sort((a, b) => a.address - b.address);
   }
 
@@ -42,7 +107,11 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     const removed = super.removeRegion(address);
     const at = this.#entries.findIndex((entry) => entry.address === address);
     const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
-    entry?.mapping[Symbol.dispose]();
+    if (entry !== undefined) {
+      this.#bytes -= entry.mapping.length;
+      HostGuestMemory.#allBytes -= entry.mapping.length;
+      entry.mapping[Symbol.dispose]();
+    }
     return removed;
   }
 

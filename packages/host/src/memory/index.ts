@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 export { Arena, DEFAULT_ARENA_BYTES, MAX_ARENA_BYTES } from './arena.ts';
 export { ArenaError } from './arena-error.ts';
-export { HostGuestMemory, type MemoryPiece, type ResolvedMemory } from './host-guest-memory.ts';
+export * from './host-guest-memory.ts';
 export { RangeList } from './range-list.ts';

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 export { drain, eventfd, signal } from './eventfd.ts';
+export { faultGuardMissing } from './fault-guard.ts';
 export { canWrite, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
-export { fileSize, memfd, punchHole, residentSize, sealedAgainstShrinking } from './memfd.ts';
+export { fileSize, memfd, memoryKind, punchHole, residentSize } from './memfd.ts';
 export {
   limitResource,
   type Resource,

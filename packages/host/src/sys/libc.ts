@@ -28,6 +28,10 @@ export const libc = {
     'int64 mmap(int64 address, size_t length, int protection, int flags, int fd, int64 offset)',
   ),
   munmap: bind<(address: number, length: number) => number>('int munmap(int64 address, size_t length)'),
+  mprotect: bind<(address: number, length: number, protection: number) => number>(
+    'int mprotect(int64 address, size_t length, int protection)',
+  ),
+  sigaction: bind<(signal: number, fresh: number, old: number) => number>('int sigaction(int signal, int64 fresh, int64 old)'),
   madvise: bind<(address: number, length: number, advice: number) => number>(
     'int madvise(int64 address, size_t length, int advice)',
   ),

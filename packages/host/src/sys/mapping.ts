@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
+import { guardRange } from './fault-guard.ts';
 import type { Fd } from './fd.ts';
 import { lastErrno, libc, PAGE_SIZE } from './libc.ts';
 import { detach, viewAt } from './raw-memory.ts';
@@ -17,6 +18,13 @@ type State =
   | { readonly kind: 'closing' }
   | { readonly kind: 'unmapped' };
 
+/** How a part of a file is mapped. */
+export interface MappingOptions {
+  readonly writable: boolean;
+  /** The file could not give a page that was touched: there are zeros in the whole mapping now. Called later, on the event loop. */
+  readonly onFault?: () => void;
+}
+
 /**
  * A part of a file mapped into this process, shared. One owner disposes it; then its view is detached at once, and the
  * memory is unmapped as soon as the last pin is gone.
@@ -29,22 +37,24 @@ export class Mapping implements Disposable {
   readonly writable: boolean;
   readonly #base: number;
   readonly #size: number;
+  readonly #guard: Disposable | undefined;
   #state: State = { kind: 'mapped', view: undefined };
   #pins = 0;
 
-  private constructor(base: number, size: number, lead: number, length: number, writable: boolean) {
+  private constructor(base: number, size: number, lead: number, length: number, o: MappingOptions) {
     this.#base = base;
     this.#size = size;
     this.address = base + lead;
     this.length = length;
-    this.writable = writable;
+    this.writable = o.writable;
+    this.#guard = o.onFault === undefined ? undefined : guardRange(base, base + size, o.onFault);
   }
 
   /**
-   * Maps `length` bytes at `offset` of a file; neither need be a multiple of a page. Throws `SysError`. Reading past the
-   * end of the file is fatal, so the caller compares with `fileSize` first.
+   * Maps `length` bytes at `offset` of a file; neither need be a multiple of a page. Throws `SysError`. Touching what
+   * the file has not (any more) is fatal, unless `onFault` is given and the process has a guard (`faultGuardMissing`).
    */
-  static map(fd: Fd, offset: number, length: number, o: { writable: boolean }): Mapping {
+  static map(fd: Fd, offset: number, length: number, o: MappingOptions): Mapping {
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length <= 0) {
       throw new SysError('mmap', constants.errno.EINVAL, `${length} bytes at offset ${offset}`);
     }
@@ -62,7 +72,7 @@ export class Mapping implements Disposable {
       base = libc.mmap(0, size, protection, flags, fd.number, offset - lead);
     }
     if (base === -1) throw new SysError('mmap', lastErrno(), `${length} bytes at offset ${offset}`);
-    return new Mapping(base, size, lead, length, o.writable);
+    return new Mapping(base, size, lead, length, o);
   }
 
   /** True until disposed. */
@@ -104,6 +114,7 @@ export class Mapping implements Disposable {
 
   #unmap(): void {
     this.#state = { kind: 'unmapped' };
+    this.#guard?.[Symbol.dispose]();
     libc.munmap(this.#base, this.#size);
   }
 }

@@ -36,10 +36,17 @@ export function fileSize(fd: Fd): number {
   return fstatSync(fd.number).size;
 }
 
-/** True if nobody can shrink the file any more. False also for files that know no seals. */
-export function sealedAgainstShrinking(fd: Fd): boolean {
+/**
+ * What holds the memory behind a descriptor: a file of this machine's memory that nobody can shrink any more (`sealed`; it is sealed
+ * now if it may be), one that can be shrunk under us (`shrinkable`: tmpfs, hugetlbfs, a memfd without seals), or anything else
+ * (`foreign`: a disk, FUSE, a device), which may keep us waiting for ever. Asks the kernel alone, never the file system behind it.
+ */
+export function memoryKind(fd: Fd): 'sealed' | 'shrinkable' | 'foreign' {
+  // Only shmem and hugetlbfs know seals.
   const seals = libc.fcntl(fd.number, F_GET_SEALS, 0);
-  return seals >= 0 && (seals & F_SEAL_SHRINK) !== 0;
+  if (seals < 0) return 'foreign';
+  if ((seals & F_SEAL_SHRINK) !== 0) return 'sealed';
+  return libc.fcntl(fd.number, F_ADD_SEALS, F_SEAL_SHRINK) >= 0 ? 'sealed' : 'shrinkable';
 }
 
 /** Gives the pages of a range back; it reads as zeros afterwards. */

@@ -8,12 +8,12 @@ import {
   Mapping,
   mappingsOf,
   memfd,
+  memoryKind,
   openDescriptors,
   PAGE_SIZE,
   punchHole,
   residentSize,
   SysError,
-  sealedAgainstShrinking,
   viewAt,
 } from './index.ts';
 import { libc } from './libc.ts';
@@ -44,7 +44,7 @@ describe('memfds', () => {
   it('have whole pages and cannot be resized by whoever holds them', () => {
     using fd = memfd('test', 5000);
     expect(fileSize(fd)).toBe(2 * PAGE_SIZE);
-    expect(sealedAgainstShrinking(fd)).toBe(true);
+    expect(memoryKind(fd)).toBe('sealed');
     expect(libc.ftruncate(fd.number, 0)).toBe(-1);
     expect(libc.ftruncate(fd.number, 1 << 20)).toBe(-1);
   });

@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:os';
 import type { HostGuestMemory } from '../memory/index.ts';
-import { type Fd, fileSize, Mapping } from '../sys/index.ts';
+import type { Fd, Mapping } from '../sys/index.ts';
 import { DMA_FLAG, MAX_DMA_MAPS } from './protocol.ts';
 import { VfioRefusedError } from './vfio-user-error.ts';
 
@@ -76,15 +76,10 @@ export class DmaTable {
     const { address, size, offset } = piece;
     let mapping: Mapping | undefined;
     try {
-      const there = fileSize(fd);
-      if (offset + size > there) {
-        throw new VfioRefusedError(EINVAL, `memory ${describe(piece)} ends at ${offset + size} of a file of ${there} bytes`);
-      }
-      mapping = Mapping.map(fd, offset, size, { writable: true });
+      mapping = this.#memory.mapFile(fd, offset, size);
       this.#memory.addMapping(address, mapping);
     } catch (error) {
       mapping?.[Symbol.dispose]();
-      if (error instanceof VfioRefusedError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new VfioRefusedError(EINVAL, `memory ${describe(piece)} cannot be mapped: ${reason}`);
     }

@@ -16,7 +16,7 @@ import {
   type VirtioPciOwner,
   virtio_media_config,
 } from '@paravideo/core';
-import { Arena, HostGuestMemory } from '../memory/index.ts';
+import { Arena, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { Interrupts } from './interrupts.ts';
@@ -54,12 +54,20 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     name: string;
     arenaBytes: number;
     shared: boolean;
+    policy?: MemoryPolicy;
+    /** a page of the guest's memory, or of the arena, was gone when it was touched */
+    fault?: () => void;
     make: (guest: GuestContext) => GuestDevice;
     log: Log;
   }) {
     this.log = o.log;
-    this.arena = Arena.create(o.name, o.arenaBytes);
-    this.memory = new HostGuestMemory();
+    const fault = (): void => o.fault?.();
+    this.arena = Arena.create(o.name, o.arenaBytes, fault);
+    this.memory = new HostGuestMemory(o.policy, {
+      fault,
+      shrinkable: () =>
+        this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
+    });
     this.window = new WholeWindow(this.arena);
     this.dma = new DmaTable(this.memory);
     try {

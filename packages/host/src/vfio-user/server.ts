@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
-import { ArenaError, MAX_ARENA_BYTES } from '../memory/index.ts';
+import { ArenaError, MAX_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
-import { type GuestClient, type GuestContext, type GuestDevice, GuestSocket, type Log } from '../transport/index.ts';
+import {
+  type GuestClient,
+  type GuestContext,
+  type GuestDevice,
+  GuestSocket,
+  type Log,
+  MemoryFaultError,
+} from '../transport/index.ts';
 import { VfioConnection } from './connection.ts';
 import { VfioHandler } from './handler.ts';
 import { PciGuest } from './pci-guest.ts';
@@ -18,6 +25,8 @@ export interface VfioServerOptions {
   /** Makes the device of a client that connected; it is disposed when that client is gone. */
   readonly device: (guest: GuestContext) => GuestDevice;
   readonly log: Log;
+  /** which files may be guest memory; `checked` unless told */
+  readonly memory?: MemoryPolicy;
   /** bytes of each guest's arena, a power of two from 64 KiB to 2 GiB; default 256 MiB, sparse */
   readonly arenaBytes?: number;
   /**
@@ -78,8 +87,10 @@ export class VfioUserServer implements AsyncDisposable {
       name: `paravideo-${basename(this.path)}`,
       arenaBytes: this.#arenaBytes,
       shared: this.#o.shared ?? true,
+      policy: this.#o.memory ?? 'checked',
       make: this.#o.device,
       log,
+      fault: () => connection.close(new MemoryFaultError()),
     });
     const handler = new VfioHandler(guest, log);
     const gone = Promise.withResolvers<void>();
@@ -106,6 +117,7 @@ export class VfioUserServer implements AsyncDisposable {
     const { log, path } = this.#o;
     if (error === undefined) log.info({ path }, 'client disconnected');
     else if (error instanceof VfioProtocolError) log.warn({ path }, `connection ended: ${error.message}`);
+    else if (error instanceof MemoryFaultError) log.warn({ path }, `connection ended: ${error.message}`);
     else if (error instanceof SysError) log.warn({ path, err: error }, 'connection lost');
     else log.error({ path, err: error }, 'connection ended by an error of our own');
   }

@@ -4,7 +4,7 @@
  * between them. It knows what a front-end may ask for, not how that travels.
  */
 import { DeviceQueue, type RingFeatures, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
-import { Arena, HostGuestMemory } from '../memory/index.ts';
+import { Arena, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
@@ -30,10 +30,23 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   #disposed = false;
 
   /** Throws what `make` throws, with nothing left behind. */
-  constructor(o: { name: string; arenaBytes: number; make: (guest: GuestContext) => GuestDevice; log: Log }) {
+  constructor(o: {
+    name: string;
+    arenaBytes: number;
+    policy?: MemoryPolicy;
+    make: (guest: GuestContext) => GuestDevice;
+    log: Log;
+    /** a page of the guest's memory, or of the arena, was gone when it was touched */
+    fault?: () => void;
+  }) {
     this.log = o.log;
-    this.arena = Arena.create(o.name, o.arenaBytes);
-    this.memory = new HostGuestMemory();
+    const fault = (): void => o.fault?.();
+    this.arena = Arena.create(o.name, o.arenaBytes, fault);
+    this.memory = new HostGuestMemory(o.policy, {
+      fault,
+      shrinkable: () =>
+        this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
+    });
     this.window = new ShmemWindow(this.arena);
     this.table = new MemoryTable(this.memory);
     try {

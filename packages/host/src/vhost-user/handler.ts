@@ -10,7 +10,7 @@ import {
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
 } from '@paravideo/core';
-import { type Fd, SysError, sealedAgainstShrinking } from '../sys/index.ts';
+import { type Fd, SysError } from '../sys/index.ts';
 import type { Log } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
@@ -86,7 +86,6 @@ export class Handler {
   #virtio = 0n;
   #protocol = 0n;
   #status = 0n;
-  #unsealedNoted = false;
   #channel: BackendChannel | undefined;
 
   constructor(guest: HandledGuest, log: Log, o: HandlerOptions = {}) {
@@ -150,7 +149,6 @@ export class Handler {
     GET_MAX_MEM_SLOTS: () => number64(BigInt(MAX_MEM_SLOTS)),
     ADD_MEM_REG: (m) => {
       this.#guest.table.add(region(m.payload, single_region.fields.region.offset), m.fds[0] as Fd);
-      this.#noteUnsealed(m.fds);
       this.#guest.memoryChanged();
       return undefined;
     },
@@ -295,16 +293,8 @@ export class Handler {
     const count = memory_table.fields.regions.get(message.payload, 0);
     const regions = Array.from({ length: count }, (_, i) => region(message.payload, memory_table.size + i * memory_region.size));
     this.#guest.table.replace(regions, message.fds);
-    this.#noteUnsealed(message.fds);
     this.#guest.memoryChanged();
     return undefined;
-  }
-
-  /** Nothing can be done about a front-end that shrinks its files (it kills both sides); it is said once. */
-  #noteUnsealed(fds: readonly Fd[]): void {
-    if (this.#unsealedNoted || fds.every((fd) => sealedAgainstShrinking(fd))) return;
-    this.#unsealedNoted = true;
-    this.#log.info({}, 'guest memory is in a file that could be shrunk under us: a memfd with seals is safer');
   }
 
   #setBackendChannel(message: Message): undefined {

@@ -4,7 +4,7 @@
  * itself, whose addresses name the rings. With GPA_ADDRESSES the two are the same, and a user address of 0 is fine.
  */
 import type { HostGuestMemory } from '../memory/index.ts';
-import { type Fd, fileSize, Mapping, SysError } from '../sys/index.ts';
+import type { Fd, Mapping } from '../sys/index.ts';
 import { MAX_MEM_SLOTS } from './protocol.ts';
 import { RefusedError } from './vhost-user-error.ts';
 
@@ -34,7 +34,7 @@ export class MemoryTable {
   /** ADD_MEM_REG. The descriptor is borrowed. Throws `RefusedError`. */
   add(region: RegionDescription, fd: Fd): void {
     if (this.#regions.length >= MAX_MEM_SLOTS) throw new RefusedError('VU-V17', `more than ${MAX_MEM_SLOTS} memory regions`);
-    const mapping = map(region, fd);
+    const mapping = map(this.#memory, region, fd);
     try {
       this.#memory.addMapping(region.guestAddress, mapping);
     } catch (error) {
@@ -65,7 +65,8 @@ export class MemoryTable {
     }
     const mappings: Mapping[] = [];
     try {
-      for (const [i, region] of regions.entries()) mappings.push(map(region, fds[i] as Fd));
+      for (const [i, region] of regions.entries())
+        mappings.push(map(this.#memory, region, fds[i] as Fd, sum(this.#regions) - sum(regions.slice(0, i))));
     } catch (error) {
       for (const mapping of mappings) mapping[Symbol.dispose]();
       throw error;
@@ -87,12 +88,14 @@ export class MemoryTable {
   }
 }
 
+const sum = (regions: readonly RegionDescription[]): number => regions.reduce((bytes, { size }) => bytes + size, 0);
+
 function describe(region: RegionDescription): string {
   return `of ${region.size} bytes at guest address ${region.guestAddress}, user address ${region.userAddress}`;
 }
 
 /** VU-V5: a region with bytes, without overflow, inside its file; then its mapping. */
-function map(region: RegionDescription, fd: Fd): Mapping {
+function map(memory: HostGuestMemory, region: RegionDescription, fd: Fd, replaced = 0): Mapping {
   const { guestAddress, size, userAddress, mmapOffset } = region;
   const sound =
     Number.isSafeInteger(guestAddress) &&
@@ -104,17 +107,9 @@ function map(region: RegionDescription, fd: Fd): Mapping {
     userAddress + BigInt(size) <= 2n ** 64n;
   if (!sound) throw new RefusedError('VU-V5', `impossible memory region ${describe(region)}, file offset ${mmapOffset}`);
   try {
-    const there = fileSize(fd);
-    if (mmapOffset + size > there) {
-      throw new RefusedError(
-        'VU-V5',
-        `memory region ${describe(region)} ends at ${mmapOffset + size} of a file of ${there} bytes`,
-      );
-    }
-    return Mapping.map(fd, mmapOffset, size, { writable: true });
+    return memory.mapFile(fd, mmapOffset, size, replaced);
   } catch (error) {
-    if (error instanceof RefusedError) throw error;
-    const reason = error instanceof SysError || error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     throw new RefusedError('VU-V5', `memory region ${describe(region)} cannot be mapped: ${reason}`);
   }
 }

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
-import { DEFAULT_ARENA_BYTES } from '../memory/index.ts';
+import { DEFAULT_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
-import { type GuestClient, type GuestContext, type GuestDevice, GuestSocket, type Log } from '../transport/index.ts';
+import {
+  type GuestClient,
+  type GuestContext,
+  type GuestDevice,
+  GuestSocket,
+  type Log,
+  MemoryFaultError,
+} from '../transport/index.ts';
 import { Connection } from './connection.ts';
 import { GuestBackend } from './guest-backend.ts';
 import { Handler, type HandlerOptions } from './handler.ts';
@@ -15,6 +22,8 @@ export interface ServerOptions extends HandlerOptions {
   /** Makes the device of a front-end that connected; it is disposed when that front-end is gone. */
   readonly device: (guest: GuestContext) => GuestDevice;
   readonly log: Log;
+  /** which files may be guest memory; `checked` unless told */
+  readonly memory?: MemoryPolicy;
   /** bytes of each guest's arena, a multiple of ARENA_ALIGN up to 2 GiB (the default; sparse) */
   readonly arenaBytes?: number;
 }
@@ -64,8 +73,10 @@ export class VhostUserServer implements AsyncDisposable {
     const guest = new GuestBackend({
       name: `paravideo-${basename(this.path)}`,
       arenaBytes: this.#o.arenaBytes ?? DEFAULT_ARENA_BYTES,
+      policy: this.#o.memory ?? 'checked',
       make: this.#o.device,
       log,
+      fault: () => connection.close(new MemoryFaultError()),
     });
     const handler = new Handler(guest, log, this.#o);
     const gone = Promise.withResolvers<void>();
@@ -93,6 +104,7 @@ export class VhostUserServer implements AsyncDisposable {
     const { log, path } = this.#o;
     if (error === undefined) log.info({ path }, 'front-end disconnected');
     else if (error instanceof ProtocolError) log.warn({ path, check: error.check }, `connection ended: ${error.message}`);
+    else if (error instanceof MemoryFaultError) log.warn({ path }, `connection ended: ${error.message}`);
     else if (error instanceof SysError) log.warn({ path, err: error }, 'connection lost');
     else log.error({ path, err: error }, 'connection ended by an error of our own');
   }
