@@ -13,6 +13,10 @@ export class AddressAccess implements BufferAccess {
     this.#inner = inner;
   }
 
+  get open(): boolean {
+    return this.#inner.open;
+  }
+
   store(from: readonly PlaneStorage[], to: Parameters<BufferAccess['store']>[1]): Promise<boolean> {
     const bytes = from.map((plane) =>
       plane.kind === 'bytes' ? plane : ({ kind: 'bytes', bytes: new Uint8Array(plane.length) } as const),

@@ -86,7 +86,7 @@ export class VfioRig implements AsyncDisposable {
     const device = new CaptureDevice({
       source: this.source,
       buffers: arena,
-      access: new HeapAccess(heap, memory),
+      access: new HeapAccess(heap, memory, memory.gate),
       clock: new LinuxClock(),
     });
     return Object.assign(device, { [Symbol.asyncDispose]: async () => {} });

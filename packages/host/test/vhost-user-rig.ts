@@ -136,7 +136,7 @@ export class Rig implements AsyncDisposable {
     return new CaptureDevice({
       source: this.source,
       buffers: arena,
-      access: new HeapAccess(heap, memory),
+      access: new HeapAccess(heap, memory, memory.gate),
       clock: new LinuxClock(),
     });
   }

@@ -44,6 +44,12 @@ class EmptyFunction implements HandledFunction, VirtioPciOwner, Disposable {
     this.interrupts = new Interrupts(this.pci.vectors, log);
   }
 
+  readonly left: Promise<void> | undefined = undefined;
+
+  settled(): Promise<void> | undefined {
+    return undefined;
+  }
+
   config(): Uint8Array {
     return new Uint8Array(0);
   }

@@ -36,8 +36,8 @@ export class Camera {
   readonly formats: readonly number[];
   readonly controls: ReturnType<typeof captureControls>;
   readonly budget: BufferBudget = { bytes: 0 };
-  format: QueueFormat;
-  interval: Fraction;
+  format!: QueueFormat;
+  interval!: Fraction;
   /** the queue that has buffers: its session owns the stream */
   owner: BufferQueue | undefined;
 
@@ -51,10 +51,20 @@ export class Camera {
     this.card = o.card ?? o.source.capabilities.card;
     this.type = planarity === 'multi' ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
     this.formats = captureFormats(o.source.capabilities, planarity);
-    const { defaultSize, defaultInterval } = o.source.capabilities;
+    this.controls = captureControls(o.source);
+    this.#setDefaults();
+  }
+
+  /** Format, interval and the controls that this guest set become what they were at first. */
+  reset(): void {
+    this.#setDefaults();
+    this.controls.restore();
+  }
+
+  #setDefaults(): void {
+    const { defaultSize, defaultInterval } = this.source.capabilities;
     this.format = this.negotiate({ fourcc: this.formats[0] ?? 0, ...defaultSize, bytesPerLine: 0 });
     this.interval = this.nearest(defaultInterval);
-    this.controls = captureControls(o.source);
   }
 
   /** The format nearest to `asked`. */

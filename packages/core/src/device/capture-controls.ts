@@ -37,13 +37,22 @@ function specOf(control: SourceControl): ControlSpec {
   };
 }
 
+/** The controls of one guest's camera. */
+export type CaptureControls = ControlSet &
+  Disposable & {
+    /** Sets back to their defaults those that this guest set and nobody has changed since: others may look at the same source. */
+    restore(): void;
+  };
+
 /**
  * The controls of `source`, kept in step with it: what another guest or the camera itself changes is assigned and heard by
  * every session. Dispose to stop listening.
  */
-export function captureControls(source: FrameSource): ControlSet & Disposable {
+export function captureControls(source: FrameSource): CaptureControls {
   // While values are on their way to the source its echo says nothing new; the set tells the sessions, and knows who asked.
   const setting = new Set<number>();
+  /** what this guest set, by control */
+  const own = new Map<number, number>();
   const host: ControlHost = {
     set: (values) => {
       for (const [id, value] of values) {
@@ -52,6 +61,7 @@ export function captureControls(source: FrameSource): ControlSet & Disposable {
         try {
           const errno = source.setControl(id, value);
           if (errno !== 0) return errno;
+          own.set(id, value);
         } finally {
           setting.delete(id);
         }
@@ -65,5 +75,13 @@ export function captureControls(source: FrameSource): ControlSet & Disposable {
   const listening = source.onControlChange((id, value) => {
     if (!setting.has(id)) set.assign(id, value);
   });
-  return Object.assign(set, { [Symbol.dispose]: () => listening[Symbol.dispose]() });
+  return Object.assign(set, {
+    restore: () => {
+      for (const { id, type, default: value } of source.capabilities.controls) {
+        if (type !== 'button' && own.get(id) === source.control(id)) source.setControl(id, value);
+      }
+      own.clear();
+    },
+    [Symbol.dispose]: () => listening[Symbol.dispose](),
+  });
 }

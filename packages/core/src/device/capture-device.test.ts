@@ -52,6 +52,7 @@ async function guest(
   const transport = new InProcessTransport({
     device: ({ arena, access }) => {
       const wrapped = {
+        open: true,
         store: (from: readonly PlaneStorage[], to: readonly BufferMemory[]) =>
           store === undefined ? access.store(from, to) : store(() => access.store(from, to), from, to),
         load: access.load.bind(access),
@@ -95,7 +96,7 @@ describe('a camera', () => {
   it('refuses to be made of a source without a format that its API can carry', async () => {
     const source = new SolidSource({ formats: [fourcc('NM12')] });
     const o = { source, buffers: { allocate: () => undefined, allocated: 0 }, clock: new ManualClock() };
-    const access = { store: async () => true, load: async () => true };
+    const access = { open: true, store: async () => true, load: async () => true };
     expect(() => new CaptureDevice({ ...o, access })).toThrow(DeviceError);
     expect(new CaptureDevice({ ...o, access, planar: 'multi' }).formats).toEqual([fourcc('NM12')]);
   });

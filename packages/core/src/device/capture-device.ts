@@ -37,6 +37,10 @@ export class CaptureDevice implements MediaDevice, AsyncDisposable {
     return session;
   }
 
+  reset(): void {
+    this.#camera.reset();
+  }
+
   /** Closes every session and stops listening to the source. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.close()));

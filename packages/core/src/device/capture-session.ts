@@ -82,11 +82,13 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   wantsFrame(): boolean {
-    return this.captureQueue.waiting > 0;
+    return this.captureQueue.waiting > 0 && this.camera.access.open;
   }
 
   frame(frame: Frame): void {
     this.#first ??= frame.sequence;
+    // A stopped device: the frame would be old when it goes on.
+    if (!this.camera.access.open) return;
     const buffer = this.captureQueue.take();
     // No buffer: the frame is lost, and the gap in the sequence says so.
     if (buffer === undefined) return;

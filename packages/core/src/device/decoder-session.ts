@@ -136,9 +136,9 @@ export class DecoderSession extends V4l2Session {
     this.#resetting = reset;
   }
 
-  override async close(): Promise<void> {
+  protected override async end(): Promise<void> {
     await this.stream.close();
-    await super.close();
+    await super.end();
   }
 
   protected knowsEvent(type: number, id: number): boolean {

@@ -80,7 +80,10 @@ export interface MediaSession {
   ioctl(call: IoctlCall): number | Promise<number>;
   /** The plane whose `mem_offset` is `offset`. */
   plane(offset: number): MappablePlane | undefined;
-  /** Releases everything. Resolves when no memory of the guest is touched any more. No event follows the call. */
+  /**
+   * Releases everything. Resolves when no memory of the guest is touched any more, also when it is called again. No event
+   * follows the call.
+   */
   close(): void | Promise<void>;
 }
 
@@ -94,4 +97,6 @@ export interface MediaDevice {
   readonly card: string;
   /** A new session, or a positive errno. */
   open(events: SessionEvents): MediaSession | number;
+  /** What belongs to no session goes back to how it was at first: the guest's driver has reset the device. */
+  reset?(): void;
 }

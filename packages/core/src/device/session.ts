@@ -65,7 +65,7 @@ export abstract class V4l2Session implements MediaSession {
   readonly subscriptions: EventSubscriptions;
   readonly #listening: Disposable;
   readonly #closed: () => void;
-  #open = true;
+  #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
     this.controls = options.controls;
@@ -117,10 +117,14 @@ export abstract class V4l2Session implements MediaSession {
     return undefined;
   }
 
-  /** Stops and frees the queues. Overrides call it after their own cleaning up. */
-  async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
+  /** Ends the session; every call resolves when no memory of the guest is touched any more. */
+  close(): Promise<void> {
+    this.#closing ??= this.end();
+    return this.#closing;
+  }
+
+  /** Stops and frees the queues, once. Overrides call it after their own cleaning up. */
+  protected async end(): Promise<void> {
     this.subscriptions.clear();
     this.#listening[Symbol.dispose]();
     for (const queue of this.queues) {

@@ -27,6 +27,13 @@ export interface DriverTransport {
   startQueue(index: number, layout: RingLayout): Promise<void>;
   /** Stops a ring; resolves to the device's next available index. */
   stopQueue(index: number): Promise<number>;
+  /**
+   * Takes guest memory away from the device as a VMM does that pauses its machine: the rings are stopped, and the driver does
+   * not hear of it. Left out by transports that cannot.
+   */
+  pause?(): Promise<void>;
+  /** Goes on after `pause` where the rings stopped. */
+  resume?(): Promise<void>;
   /** Rings the device's doorbell. */
   notify(index: number): void;
   /** Called whenever the device interrupts for a queue. One listener a queue. */

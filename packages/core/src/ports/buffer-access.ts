@@ -6,9 +6,14 @@ import type { BufferMemory, PlaneStorage } from './buffer-memory.ts';
  */
 export interface BufferAccess {
   /**
+   * False while the guest's memory may not be touched, since its device is stopped. Copies that are asked for meanwhile wait
+   * until it goes on; a producer that cannot wait drops what it has.
+   */
+  readonly open: boolean;
+  /**
    * Copies plane i of `from` to the start of plane i of `to`, `from[i]` bytes each (never past `to[i].length`).
    * Resolves to true when every byte is written and nothing will be written any more; to false if guest memory named in
-   * `to` is not there. Never rejects for what the guest did.
+   * `to` is not there, or the device was reset before the copy began. Never rejects for what the guest did.
    */
   store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean>;
   /** Copies `to.length` bytes from offset `offset` of `from` (coded input, staging). The same promise as `store`. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { GuestMemory } from '../memory/guest-memory.ts';
+import { MemoryGate } from '../memory/memory-gate.ts';
 import type { BufferAccess } from '../ports/buffer-access.ts';
 import type { BufferMemory, PlaneStorage } from '../ports/buffer-memory.ts';
 import type { HeapArena } from './heap-arena.ts';
@@ -11,13 +12,27 @@ import type { HeapArena } from './heap-arena.ts';
 export class HeapAccess implements BufferAccess {
   readonly #arena: HeapArena;
   readonly #memory: GuestMemory;
+  readonly #gate: MemoryGate;
 
-  constructor(arena: HeapArena, memory: GuestMemory) {
+  constructor(arena: HeapArena, memory: GuestMemory, gate: MemoryGate = new MemoryGate()) {
     this.#arena = arena;
     this.#memory = memory;
+    this.#gate = gate;
   }
 
-  async store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
+  get open(): boolean {
+    return this.#gate.open;
+  }
+
+  store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
+    return this.#gate.enter(() => this.#store(from, to));
+  }
+
+  load(from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
+    return this.#gate.enter(() => this.#load(from, offset, to));
+  }
+
+  async #store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
     await Promise.resolve();
     let complete = true;
     from.forEach((plane, i) => {
@@ -31,7 +46,7 @@ export class HeapAccess implements BufferAccess {
     return complete;
   }
 
-  async load(from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
+  async #load(from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
     await Promise.resolve();
     if (offset + to.length > from.length) return false;
     const bytes = new Uint8Array(to.length);

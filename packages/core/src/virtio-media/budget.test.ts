@@ -66,7 +66,7 @@ function cameraGuest() {
     source,
     clock,
     buffers,
-    access: { ...access, load: async () => false },
+    access: { ...access, open: true, load: async () => false },
     planar: 'single',
   });
   guest = new PlainGuest(device);

@@ -18,6 +18,8 @@ export interface SessionEntry {
   readonly session: MediaSession;
   state: 'open' | 'broken';
   busy: boolean;
+  /** set when the session is being closed: when that ends, or `now` when it has */
+  closed: Promise<void> | 'now' | undefined;
   readonly waiting: (() => void)[];
   /** blocks of living buffers that the guest mapped, by `mem_offset`: the window is told when a buffer of them is freed */
   readonly mapped: Map<number, ArenaBlock>;
@@ -51,7 +53,7 @@ export class SessionTable {
 
   /** Registers a session under an id from `freshId`. */
   add(id: number, session: MediaSession): SessionEntry {
-    const entry: SessionEntry = { id, session, state: 'open', busy: false, waiting: [], mapped: new Map() };
+    const entry: SessionEntry = { id, session, state: 'open', busy: false, closed: undefined, waiting: [], mapped: new Map() };
     this.#entries.set(id, entry);
     return entry;
   }

@@ -83,6 +83,8 @@ export class VirtioMediaDevice {
   #fetched = new Uint8Array(4096);
   readonly #response = new Uint8Array(64);
   readonly #responseView = new DataView(this.#response.buffer);
+  /** sessions that are being closed */
+  readonly #closing = new Set<Promise<void>>();
   /** counts resets: an answer that belongs to an earlier life is thrown away */
   #epoch = 0;
 
@@ -155,8 +157,9 @@ export class VirtioMediaDevice {
     this.#epoch++;
     this.#loop.reset();
     this.#events.clear();
-    const entries = this.#sessions.takeAll();
-    await Promise.all(entries.map((entry) => this.#closeSession(entry)));
+    for (const entry of this.#sessions.takeAll()) void this.#closeSession(entry);
+    this.#device.reset?.();
+    await Promise.all(this.#closing);
   }
 
   /** Ends the device: the same as `reset`. The `MediaDevice` belongs to the caller. */
@@ -251,34 +254,40 @@ export class VirtioMediaDevice {
     }
     this.#sessions.remove(entry.id);
     this.#events.forgetSession(entry.id);
-    // A session that broke was closed when it did.
-    const closed = entry.state === 'broken' ? undefined : entry.session.close();
-    if (closed === undefined) {
-      this.#tellFreed(entry, 'all');
-      this.#done(chain, 0);
-    } else {
-      const finish = (): void => {
-        this.#tellFreed(entry, 'all');
-        this.#loop.batch(() => this.#done(chain, 0));
-      };
-      const epoch = this.#epoch;
-      closed.then(
-        () => epoch === this.#epoch && finish(),
-        (error: unknown) => {
-          this.#onBug(error);
-          if (epoch === this.#epoch) finish();
-        },
-      );
-    }
+    const epoch = this.#epoch;
+    const closed = this.#closeSession(entry);
+    if (closed === undefined) return this.#done(chain, 0);
+    void closed.then(() => {
+      if (epoch === this.#epoch) this.#loop.batch(() => this.#done(chain, 0));
+    });
   }
 
-  async #closeSession(entry: SessionEntry): Promise<void> {
-    try {
-      await entry.session.close();
-    } catch (error) {
+  /** Closes a session, or waits for it with those that closed it before; undefined if that is done. */
+  #closeSession(entry: SessionEntry): Promise<void> | undefined {
+    if (entry.closed !== undefined) return entry.closed === 'now' ? undefined : entry.closed;
+    const over = (): void => {
+      entry.closed = 'now';
+      this.#tellFreed(entry, 'all');
+    };
+    const failed = (error: unknown): void => {
       this.#onBug(error);
+      over();
+    };
+    let closing: void | Promise<void>;
+    try {
+      closing = entry.session.close();
+    } catch (error) {
+      failed(error);
+      return undefined;
     }
-    this.#tellFreed(entry, 'all');
+    if (closing === undefined) {
+      over();
+      return undefined;
+    }
+    const closed = closing.then(over, failed).finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+    entry.closed = closed;
+    return closed;
   }
 
   /** Tells the window which mapped buffers are gone, so that their mappings go with the last MUNMAP (VM-D6, P14). */

@@ -23,8 +23,10 @@ import {
   PCI_CAP_ID_MSIX,
   PCI_CAP_ID_VNDR,
   PCI_CLASS_MULTIMEDIA_OTHER,
+  PCI_COMMAND_MASTER,
   PCI_MSIX_FLAGS_ENABLE,
   PCI_MSIX_FLAGS_MASKALL,
+  pci_header,
   pci_msix_cap,
   VIRTIO_ISR_CONFIG,
   VIRTIO_ISR_QUEUE,
@@ -71,6 +73,11 @@ export interface VirtioPciOwner {
   notify(index: number): void;
   /** Stops all rings and lets go of guest memory; the driver sees the reset as done when it resolves. Must not reject. */
   reset(): Promise<void>;
+  /**
+   * The guest forbids the function to touch memory, or allows it again. A function that was never told so may: not every
+   * firmware says it.
+   */
+  busMaster?(on: boolean): void;
   /** Sends MSI-X vector `n`. */
   raiseVector(n: number): void;
   /** Raises or lowers the interrupt line; only with `interruptPin` 1. */
@@ -217,7 +224,9 @@ export class VirtioPciDevice {
 
   /** A write to the configuration space. */
   writeConfig(offset: number, from: Uint8Array): void {
+    const before = this.#busMaster;
     this.#space.write(offset, from);
+    if (this.#busMaster !== before) this.#owner.busMaster?.(!before);
     const access = this.#windowAccess(offset, from.length);
     if (access !== undefined) this.writeBar(access.bar, access.offset, from);
   }
@@ -259,6 +268,10 @@ export class VirtioPciDevice {
       const at = offset - DEVICE_AT;
       into.set(this.#owner.config().subarray(at, Math.min(at + into.length, this.#configBytes)));
     }
+  }
+
+  get #busMaster(): boolean {
+    return (pci_header.fields.command.get(this.#space.view, 0) & PCI_COMMAND_MASTER) !== 0;
   }
 
   #doorbell(offset: number, width: number): void {

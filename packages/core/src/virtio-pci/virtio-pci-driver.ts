@@ -12,6 +12,8 @@ import {
   PCI_BAR_MEM_PREFETCH,
   PCI_CAP_ID_MSIX,
   PCI_CAP_ID_VNDR,
+  PCI_COMMAND_MASTER,
+  PCI_COMMAND_MEMORY,
   PCI_CONFIG_BYTES,
   PCI_MSIX_FLAGS_ENABLE,
   pci_header,
@@ -102,8 +104,7 @@ export class VirtioPciDriver {
         throw new PciError(`a structure of ${place.length} bytes at ${place.offset} does not fit region ${place.bar}`);
       }
     }
-    // Memory accesses and bus mastering.
-    await access.writeConfig(pci_header.fields.command.offset, Uint8Array.of(6, 0));
+    await setCommand(access, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     return new VirtioPciDriver(access, pause, { virtioId: device - VIRTIO_PCI_DEVICE_ID_BASE, bars, structures, msix, vectors });
   }
 
@@ -119,6 +120,11 @@ export class VirtioPciDriver {
     const field = common[name];
     const { bar, offset } = this.structures.common;
     await this.#access.writeBar(bar, offset + field.offset, little(value, field.size));
+  }
+
+  /** Forbids the function to touch memory, or allows it again. */
+  busMaster(on: boolean): Promise<void> {
+    return setCommand(this.#access, PCI_COMMAND_MEMORY | (on ? PCI_COMMAND_MASTER : 0));
   }
 
   /** Resets the device and waits until it says so. Throws `PciError` if it never does. */
@@ -286,4 +292,8 @@ async function sizeBars(access: PciAccess): Promise<PciBar[]> {
     if (bits === 64) index += 1;
   }
   return bars;
+}
+
+function setCommand(access: PciAccess, command: number): Promise<void> {
+  return access.writeConfig(pci_header.fields.command.offset, Uint8Array.of(command, 0));
 }

@@ -13,6 +13,10 @@ export const PCI_CLASS_MULTIMEDIA_OTHER = 0x048000;
 
 /** bytes of the configuration space */
 export const PCI_CONFIG_BYTES = 256;
+/** PCI_COMMAND_MEMORY: the function answers at its memory regions */
+export const PCI_COMMAND_MEMORY = 0x0002;
+/** PCI_COMMAND_MASTER: the function may read and write the memory of the machine */
+export const PCI_COMMAND_MASTER = 0x0004;
 /** `command`: answers I/O accesses, answers memory accesses, masters the bus, keeps its interrupt line quiet */
 export const PCI_COMMAND_WRITABLE = 0x0407;
 /** `status`: the capability pointer is there */

@@ -18,6 +18,7 @@ import { Chain, Segments } from './chain.ts';
 import { type ChainLimits, ChainWalk } from './chain-walk.ts';
 import { QueueError, type QueueErrorCode } from './queue-error.ts';
 import type { RingFeatures, RingLayout } from './ring-layout.ts';
+import { RingMark } from './ring-mark.ts';
 import { AVAILABLE_RING, FLAGS, IDX, RingView, USED_RING } from './ring-view.ts';
 
 /** Descriptors of one chain unless told otherwise; more than the queue size only in an indirect table. */
@@ -29,6 +30,7 @@ const usedElem = virtq_used_elem.fields;
 const usedElemBytes = virtq_used_elem.size;
 
 interface Ring {
+  readonly layout: RingLayout;
   readonly size: number;
   readonly view: RingView;
   /** chains that the device holds, by head */
@@ -52,6 +54,8 @@ export class DeviceQueue {
   #walk: ChainWalk;
   readonly #pool: Segments[] = [];
   #ring: Ring | undefined;
+  /** of the ring that was stopped last */
+  #mark: RingMark | undefined;
   #error: QueueError | undefined;
 
   constructor(memory: GuestMemory, features: RingFeatures, limits: Partial<ChainLimits> = {}) {
@@ -97,7 +101,9 @@ export class DeviceQueue {
     const next = nextAvailable & 0xffff;
     const used = view.used.load(IDX);
     this.#error = undefined;
+    this.#mark = undefined;
     this.#ring = {
+      layout: { ...layout },
       size: layout.size,
       view,
       held: new Array<Chain | undefined>(layout.size).fill(undefined),
@@ -119,11 +125,27 @@ export class DeviceQueue {
     if (ring === undefined) return 0;
     this.flush();
     this.#ring = undefined;
+    this.#mark = new RingMark(this.#memory, ring.layout, ring.next, ring.published);
     for (const chain of ring.held) {
       const segments = chain?.retire('void');
       if (segments !== undefined) this.#pool.push(segments);
     }
     return ring.next;
+  }
+
+  /** True after a `stop`, until the next `start` or `forget`: there is a ring to go on with. */
+  get stopped(): boolean {
+    return this.#mark !== undefined;
+  }
+
+  /** True if a `start` with these would go on with the ring that was stopped; false if a driver begins with a fresh one. */
+  resumes(layout: RingLayout, nextAvailable: number): boolean {
+    return this.#mark?.matches(this.#memory, layout, nextAvailable & 0xffff) ?? false;
+  }
+
+  /** Forgets the ring that was stopped: the device was reset. */
+  forget(): void {
+    this.#mark = undefined;
   }
 
   /** Takes the next chain. Undefined if there is none, or if the queue is stopped or broken: see `error`. Never throws. */

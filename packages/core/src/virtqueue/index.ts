@@ -7,4 +7,5 @@ export * from './driver-queue.ts';
 export * from './event-sender.ts';
 export * from './queue-error.ts';
 export * from './ring-layout.ts';
+export { RingMark } from './ring-mark.ts';
 export { checkLayout } from './ring-view.ts';

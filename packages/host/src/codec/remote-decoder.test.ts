@@ -70,6 +70,7 @@ function make(): {
     },
     host: {
       access: {
+        open: true,
         load: async () => true,
         store: () => new Promise((resolve) => stores.push(() => resolve(true))),
       },

@@ -325,7 +325,8 @@ export class RemoteDecoder implements Decoder {
     const field = fieldOf(interlaced);
     this.#targets.delete(targetId);
     const era = this.#flushes.asked;
-    const dropped = this.#flushing;
+    // Nobody waits for a picture of a stream that is being closed, and its guest pages may be somebody else's by now.
+    const dropped = this.#flushing || this.#state !== 'open';
     let stored = true;
     const copy =
       target.staged.length === 0 || dropped

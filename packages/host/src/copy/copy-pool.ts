@@ -6,7 +6,7 @@
  *
  * Guests take turns: whoever waits gets a job to the threads before another gets its second, however many that one has.
  */
-import type { BufferAccess, BufferMemory, GuestRange, PlaneStorage } from '@paravideo/core';
+import type { BufferAccess, BufferMemory, GuestRange, MemoryGate, PlaneStorage } from '@paravideo/core';
 import type { Mapping } from '../sys/index.ts';
 import { WorkerThread } from '../threads/index.ts';
 import { CopyError } from './copy-error.ts';
@@ -28,6 +28,7 @@ const MAX_DEATHS = 5;
 export interface GuestMemoryAccess {
   readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'open' | 'pin'> };
   readonly memory: {
+    readonly gate: MemoryGate;
     resolve(
       ranges: readonly GuestRange[],
       length: number,
@@ -118,9 +119,13 @@ export class CopyPool implements AsyncDisposable {
   /** The copies of one guest. `store` and `load` throw nothing and reject nothing. */
   access(guest: GuestMemoryAccess): BufferAccess {
     const customer: Customer = { guest, waiting: [], jobs: 0, bytes: 0 };
+    const { gate } = guest.memory;
     return {
-      store: (from, to) => this.#store(customer, from, to),
-      load: (from, offset, to) => this.#load(customer, from, offset, to),
+      get open() {
+        return gate.open;
+      },
+      store: (from, to) => gate.enter(() => this.#store(customer, from, to)),
+      load: (from, offset, to) => gate.enter(() => this.#load(customer, from, offset, to)),
     };
   }
 

@@ -188,6 +188,14 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     await this.#start(index, queue, queue.layout);
   }
 
+  async pause(): Promise<void> {
+    for (const [index, { layout }] of this.#queues.entries()) if (layout !== undefined) await this.stopQueue(index);
+  }
+
+  async resume(): Promise<void> {
+    for (const [index, { layout }] of this.#queues.entries()) if (layout !== undefined) await this.resumeQueue(index);
+  }
+
   /** RESET_DEVICE, where agreed on; the pieces of region 0 are dropped. Rings must be started anew. */
   async reset(): Promise<void> {
     this.#region[Symbol.dispose]();
@@ -269,7 +277,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
       this.#region = new SharedRegion(Number(config.getBigUint64(shmem_config.size, true)));
     }
     if (!this.has('CONFIGURE_MEM_SLOTS')) return this.#sendTable();
-    for (const region of this.ram.regions) await channel.request('ADD_MEM_REG', singleRegion(region), [region.fd]);
+    for (const region of byAddress(this.ram.regions)) await channel.request('ADD_MEM_REG', singleRegion(region), [region.fd]);
   }
 
   async #negotiateProtocol(): Promise<void> {
@@ -377,7 +385,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   }
 
   async #sendTable(): Promise<void> {
-    const { regions } = this.ram;
+    const regions = byAddress(this.ram.regions);
     const payload = new Uint8Array(memory_table.size + regions.length * memory_region.size);
     const view = new DataView(payload.buffer);
     memory_table.fields.regions.set(view, 0, regions.length);
@@ -404,4 +412,9 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     }
     this.ram[Symbol.dispose]();
   }
+}
+
+/** Regions as back-ends want them that search in the table as it comes. */
+function byAddress<R extends { readonly address: number }>(regions: readonly R[]): R[] {
+  return regions.toSorted((a, b) => a.address - b.address);
 }

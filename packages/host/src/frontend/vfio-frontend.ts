@@ -177,6 +177,15 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
     await this.request('DMA_UNMAP', unmapPayload(address, length));
   }
 
+  /** Turns bus mastering off, as a machine's firmware or its owner does: the function has no other way to be told to wait. */
+  pause(): Promise<void> {
+    return this.driver.busMaster(false);
+  }
+
+  resume(): Promise<void> {
+    return this.driver.busMaster(true);
+  }
+
   /** Resets the function. */
   async reset(): Promise<void> {
     await this.request('DEVICE_RESET');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type GuestRange, RegionMemory } from '@paravideo/core';
+import { type GuestRange, MemoryGate, RegionMemory } from '@paravideo/core';
 import { type Fd, faultGuardMissing, fileSize, Mapping, memoryKind } from '../sys/index.ts';
 
 /** Most bytes that one guest may announce: sparse files cost address space only, but that is everybody's. */
@@ -50,6 +50,8 @@ interface Entry {
  * view at once, and is unmapped when no copy uses it any more.
  */
 export class HostGuestMemory extends RegionMemory implements Disposable {
+  /** closed while the guest's device is stopped: no byte is read or written then, here or by a copy */
+  readonly gate: MemoryGate = new MemoryGate();
   static #allBytes = 0;
   readonly #policy: MemoryPolicy;
   readonly #events: MemoryEvents;
@@ -113,6 +115,14 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
       entry.mapping[Symbol.dispose]();
     }
     return removed;
+  }
+
+  override read(address: number, into: Uint8Array): boolean {
+    return this.gate.open && super.read(address, into);
+  }
+
+  override write(address: number, from: Uint8Array): boolean {
+    return this.gate.open && super.write(address, from);
   }
 
   /** Removes every region. */

@@ -60,7 +60,10 @@ type Operation = (message: VfioMessage) => Answer | Promise<Answer>;
 const DONE: Answer = { payload: NOTHING };
 
 /** What the messages act on. */
-export type HandledFunction = Pick<PciGuest, 'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'work'>;
+export type HandledFunction = Pick<
+  PciGuest,
+  'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'left' | 'settled' | 'work'
+>;
 
 /** The messages of one connection. */
 export class VfioHandler {
@@ -121,7 +124,7 @@ export class VfioHandler {
       const { dma } = this.#guest;
       const gone = flags === UNMAP_FLAG.ALL ? dma.unmapAll() : dma.unmap(f.address.get(m.payload, 0), f.size.get(m.payload, 0));
       if (gone) this.#guest.memoryChanged();
-      return { payload: new Uint8Array(m.payload.buffer, 0, dma_unmap.size) };
+      return after(this.#guest.settled(), { payload: new Uint8Array(m.payload.buffer, 0, dma_unmap.size) });
     },
     DEVICE_GET_INFO: (m) => {
       const f = device_info.fields;
@@ -156,7 +159,8 @@ export class VfioHandler {
         throw new VfioProtocolError(`a write of ${count} bytes in a payload of ${m.payload.byteLength}`);
       }
       this.#write(region, offset, new Uint8Array(m.payload.buffer, region_access.size));
-      return { payload: new Uint8Array(m.payload.buffer, 0, region_access.size) };
+      const answer = { payload: new Uint8Array(m.payload.buffer, 0, region_access.size) };
+      return after(this.#guest.left, answer);
     },
     REGION_WRITE_MULTI: (m) => this.#writeMulti(m),
     DEVICE_RESET: () => {
@@ -243,7 +247,7 @@ export class VfioHandler {
     return { offset: f.offset.get(payload, 0), region: f.region.get(payload, 0), count };
   }
 
-  #writeMulti({ payload }: VfioMessage): Answer {
+  #writeMulti({ payload }: VfioMessage): Answer | Promise<Answer> {
     const count = write_multi.fields.count.get(payload, 0);
     if (count > MAX_MULTI_WRITES || payload.byteLength !== write_multi.size + count * write_entry.size) {
       throw new VfioProtocolError(`${count} writes in a payload of ${payload.byteLength} bytes`);
@@ -254,7 +258,7 @@ export class VfioHandler {
       if (length > f.data.size) throw new VfioProtocolError(`a write of ${length} bytes where ${f.data.size} fit`);
       this.#write(f.region.get(payload, at), f.offset.get(payload, at), f.data.get(payload, at).subarray(0, length));
     }
-    return DONE;
+    return after(this.#guest.left, DONE);
   }
 
   #read(region: number, offset: number, into: Uint8Array): void {
@@ -276,6 +280,11 @@ function outside(region: number, offset: number, length: number): VfioRefusedErr
 }
 
 /** An answer that is a struct which begins with `argsz`. */
+/** An answer that has to wait until guest memory is let go of. */
+function after(settled: Promise<void> | undefined, answer: Answer): Answer | Promise<Answer> {
+  return settled?.then(() => answer) ?? answer;
+}
+
 function reply(size: number, argsz: number, fill: (view: DataView) => void): Answer {
   if (argsz < size) throw new VfioRefusedError(EINVAL, `room for ${argsz} bytes of ${size}`);
   const payload = new Uint8Array(size);

@@ -44,6 +44,11 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   readonly #rung = new Set<number>();
   /** true while `work` is to come from the event loop: the rest of a backlog has its turn there, and only there */
   #again = false;
+  /** settles when memory is let go of, as the guest asked by turning bus mastering off */
+  #leaving: Promise<void> | undefined;
+  #master = true;
+  /** counts resets */
+  #life = 0;
   #disposed = false;
 
   /**
@@ -112,6 +117,9 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   }
 
   startQueue(index: number, layout: RingLayout, features: bigint): boolean {
+    // A driver that forbids memory and then wants a ring in it contradicts itself.
+    if (this.#leaving !== undefined) return false;
+    this.memory.gate.reopen();
     const error = this.#rings[index]?.start(layout, {
       indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
       eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
@@ -120,6 +128,40 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     else
       this.log.warn({ ring: index, code: error.code, err: error.message }, 'a ring that is not sound: the device needs a reset');
     return error === undefined;
+  }
+
+  /** Without bus mastering no byte of guest memory is touched; sessions and streams wait until it is on again. */
+  busMaster(on: boolean): void {
+    this.#master = on;
+    if (!on && this.pci.state === 'live') this.#leaving ??= this.#leave();
+    const left = this.#leaving;
+    if (!on || left === undefined) return;
+    void left.then(() => {
+      if (this.#leaving !== left || !this.#master) return;
+      this.#leaving = undefined;
+      this.memory.gate.reopen();
+      for (const [index, ring] of this.#rings.entries()) if (ring.letGo()) this.#rung.add(index);
+      this.work();
+    });
+  }
+
+  /** Settles when nothing touches guest memory any more, as the guest asked by turning bus mastering off. */
+  get left(): Promise<void> | undefined {
+    return this.#leaving;
+  }
+
+  /** Settles when no copy touches what has gone from guest memory; undefined if that is so now. */
+  settled(): Promise<void> | undefined {
+    return this.memory.gate.ended();
+  }
+
+  async #leave(): Promise<void> {
+    const life = this.#life;
+    // What was taken is answered first: an answer has no place to go to afterwards.
+    if (!(await within(this.#media.idle(), RESET_LIMIT))) this.log.warn({}, 'commands take long to end: they get no answer');
+    if (life !== this.#life) return;
+    for (const ring of this.#rings) ring.hold();
+    await this.memory.gate.close();
   }
 
   /** Notes a doorbell; `work` sees to it once the write that rang it was answered. */
@@ -156,12 +198,16 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   /** The driver set status 0, or the client resets the function. */
   async reset(): Promise<void> {
     this.#stop();
+    const copies = this.memory.gate.close();
     this.log.info({}, 'device reset: all sessions are dropped');
     try {
-      if (!(await within(this.#media.reset(), RESET_LIMIT))) this.log.warn({}, 'sessions take long to close');
+      const closed = this.#media.reset();
+      this.memory.gate.giveUp();
+      if (!(await within(closed, RESET_LIMIT))) this.log.warn({}, 'sessions take long to close');
     } catch (error) {
       this.log.error({ err: error }, 'the device failed to reset');
     }
+    await copies;
     this.window.reset();
     this.interrupts.forget();
   }
@@ -172,15 +218,18 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.#disposed = true;
     this.#stop();
     this.interrupts[Symbol.dispose]();
+    const copies = this.memory.gate.close();
     try {
-      if (!(await within(this.#media.close(), RESET_LIMIT)))
-        this.log.warn({}, 'sessions take long to close: going on without them');
+      const closed = this.#media.close();
+      this.memory.gate.giveUp();
+      if (!(await within(closed, RESET_LIMIT))) this.log.warn({}, 'sessions take long to close: going on without them');
       if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), RESET_LIMIT))) {
         this.log.warn({}, 'the device takes long to close: going on without it');
       }
     } catch (error) {
       this.log.error({ err: error }, 'the device failed to close');
     }
+    await within(copies, RESET_LIMIT);
     this.window.reset();
     this.memory[Symbol.dispose]();
     this.arena[Symbol.dispose]();
@@ -188,11 +237,13 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
 
   #stop(): void {
     this.#rung.clear();
+    this.#leaving = undefined;
+    this.#life += 1;
     for (const ring of this.#rings) ring.stop();
   }
 
   #look(index: number): void {
-    if (this.#rings[index]?.running !== true) return;
+    if (this.#rings[index]?.running !== true || this.#leaving !== undefined) return;
     const more = this.#media.kick(index);
     this.#checkBroken(index);
     if (!more) return;

@@ -5,14 +5,16 @@ import type { HostGuestMemory } from '../memory/index.ts';
 /**
  * One ring of a function, between the driver that starts it and the memory that it lies in.
  *
- *     stopped --started--> running <--its memory goes, comes back--> absent
- *        ^--------------------reset---/------------------------------/
+ *     stopped --started--> running <--its memory goes, comes back; held, let go--> absent
+ *        ^--------------------reset---/--------------------------------------------/
  */
 export class PciRing {
   readonly queue: DeviceQueue;
   readonly #memory: HostGuestMemory;
   #layout: RingLayout | undefined;
   #state: 'stopped' | 'running' | 'absent' = 'stopped';
+  /** where a ring that is held goes on */
+  #held: number | undefined;
 
   constructor(queue: DeviceQueue, memory: HostGuestMemory) {
     this.queue = queue;
@@ -41,12 +43,28 @@ export class PciRing {
     if (this.queue.running) this.queue.stop();
     this.#state = 'stopped';
     this.#layout = undefined;
+    this.#held = undefined;
+  }
+
+  /** Lets go of its memory for a time; what the device holds of it must have been answered. */
+  hold(): void {
+    if (this.#state === 'stopped' || this.#held !== undefined) return;
+    this.#held = this.queue.stop();
+    this.#state = 'absent';
+  }
+
+  /** Goes on where `hold` left it. True if it can be looked at again. */
+  letGo(): boolean {
+    const next = this.#held;
+    this.#held = undefined;
+    if (next === undefined || this.#layout === undefined) return false;
+    return this.#begin(this.#layout, next) === undefined;
   }
 
   /** After a change of the guest's memory: clients take memory away and give it back in other pieces. True if it is there again. */
   memoryChanged(): boolean {
     const layout = this.#layout;
-    if (this.#state === 'stopped' || layout === undefined) return false;
+    if (this.#state === 'stopped' || layout === undefined || this.#held !== undefined) return false;
     const bytes = ringBytes(layout.size);
     const there =
       this.#memory.covers(layout.descriptors, bytes.descriptors) &&

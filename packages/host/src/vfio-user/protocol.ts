@@ -54,8 +54,8 @@ export const MAX_DMA_MAPS = 4096;
 export const NUM_REGIONS = 9;
 /** region of the configuration space */
 export const CONFIG_REGION = 7;
-/** interrupts of a PCI device, by index: INTx, MSI, MSI-X, error, request */
-export const NUM_IRQS = 5;
+/** interrupts of a PCI device, by index: INTx, MSI, MSI-X; errors and requests to let go are not told by this one */
+export const NUM_IRQS = 3;
 /** index of MSI-X */
 export const MSIX_IRQ = 2;
 

@@ -23,10 +23,13 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   readonly log: Log;
   readonly #device: GuestDevice;
   readonly #media: VirtioMediaDevice;
-  /** what GET_VRING_BASE of the command ring last answered */
-  #lastBase: number | undefined;
   /** true while the device is to go on with what it has, from the event loop */
   #again = false;
+  readonly #command: Vring;
+  /** the ring features of the driver that was here last */
+  #known: RingFeatures | undefined;
+  /** true if the next driver is known to be another one */
+  #anew = false;
   #disposed = false;
 
   /** Throws what `make` throws, with nothing left behind. */
@@ -57,7 +60,8 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     }
     const features: RingFeatures = { indirect: false, eventIdx: false };
     const queues = { command: new DeviceQueue(this.memory, features), event: new DeviceQueue(this.memory, features) };
-    this.rings = [new Vring(0, queues.command, this), new Vring(1, queues.event, this)];
+    this.#command = new Vring(0, queues.command, this);
+    this.rings = [this.#command, new Vring(1, queues.event, this)];
     this.#media = new VirtioMediaDevice({
       device: this.#device,
       memory: this.memory,
@@ -87,30 +91,63 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   /** Ring features, for rings that do not run. False if a ring runs: they stay as they are. */
   negotiate(features: RingFeatures): boolean {
     if (this.rings.some((ring) => ring.queue.running)) return false;
-    for (const ring of this.rings) ring.queue.negotiate(features);
+    for (const ring of this.rings) {
+      ring.queue.negotiate(features);
+      // Only another driver wants others.
+      if (this.#known !== undefined && !same(this.#known, features)) this.#anew = true;
+    }
+    this.#known = features;
     return true;
   }
 
-  /** Starts each ring that has become complete, and looks at it without waiting for a kick (P16). */
-  startRings(): void {
+  /**
+   * Starts each ring that has become complete, and looks at it without waiting for a kick (P16). A reset and a pause look the
+   * same while they last, and what follows tells them apart: the command ring that was stopped goes on, or another begins,
+   * and then no session is left when this resolves.
+   */
+  startRings(): void | Promise<void> {
+    const command = this.#command;
+    if (command.complete && (this.#anew || !command.resumes)) {
+      this.log.info({}, 'the driver starts anew: all sessions are dropped');
+      return this.#reset().then(() => this.#startRings());
+    }
+    this.#startRings();
+  }
+
+  #startRings(): void {
+    const command = this.#command;
     for (const ring of this.rings) {
-      if (!ring.start()) continue;
+      // Events are for the driver that the command ring belongs to: whose that is must be known first.
+      if (ring !== command && command.queue.stopped) continue;
+      if (!ring.complete) continue;
+      this.memory.gate.reopen();
+      if (!ring.start()) {
+        if (this.#stopped) void this.memory.gate.close();
+        continue;
+      }
       this.log.debug({ ring: ring.index }, 'ring started');
       this.window.resume();
       ring.look();
     }
   }
 
-  /** After a change of the memory table. */
-  memoryChanged(): void {
+  /** True if no ring runs: then guest memory is the guest's alone. */
+  get #stopped(): boolean {
+    return this.rings.every((ring) => !ring.queue.running);
+  }
+
+  /** After a change of the memory table; settled when no copy touches what has gone from it. */
+  memoryChanged(): void | Promise<void> {
     for (const ring of this.rings) ring.memoryChanged();
-    this.startRings();
+    const copies = this.memory.gate.ended();
+    const started = this.startRings();
+    return copies === undefined ? started : copies.then(() => started);
   }
 
   /**
    * Stops a ring. The command ring first answers what it has taken: a driver that was paused must find every answer, for
    * the front-end goes on after the index that is returned here. What waits for the front-end is refused, since the
-   * front-end is waiting for us.
+   * front-end is waiting for us. With the last ring every access to guest memory has ended; sessions and streams stay.
    */
   async stopRing(ring: Vring): Promise<number> {
     ring.beginDrain();
@@ -124,7 +161,10 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
         );
     }
     const next = ring.stop();
-    if (this.rings.every((other) => !other.queue.running)) this.window.suspend();
+    if (this.#stopped) {
+      this.window.suspend();
+      await this.memory.gate.close();
+    }
     return next;
   }
 
@@ -132,19 +172,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   async takeBase(ring: Vring): Promise<number> {
     const next = await this.stopRing(ring);
     ring.forgetKick();
-    if (ring.index === VIRTIO_MEDIA_COMMANDQ) this.#lastBase = next;
     return next;
-  }
-
-  /**
-   * SET_VRING_BASE. A command ring that does not go on where it stopped belongs to a driver that starts from nothing: with
-   * most front-ends that is all there is to tell a reset from a pause.
-   */
-  async setBase(ring: Vring, base: number): Promise<void> {
-    ring.setBase(base);
-    if (ring.index !== VIRTIO_MEDIA_COMMANDQ || this.#lastBase === undefined || this.#lastBase === base) return;
-    this.log.info({ base, expected: this.#lastBase }, 'the driver starts anew: all sessions are dropped');
-    await this.#reset();
   }
 
   /** RESET_DEVICE: as after creation, but for the connection and the memory table. */
@@ -156,8 +184,10 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
       ring.setBase(0);
     }
     this.window.suspend();
+    const copies = this.memory.gate.close();
     this.log.info({}, 'device reset: all sessions are dropped');
     await this.#reset();
+    await copies;
   }
 
   #soon(): void {
@@ -171,8 +201,11 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   }
 
   async #reset(): Promise<void> {
-    this.#lastBase = undefined;
-    if (!(await within(this.#media.reset(), DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close');
+    this.#anew = false;
+    for (const ring of this.rings) ring.queue.forget();
+    const closed = this.#media.reset();
+    this.memory.gate.giveUp();
+    if (!(await within(closed, DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close');
     this.window.reset();
   }
 
@@ -182,16 +215,23 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.#disposed = true;
     for (const ring of this.rings) ring[Symbol.dispose]();
     this.window.connect(undefined);
+    const copies = this.memory.gate.close();
     try {
-      if (!(await within(this.#media.close(), DRAIN_LIMIT)))
-        this.log.warn({}, 'sessions take long to close: going on without them');
+      const closed = this.#media.close();
+      this.memory.gate.giveUp();
+      if (!(await within(closed, DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close: going on without them');
       if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), DRAIN_LIMIT))) {
         this.log.warn({}, 'the device takes long to close: going on without it');
       }
     } catch (error) {
       this.log.error({ err: error }, 'the device failed to close');
     }
+    await within(copies, DRAIN_LIMIT);
     this.memory[Symbol.dispose]();
     this.arena[Symbol.dispose]();
   }
+}
+
+function same(a: RingFeatures, b: RingFeatures): boolean {
+  return a.indirect === b.indirect && a.eventIdx === b.eventIdx;
 }

@@ -55,17 +55,7 @@ type Operation = (message: Message) => Answer | Promise<Answer>;
 /** What the messages act on. */
 export type HandledGuest = Pick<
   GuestBackend,
-  | 'rings'
-  | 'table'
-  | 'window'
-  | 'config'
-  | 'negotiate'
-  | 'startRings'
-  | 'stopRing'
-  | 'setBase'
-  | 'takeBase'
-  | 'memoryChanged'
-  | 'reset'
+  'rings' | 'table' | 'window' | 'config' | 'negotiate' | 'startRings' | 'stopRing' | 'takeBase' | 'memoryChanged' | 'reset'
 >;
 
 /** Options that change what is offered. */
@@ -149,13 +139,11 @@ export class Handler {
     GET_MAX_MEM_SLOTS: () => number64(BigInt(MAX_MEM_SLOTS)),
     ADD_MEM_REG: (m) => {
       this.#guest.table.add(region(m.payload, single_region.fields.region.offset), m.fds[0] as Fd);
-      this.#guest.memoryChanged();
-      return undefined;
+      return nothing(this.#guest.memoryChanged());
     },
     REM_MEM_REG: (m) => {
       this.#guest.table.remove(region(m.payload, single_region.fields.region.offset));
-      this.#guest.memoryChanged();
-      return undefined;
+      return nothing(this.#guest.memoryChanged());
     },
     SET_VRING_NUM: (m) => this.#configure(m, (ring, num) => ring.setSize(num)),
     SET_VRING_ADDR: (m) => {
@@ -165,15 +153,9 @@ export class Handler {
         available: m.payload.getBigUint64(f.available.offset, true),
         used: m.payload.getBigUint64(f.used.offset, true),
       });
-      this.#guest.startRings();
-      return undefined;
+      return nothing(this.#guest.startRings());
     },
-    SET_VRING_BASE: async (m) => {
-      const { ring, num } = this.#state(m);
-      await this.#guest.setBase(ring, num);
-      this.#guest.startRings();
-      return undefined;
-    },
+    SET_VRING_BASE: (m) => this.#configure(m, (ring, num) => ring.setBase(num)),
     GET_VRING_BASE: async (m) => {
       const { ring } = this.#state(m);
       const answer = new Uint8Array(vring_state.size);
@@ -263,7 +245,7 @@ export class Handler {
     return (this.#protocol & bit(feature === 'SHMEM' ? this.#shmemBit : ProtocolFeature[feature])) !== 0n;
   }
 
-  #setFeatures(features: bigint): undefined {
+  #setFeatures(features: bigint): undefined | Promise<undefined> {
     const foreign = features & ~this.#virtioOffer;
     if (foreign !== 0n) throw new RefusedError('VU-V4', `features 0x${foreign.toString(16)} were not offered`);
     const ring = {
@@ -275,8 +257,7 @@ export class Handler {
     }
     this.#virtio = features;
     if ((features & bit(VHOST_USER_F_PROTOCOL_FEATURES)) === 0n) for (const each of this.#guest.rings) each.enable(true);
-    this.#guest.startRings();
-    return undefined;
+    return nothing(this.#guest.startRings());
   }
 
   #setProtocolFeatures(features: bigint): undefined {
@@ -289,12 +270,11 @@ export class Handler {
     return undefined;
   }
 
-  #setMemTable(message: Message): undefined {
+  #setMemTable(message: Message): undefined | Promise<undefined> {
     const count = memory_table.fields.regions.get(message.payload, 0);
     const regions = Array.from({ length: count }, (_, i) => region(message.payload, memory_table.size + i * memory_region.size));
     this.#guest.table.replace(regions, message.fds);
-    this.#guest.memoryChanged();
-    return undefined;
+    return nothing(this.#guest.memoryChanged());
   }
 
   #setBackendChannel(message: Message): undefined {
@@ -338,19 +318,18 @@ export class Handler {
     const { ring, num } = this.#state(message);
     if (num > 1) throw new RefusedError('VU-V6', `ring ${ring.index}: enable is 0 or 1, not ${num}`);
     ring.enable(num === 1);
-    if (num === 1) this.#guest.startRings();
+    if (num === 1) await this.#guest.startRings();
     else await this.#guest.stopRing(ring);
     return undefined;
   }
 
-  #configure(message: Message, set: (ring: Vring, num: number) => void): undefined {
+  #configure(message: Message, set: (ring: Vring, num: number) => void): undefined | Promise<undefined> {
     const { ring, num } = this.#state(message);
     set(ring, num);
-    this.#guest.startRings();
-    return undefined;
+    return nothing(this.#guest.startRings());
   }
 
-  #descriptor(message: Message, set: (ring: Vring, fd: Fd | undefined) => void): undefined {
+  #descriptor(message: Message, set: (ring: Vring, fd: Fd | undefined) => void): undefined | Promise<undefined> {
     const ring = this.#ring(Number(value64(message) & BigInt(VRING_INDEX_MASK)));
     try {
       set(ring, message.fds.shift());
@@ -358,8 +337,7 @@ export class Handler {
       if (!(error instanceof SysError)) throw error;
       throw new RefusedError('VU-V3', `ring ${ring.index}: the descriptor is of no use here: ${error.message}`);
     }
-    this.#guest.startRings();
-    return undefined;
+    return nothing(this.#guest.startRings());
   }
 
   #state(message: Message): { ring: Vring; num: number } {
@@ -374,6 +352,11 @@ export class Handler {
       throw new RefusedError('VU-V6', `there is no ring ${index}: a media device has ${VIRTIO_MEDIA_NUM_QUEUES}`);
     return ring;
   }
+}
+
+/** The answer without content, now or later. */
+function nothing(work: void | Promise<void>): undefined | Promise<undefined> {
+  return work instanceof Promise ? work.then(() => undefined) : undefined;
 }
 
 function value64(message: Message): bigint {

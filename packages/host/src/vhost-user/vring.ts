@@ -138,11 +138,21 @@ export class Vring implements Disposable {
     this.#enabled = enabled;
   }
 
-  /** Starts the ring if it has all that it needs. True if it started now: the owner looks at it then (P16). */
-  start(): boolean {
-    if (this.#state !== 'waiting' || !this.#enabled || this.#kick === undefined) return false;
+  /** True if the ring has all that it needs to start. */
+  get complete(): boolean {
     // The memory may be named after the ring: then the table's next change brings us back here.
+    return this.#state === 'waiting' && this.#enabled && this.#kick !== undefined && this.#translate() !== undefined;
+  }
+
+  /** False if the ring ran before and what would start now is another one: that of a driver that begins anew. */
+  get resumes(): boolean {
     const layout = this.#translate();
+    return !this.queue.stopped || (layout !== undefined && this.queue.resumes(layout, this.#next));
+  }
+
+  /** Starts the ring if it is complete. True if it started now: the owner looks at it then (P16). */
+  start(): boolean {
+    const layout = this.complete ? this.#translate() : undefined;
     if (layout === undefined || !this.#begin(layout)) return false;
     if (this.#kick === 'polling') this.#poll();
     return true;

@@ -104,7 +104,7 @@ describe('the suites find adapters that do not conform', () => {
     for (const change of changes) {
       const make = (): BufferAccessFixture => {
         const f = accessFixture();
-        const plain = { store: f.access.store.bind(f.access), load: f.access.load.bind(f.access) };
+        const plain = { open: true, store: f.access.store.bind(f.access), load: f.access.load.bind(f.access) };
         return { ...f, access: { ...plain, ...change(f) } };
       };
       expect(await broken(bufferAccessSuite(make))).toBeGreaterThan(0);

@@ -22,6 +22,7 @@ export function makeRig(o: Partial<CodecHostOptions> & { arenaBytes?: number; ra
   const at = (level: string) => (fields: object, message: string) => void log.push({ level, message, fields });
   const all = arena.mapping.bytes();
   const access: BufferAccess = {
+    open: true,
     load: async (from, offset, to) => {
       await Promise.resolve();
       const bytes = gather(from);

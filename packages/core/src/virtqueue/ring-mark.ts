@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { GuestMemory } from '../memory/guest-memory.ts';
+import { type RingLayout, ringBytes } from './ring-layout.ts';
+import { USED_RING } from './ring-view.ts';
+
+/**
+ * What a device remembers of a ring that was stopped: where it was, how far, and all that it has written there. A driver never
+ * writes to the used ring, so a ring that still holds the same is the same ring; one of a driver that begins anew is zeroed,
+ * or lies elsewhere. The index alone does not tell: it is 0 again after 65536 chains.
+ */
+export class RingMark {
+  readonly #layout: RingLayout;
+  readonly #next: number;
+  readonly #used: number;
+  /** the elements of the used ring; undefined where its memory had gone */
+  readonly #elements: Uint8Array | undefined;
+
+  /** `next`: next entry of the available ring to take; `used`: the used index as the driver sees it. */
+  constructor(memory: GuestMemory, layout: RingLayout, next: number, used: number) {
+    this.#layout = layout;
+    this.#next = next;
+    this.#used = used;
+    this.#elements = elements(memory, layout)?.slice();
+  }
+
+  /** True if a ring that starts at `next` is the one that was stopped. */
+  matches(memory: GuestMemory, layout: RingLayout, next: number): boolean {
+    const old = this.#layout;
+    const place =
+      old.size === layout.size &&
+      old.descriptors === layout.descriptors &&
+      old.available === layout.available &&
+      old.used === layout.used;
+    if (!place || next !== this.#next) return false;
+    const index = memory.window(layout.used, USED_RING)?.view.getUint16(2, true);
+    if (index !== this.#used) return false;
+    const now = elements(memory, layout);
+    return this.#elements === undefined || (now !== undefined && this.#elements.every((byte, i) => now[i] === byte));
+  }
+}
+
+function elements(memory: GuestMemory, layout: RingLayout): Uint8Array | undefined {
+  return memory.window(layout.used, ringBytes(layout.size).used)?.bytes.subarray(USED_RING, USED_RING + 8 * layout.size);
+}
