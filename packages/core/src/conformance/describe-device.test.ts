@@ -66,6 +66,10 @@ describe('describeDevice', () => {
     expect(text).toMatch(/64x48: 1\/60 s \(60 fps\), 1\/30 s \(30 fps\)/);
     expect(text).toMatch(/Brightness: 0x00980900, integer, min 0 max 255 step 1 default 128, value 128/);
     expect(text).toMatch(/Test Pattern: .* "Solid"/);
+    // Sizes and rates are told once where they are those of the format above, or of the size above.
+    expect(text.match(/^ +64x48/gm)).toHaveLength(1);
+    expect(text).toMatch(/^ +128x96$/m);
+    expect(text).toMatch(/YUYV.*\n +the same sizes$/m);
     expect(text).not.toMatch(/undefined|NaN/);
   });
 });
