@@ -8,6 +8,7 @@ import { VhostUserServer } from '../vhost-user/index.ts';
 import type { Config, DeviceConfig } from './config.ts';
 import { DeviceFactory, type MakeDevice } from './device-factory.ts';
 import { ENDING_SIGNALS } from './ending-signals.ts';
+import { lastResort } from './last-resort.ts';
 import type { Logger } from './logger.ts';
 import { announceReady } from './ready.ts';
 
@@ -56,7 +57,10 @@ export class Daemon implements AsyncDisposable {
    * second signal of the kind ends the process at once. Throws `ConfigError`, with everything taken down, if nobody can be told.
    */
   async runUntilSignal(readyFd: number, untilEof = false): Promise<void> {
+    using _faults = lastResort(this.#log, () => stop('too many faults of our own'));
+    let stop: (reason: string) => void = () => {};
     const reason = new Promise<string>((resolve) => {
+      stop = resolve;
       for (const name of ENDING_SIGNALS) process.once(name, () => resolve(name));
       if (untilEof) process.stdin.once('close', () => resolve('end of standard input')).resume();
     });

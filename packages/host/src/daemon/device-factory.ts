@@ -16,6 +16,7 @@ import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } 
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
+import { walledSource } from './walled-source.ts';
 
 type Source = FrameSource & AsyncDisposable;
 
@@ -76,7 +77,7 @@ export class DeviceFactory implements AsyncDisposable {
     return (guest) => {
       const access = this.#pool.access(guest);
       return new CaptureDevice({
-        source,
+        source: walledSource(source),
         buffers: guest.arena,
         access,
         clock: this.#clock,

@@ -12,6 +12,7 @@
  * - libuv refuses a descriptor that it polls already, and one that was closed under it is a bug: each watch polls a
  *   duplicate of its own, so that the order in which a watch and its descriptor are closed does not matter.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import koffi from 'koffi';
 import { Fd } from './fd.ts';
 import { check, libc, pinnedAddress } from './libc.ts';
@@ -41,6 +42,8 @@ function turn(): void {
 class Watch implements Disposable {
   readonly #fd: Fd;
   readonly #onReady: () => void;
+  /** koffi calls from nowhere: what was carried along when the watch was made is put back */
+  readonly #within = AsyncLocalStorage.snapshot();
   #handle: ReturnType<typeof koffi.node.poll> | undefined;
 
   constructor(fd: Fd, what: 'readable' | 'writable', onReady: () => void) {
@@ -57,7 +60,10 @@ class Watch implements Disposable {
   }
 
   #ready(): void {
-    if (this.#handle === undefined) return;
+    if (this.#handle !== undefined) this.#within(() => this.#call());
+  }
+
+  #call(): void {
     try {
       this.#onReady();
     } catch (error) {

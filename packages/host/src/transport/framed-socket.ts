@@ -51,6 +51,9 @@ const TURN_MILLISECONDS = 2;
 /** Bytes that may wait for a peer that does not read, beside one message; more ends the connection. */
 const MAX_PENDING_BYTES = 1 << 20;
 
+/** How long the rest of a message may take to come, milliseconds; what came with it is held meanwhile. */
+const HALF_MESSAGE_LIMIT = 10_000;
+
 interface Outgoing {
   bytes: Uint8Array;
   fds: Fd[];
@@ -71,6 +74,8 @@ export class FramedSocket implements Disposable {
   #writing: Disposable | undefined;
   readonly #outgoing: Outgoing[] = [];
   #outgoingBytes = 0;
+  #late: NodeJS.Timeout | undefined;
+  #heard = false;
   /** bytes that this turn may still read */
   #left = 0;
   #state: 'idle' | 'handling' | 'closed' = 'idle';
@@ -81,6 +86,11 @@ export class FramedSocket implements Disposable {
     this.#events = events;
     this.#header = new Uint8Array(framing.headerBytes);
     this.#reading = watch(fd, () => this.#pump());
+  }
+
+  /** True once a whole message has come. */
+  get heard(): boolean {
+    return this.#heard;
   }
 
   /** True until the connection ended. */
@@ -167,13 +177,22 @@ export class FramedSocket implements Disposable {
     try {
       for (let i = 0; i < MESSAGES_PER_TURN && this.#state === 'idle'; i++) {
         const frame = this.#next();
-        if (frame === undefined) return;
+        if (frame === undefined) return this.#limit();
         this.#hand(frame);
         if (performance.now() >= end) return;
       }
     } catch (error) {
       this.#end(asError(error));
     }
+  }
+
+  /** Half a message holds descriptors and the place of another: its rest must come soon. */
+  #limit(): void {
+    if (this.#headerBytes === 0 || this.#state === 'closed') return;
+    this.#late ??= setTimeout(() => {
+      const what = `the rest of a message did not come within ${HALF_MESSAGE_LIMIT / 1000} s`;
+      this.#end(this.#framing.violation('half a message', what));
+    }, HALF_MESSAGE_LIMIT);
   }
 
   /** The next whole message, if all of it has come. */
@@ -197,6 +216,9 @@ export class FramedSocket implements Disposable {
     const frame: Frame = { header, payload: new DataView(payload.buffer), fds: this.#fds, surplusFds: this.#surplus };
     this.#header = new Uint8Array(this.#framing.headerBytes);
     this.#headerBytes = 0;
+    clearTimeout(this.#late);
+    this.#late = undefined;
+    this.#heard = true;
     this.#payload = undefined;
     this.#fds = [];
     this.#surplus = 0;
@@ -258,6 +280,7 @@ export class FramedSocket implements Disposable {
   #end(error: Error | undefined): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    clearTimeout(this.#late);
     this.#reading?.[Symbol.dispose]();
     this.#writing?.[Symbol.dispose]();
     for (const fd of this.#fds) fd.close();

@@ -12,7 +12,7 @@ import { SocketPathError } from './transport-error.ts';
 
 /** A front-end that is being served. */
 export interface GuestClient {
-  readonly connection: { poll(): void; close(): void };
+  readonly connection: { readonly heard: boolean; poll(): void; close(): void };
   /** settles when everything of this front-end is given back; never rejects */
   readonly gone: Promise<void>;
 }
@@ -28,10 +28,13 @@ export interface GuestSocketOptions {
 
 type State =
   | { readonly kind: 'free' }
-  | { readonly kind: 'busy'; readonly client: GuestClient }
+  | { readonly kind: 'busy'; readonly client: GuestClient; readonly since: number }
   /** the last front-end's device is being taken down; `next` waits for that */
   | { readonly kind: 'clearing'; readonly done: Promise<void>; next: Fd | undefined }
   | { readonly kind: 'closed' };
+
+/** How long a front-end keeps its place without a word while another asks for it, milliseconds. */
+const SILENCE_LIMIT = 500;
 
 /** How long not to accept after an accept failed and the spare descriptor was gone, milliseconds. */
 const ACCEPT_PAUSE = 100;
@@ -124,7 +127,7 @@ export class GuestSocket implements AsyncDisposable {
     }
     if (fd === 'again') return;
     // The old front-end may be gone without our having read so yet.
-    if (this.#state.kind === 'busy') this.#state.client.connection.poll();
+    if (this.#state.kind === 'busy') this.#yield(this.#state);
     const state = this.#state;
     if (state.kind === 'free') return this.#serve(fd);
     if (state.kind === 'clearing' && state.next === undefined) {
@@ -133,6 +136,14 @@ export class GuestSocket implements AsyncDisposable {
     }
     this.#log.warn({ path: this.path }, 'a second front-end was turned away: this socket serves one at a time');
     fd.close();
+  }
+
+  /** Who has connected and not said a whole message makes room for another, who may be the guest that is meant. */
+  #yield({ client, since }: { client: GuestClient; since: number }): void {
+    client.connection.poll();
+    if (this.#state.kind !== 'busy' || client.connection.heard || performance.now() - since < SILENCE_LIMIT) return;
+    this.#log.warn({ path: this.path }, 'a front-end that has said nothing makes room for another');
+    client.connection.close();
   }
 
   /** Nothing can be accepted: says so to whoever waits, by closing the connection, or waits a moment where even that cannot be. */
@@ -162,7 +173,7 @@ export class GuestSocket implements AsyncDisposable {
   #serve(fd: Fd): void {
     try {
       const client = this.#o.serve(fd, () => this.#clear(client));
-      this.#state = { kind: 'busy', client };
+      this.#state = { kind: 'busy', client, since: performance.now() };
     } catch (error) {
       fd.close();
       this.#log.error({ err: error, path: this.path }, 'the device could not be made: the front-end was turned away');

@@ -56,6 +56,11 @@ export class VfioConnection implements Disposable {
     });
   }
 
+  /** True once a whole message has come. */
+  get heard(): boolean {
+    return this.#socket.heard;
+  }
+
   /** True until the connection ended. */
   get open(): boolean {
     return this.#socket.open;

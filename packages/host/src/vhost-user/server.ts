@@ -7,6 +7,7 @@ import {
   type GuestContext,
   type GuestDevice,
   GuestSocket,
+  GuestWall,
   type Log,
   MemoryFaultError,
 } from '../transport/index.ts';
@@ -69,6 +70,12 @@ export class VhostUserServer implements AsyncDisposable {
   }
 
   #serve(fd: Fd, ended: () => void): GuestClient {
+    const wall: GuestWall = new GuestWall((error) => client.connection.close(error));
+    const client = wall.run(() => this.#connect(fd, ended));
+    return client;
+  }
+
+  #connect(fd: Fd, ended: () => void): GuestClient & { readonly connection: Connection } {
     const { log } = this.#o;
     const guest = new GuestBackend({
       name: `paravideo-${basename(this.path)}`,
