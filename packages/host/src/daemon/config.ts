@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
-import { DEFAULT_ARENA_BYTES, MAX_ARENA_BYTES } from '../memory/index.ts';
+import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
 import { DEFAULT_VFIO_ARENA_BYTES } from '../vfio-user/index.ts';
 import { formatSize, parseSize } from './units.ts';
 
@@ -55,6 +55,12 @@ const source = z.union([z.strictObject({ pattern: z.strictObject({}).nullish() }
 /** Codecs that a decoder device may be told to offer. */
 export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
 
+/** Which virtual machine is at the sockets: one name, or one for each socket. */
+const vm = z
+  .union([name, z.array(name).min(1)])
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .optional();
+
 /** What guests of a camera may choose from. */
 const sizes = z.union([
   z.enum(['list', 'ranges'], { error: 'must be list, ranges, or a list of sizes such as [640x480, 1280x720]' }),
@@ -66,6 +72,7 @@ const camera = z.strictObject({
   name,
   card: z.string().min(1).optional(),
   socket: sockets,
+  vm,
   transport,
   memory,
   source: z.string().default('pattern'),
@@ -82,6 +89,7 @@ const decoder = z.strictObject({
   name,
   card: z.string().min(1).optional(),
   socket: sockets,
+  vm,
   transport,
   memory,
   codecs: z
@@ -108,6 +116,10 @@ export const configSchema = z
         `must be a power of two from 64KiB to ${formatSize(MAX_ARENA_BYTES)}`,
       )
       .default(DEFAULT_VFIO_ARENA_BYTES),
+    'guest-buffers': bytes.default(2 * 2 ** 30),
+    'all-buffers': bytes.default(32 * 2 ** 30),
+    'guest-addresses': bytes.default(MAX_GUEST_BYTES),
+    'all-addresses': bytes.default(MAX_ALL_GUEST_BYTES),
     'vfio-shared-memory': z.boolean().default(true),
     'old-shmem-bit': z.boolean().default(false),
     sources: z.record(name, source).default({}),
@@ -123,6 +135,9 @@ export const configSchema = z
       for (const path of device.socket) {
         if (paths.has(resolve(path))) issue('socket', `is used twice: ${path}`);
         paths.add(resolve(path));
+      }
+      if (device.vm !== undefined && device.vm.length !== 1 && device.vm.length !== device.socket.length) {
+        issue('vm', `has ${device.vm.length} names for ${device.socket.length} sockets: give one, or one for each`);
       }
       if (device.kind === 'camera' && device.rates !== undefined && device.sizes === 'ranges') {
         issue('rates', 'has no effect with sizes: ranges: leave one of them out');

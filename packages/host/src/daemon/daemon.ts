@@ -3,6 +3,7 @@
  * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
  * a failure while starting goes straight to stopped and takes everything down again.
  */
+import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
 import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import type { Config, DeviceConfig } from './config.ts';
@@ -39,11 +40,16 @@ export class Daemon implements AsyncDisposable {
     await using parts = new AsyncDisposableStack();
     const factory = parts.use(await DeviceFactory.open(config, log));
     const sockets: ServedSocket[] = [];
+    const budgets = new GuestBudgets({
+      buffers: { guest: config['guest-buffers'], all: config['all-buffers'] },
+      addresses: { guest: config['guest-addresses'], all: config['all-addresses'] },
+    });
     for (const [i, device] of config.devices.entries()) {
       const make = factory.device(device, `devices[${i}]`);
-      for (const path of device.socket) {
+      for (const [at, path] of device.socket.entries()) {
+        const machine = device.vm?.[at] ?? device.vm?.[0];
         const name = device.name;
-        const server = listen(path, device, make, config, log.child({ device: name, socket: path }));
+        const server = listen(path, device, make, () => budgets.of(machine), config, log.child({ device: name, socket: path }));
         parts.defer(() => server.close());
         sockets.push({ name, kind: device.kind, transport: device.transport, path });
         log.info({ device: name, kind: device.kind, transport: device.transport, socket: path }, 'listening');
@@ -84,15 +90,31 @@ export class Daemon implements AsyncDisposable {
 }
 
 /** One socket of a device, on the transport that it is configured for. */
-function listen(path: string, device: DeviceConfig, make: MakeDevice, config: Config, log: Logger): { close(): Promise<void> } {
+function listen(
+  path: string,
+  device: DeviceConfig,
+  make: MakeDevice,
+  budget: () => GuestBudget,
+  config: Config,
+  log: Logger,
+): { close(): Promise<void> } {
   if (device.transport === 'vfio-user') {
     const shared = config['vfio-shared-memory'];
-    return VfioUserServer.listen({ path, device: make, log, arenaBytes: config['vfio-arena'], shared, memory: device.memory });
+    return VfioUserServer.listen({
+      path,
+      device: make,
+      log,
+      budget,
+      arenaBytes: config['vfio-arena'],
+      shared,
+      memory: device.memory,
+    });
   }
   return VhostUserServer.listen({
     path,
     device: make,
     log,
+    budget,
     oldShmemBit: config['old-shmem-bit'],
     arenaBytes: config.arena,
     memory: device.memory,

@@ -2,6 +2,7 @@
 import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '@paravideo/core';
 import { detach, type Fd, Mapping, memfd, punchHole, viewAt } from '../sys/index.ts';
 import { ArenaError } from './arena-error.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { RangeList } from './range-list.ts';
 
 /** Size of a guest's arena unless told otherwise. Sparse: only pages that were written cost memory. */
@@ -21,10 +22,12 @@ export class Arena implements HostBuffers, Disposable {
   readonly mapping: Mapping;
   readonly size: number;
   readonly #ranges: RangeList;
+  readonly #budget: MemoryBudget | undefined;
   #allocated = 0;
   #blocks = 0;
 
-  private constructor(fd: Fd, mapping: Mapping, size: number) {
+  private constructor(fd: Fd, mapping: Mapping, size: number, budget: MemoryBudget | undefined) {
+    this.#budget = budget;
     this.fd = fd;
     this.mapping = mapping;
     this.size = size;
@@ -33,16 +36,17 @@ export class Arena implements HostBuffers, Disposable {
 
   /**
    * A new arena of `size` bytes, rounded up to ARENA_ALIGN, at most MAX_ARENA_BYTES (else ArenaError). `name` is shown in
-   * /proc; `onFault` is told if the system had no page for it. Throws `SysError` where the system refuses.
+   * /proc; `onFault` is told if the system had no page for it, and what is allocated counts in `budget`. Throws `SysError` where the
+   * system refuses.
    */
-  static create(name: string, size: number = DEFAULT_ARENA_BYTES, onFault?: () => void): Arena {
+  static create(name: string, size: number = DEFAULT_ARENA_BYTES, onFault?: () => void, budget?: MemoryBudget): Arena {
     const rounded = Math.ceil(size / ARENA_ALIGN) * ARENA_ALIGN;
     if (!(rounded > 0) || rounded > MAX_ARENA_BYTES) {
       throw new ArenaError(`an arena of ${size} bytes: choose a size from ${ARENA_ALIGN} to ${MAX_ARENA_BYTES}`);
     }
     const fd = memfd(name, rounded);
     try {
-      return new Arena(fd, Mapping.map(fd, 0, rounded, { writable: true, ...(onFault && { onFault }) }), rounded);
+      return new Arena(fd, Mapping.map(fd, 0, rounded, { writable: true, ...(onFault && { onFault }) }), rounded, budget);
     } catch (error) {
       fd.close();
       throw error;
@@ -59,10 +63,14 @@ export class Arena implements HostBuffers, Disposable {
   }
 
   allocate(length: number): ArenaBlock | undefined {
-    if (!Number.isSafeInteger(length) || !this.fd.open) return undefined;
-    const offset = this.#ranges.take(length);
-    if (offset === undefined) return undefined;
+    if (!Number.isSafeInteger(length) || length <= 0 || !this.fd.open) return undefined;
     const size = this.#ranges.rounded(length);
+    if (this.#budget?.take(size) === false) return undefined;
+    const offset = this.#ranges.take(length);
+    if (offset === undefined) {
+      this.#budget?.give(size);
+      return undefined;
+    }
     this.#allocated += size;
     this.#blocks += 1;
     let references = 1;
@@ -86,6 +94,7 @@ export class Arena implements HostBuffers, Disposable {
 
   /** Ends the arena; blocks that are still referenced stay in memory as long as somebody pins `mapping` or holds the fd. */
   [Symbol.dispose](): void {
+    if (this.fd.open) this.#budget?.give(this.#allocated);
     this.mapping[Symbol.dispose]();
     this.fd.close();
   }
@@ -94,6 +103,7 @@ export class Arena implements HostBuffers, Disposable {
     this.#allocated -= size;
     this.#blocks -= 1;
     if (!this.fd.open) return;
+    this.#budget?.give(size);
     try {
       punchHole(this.fd, offset, size);
     } catch {

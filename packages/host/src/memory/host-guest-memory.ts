@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type GuestRange, MemoryGate, RegionMemory } from '@paravideo/core';
+import { type GuestRange, MemoryError, MemoryGate, RegionMemory } from '@paravideo/core';
 import { type Fd, faultGuardMissing, fileSize, Mapping, memoryKind } from '../sys/index.ts';
+import { MemoryBudget } from './memory-budget.ts';
 
-/** Most bytes that one guest may announce: sparse files cost address space only, but that is everybody's. */
+/** Most bytes that one guest may announce, unless told otherwise: sparse files cost address space only, but that is everybody's. */
 export const MAX_GUEST_BYTES: number = 4 * 2 ** 40;
-/** Most bytes that all guests may announce, half of what a process can address. */
+/** Most bytes that all guests may announce, unless told otherwise: half of what a process can address. */
 export const MAX_ALL_GUEST_BYTES: number = 64 * 2 ** 40;
+
+/** What counts where nobody gave a budget. */
+const ALL_GUESTS = new MemoryBudget(MAX_ALL_GUEST_BYTES);
 
 const REMEDY = 'share a memfd (QEMU: memory-backend-memfd,share=on), or allow it with `memory: any` at the device';
 
@@ -52,16 +56,22 @@ interface Entry {
 export class HostGuestMemory extends RegionMemory implements Disposable {
   /** closed while the guest's device is stopped: no byte is read or written then, here or by a copy */
   readonly gate: MemoryGate = new MemoryGate();
-  static #allBytes = 0;
   readonly #policy: MemoryPolicy;
   readonly #events: MemoryEvents;
-  #bytes = 0;
   #noted = false;
   /** by guest address */
   #entries: Entry[] = [];
+  readonly #budget: MemoryBudget;
+  #mapped = 0;
 
-  constructor(policy: MemoryPolicy = 'checked', events: MemoryEvents = {}) {
+  /** What is mapped counts in `budget`. */
+  constructor(
+    policy: MemoryPolicy = 'checked',
+    events: MemoryEvents = {},
+    budget: MemoryBudget = new MemoryBudget(MAX_GUEST_BYTES, ALL_GUESTS),
+  ) {
     super();
+    this.#budget = budget;
     this.#policy = policy;
     this.#events = events;
   }
@@ -75,15 +85,23 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     if (kind === 'foreign')
       throw new GuestFileError(`it lies in a file on a disk or of another program, which could keep us waiting: ${REMEDY}`);
     if (kind === 'shrinkable') this.#noteShrinkable();
-    if (this.#bytes - replaced + size > MAX_GUEST_BYTES) {
-      throw new GuestFileError(`a guest has at most ${MAX_GUEST_BYTES / 2 ** 40} TiB of memory here`);
-    }
-    if (HostGuestMemory.#allBytes + size > MAX_ALL_GUEST_BYTES) {
-      throw new GuestFileError(`all guests together have at most ${MAX_ALL_GUEST_BYTES / 2 ** 40} TiB of memory here`);
-    }
+    if (!this.mayBecome(this.#mapped - replaced + size)) throw new GuestFileError(this.#tooMuch(size));
     const there = fileSize(fd);
     if (offset + size > there) throw new GuestFileError(`it ends at ${offset + size} of a file of ${there} bytes`);
     return Mapping.map(fd, offset, size, { writable: true, onFault: () => this.#events.fault?.() });
+  }
+
+  /** True if the guest's memory may have so many bytes in all, in place of what it has now. */
+  mayBecome(bytes: number): boolean {
+    return bytes - this.#mapped <= this.#budget.room;
+  }
+
+  #tooMuch(size: number): string {
+    const { used, limit } = this.#budget;
+    return (
+      `${size} bytes beside ${used} are more than the ${limit} that a guest may have, or than all guests together may: raise guest-addresses ` +
+      'or all-addresses'
+    );
   }
 
   #noteShrinkable(): void {
@@ -97,10 +115,11 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
 
   /** Adds a region and takes its mapping over. Throws `MemoryError` (and leaves the mapping alone) if it does not fit in. */
   addMapping(address: number, mapping: Mapping): void {
+    if (mapping.length > this.#budget.room) throw new MemoryError(this.#tooMuch(mapping.length));
     this.addRegion({ address, bytes: mapping.bytes() });
+    this.#budget.take(mapping.length);
+    this.#mapped += mapping.length;
     this.#entries.push({ address, mapping });
-    this.#bytes += mapping.length;
-    HostGuestMemory.#allBytes += mapping.length;
     this.#entries.sort((a, b) => a.address - b.address);
   }
 
@@ -110,8 +129,8 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     const at = this.#entries.findIndex((entry) => entry.address === address);
     const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
     if (entry !== undefined) {
-      this.#bytes -= entry.mapping.length;
-      HostGuestMemory.#allBytes -= entry.mapping.length;
+      this.#mapped -= entry.mapping.length;
+      this.#budget.give(entry.mapping.length);
       entry.mapping[Symbol.dispose]();
     }
     return removed;

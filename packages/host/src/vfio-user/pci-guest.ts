@@ -16,7 +16,7 @@ import {
   type VirtioPciOwner,
   virtio_media_config,
 } from '@paravideo/core';
-import { Arena, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
+import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { Interrupts } from './interrupts.ts';
@@ -58,6 +58,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   constructor(o: {
     name: string;
     arenaBytes: number;
+    budget?: GuestBudget | undefined;
     shared: boolean;
     policy?: MemoryPolicy;
     /** a page of the guest's memory, or of the arena, was gone when it was touched */
@@ -67,12 +68,16 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   }) {
     this.log = o.log;
     const fault = (): void => o.fault?.();
-    this.arena = Arena.create(o.name, o.arenaBytes, fault);
-    this.memory = new HostGuestMemory(o.policy, {
-      fault,
-      shrinkable: () =>
-        this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
-    });
+    this.arena = Arena.create(o.name, o.arenaBytes, fault, o.budget?.buffers);
+    this.memory = new HostGuestMemory(
+      o.policy,
+      {
+        fault,
+        shrinkable: () =>
+          this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
+      },
+      o.budget?.addresses,
+    );
     this.window = new WholeWindow(this.arena);
     this.dma = new DmaTable(this.memory);
     try {

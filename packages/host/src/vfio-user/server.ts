@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
-import { ArenaError, MAX_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
+import { ArenaError, type GuestBudget, MAX_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
@@ -30,6 +30,8 @@ export interface VfioServerOptions {
   readonly memory?: MemoryPolicy;
   /** bytes of each guest's arena, a power of two from 64 KiB to 2 GiB; default 256 MiB, sparse */
   readonly arenaBytes?: number;
+  /** what a front-end that connects may have; asked for each */
+  readonly budget?: () => GuestBudget;
   /**
    * Whether the arena is shared memory region 0, a memory region of the function; true unless told. Without it drivers have to use
    * pages of the guest, and QEMU waits for no answer to a doorbell.
@@ -96,6 +98,7 @@ export class VfioUserServer implements AsyncDisposable {
       shared: this.#o.shared ?? true,
       policy: this.#o.memory ?? 'checked',
       make: this.#o.device,
+      budget: this.#o.budget?.(),
       log,
       fault: () => connection.close(new MemoryFaultError()),
     });

@@ -4,7 +4,7 @@
  * between them. It knows what a front-end may ask for, not how that travels.
  */
 import { DeviceQueue, type RingFeatures, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
-import { Arena, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
+import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
@@ -36,6 +36,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   constructor(o: {
     name: string;
     arenaBytes: number;
+    budget?: GuestBudget | undefined;
     policy?: MemoryPolicy;
     make: (guest: GuestContext) => GuestDevice;
     log: Log;
@@ -44,12 +45,16 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   }) {
     this.log = o.log;
     const fault = (): void => o.fault?.();
-    this.arena = Arena.create(o.name, o.arenaBytes, fault);
-    this.memory = new HostGuestMemory(o.policy, {
-      fault,
-      shrinkable: () =>
-        this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
-    });
+    this.arena = Arena.create(o.name, o.arenaBytes, fault, o.budget?.buffers);
+    this.memory = new HostGuestMemory(
+      o.policy,
+      {
+        fault,
+        shrinkable: () =>
+          this.log.warn({}, 'guest memory is in a file that can be shrunk under us: a memfd that may be sealed is safer'),
+      },
+      o.budget?.addresses,
+    );
     this.window = new ShmemWindow(this.arena);
     this.table = new MemoryTable(this.memory);
     try {

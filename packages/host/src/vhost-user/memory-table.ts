@@ -63,6 +63,10 @@ export class MemoryTable {
         }
       }
     }
+    const total = regions.reduce((sum, region) => sum + region.size, 0);
+    if (!this.#memory.mayBecome(total)) {
+      throw new RefusedError('VU-V17', `${total} bytes of memory: raise guest-addresses or all-addresses`);
+    }
     const mappings: Mapping[] = [];
     try {
       for (const [i, region] of regions.entries())

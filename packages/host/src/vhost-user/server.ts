@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
-import { DEFAULT_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
+import { DEFAULT_ARENA_BYTES, type GuestBudget, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
@@ -27,6 +27,8 @@ export interface ServerOptions extends HandlerOptions {
   readonly memory?: MemoryPolicy;
   /** bytes of each guest's arena, a multiple of ARENA_ALIGN up to 2 GiB (the default; sparse) */
   readonly arenaBytes?: number;
+  /** what a front-end that connects may have; asked for each */
+  readonly budget?: () => GuestBudget;
 }
 
 /** A vhost-user media device at a Unix socket, for one front-end at a time. */
@@ -82,6 +84,7 @@ export class VhostUserServer implements AsyncDisposable {
       arenaBytes: this.#o.arenaBytes ?? DEFAULT_ARENA_BYTES,
       policy: this.#o.memory ?? 'checked',
       make: this.#o.device,
+      budget: this.#o.budget?.(),
       log,
       fault: () => connection.close(new MemoryFaultError()),
     });

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The memory of guests, through a socket: what is beyond it is refused, and nothing of it is left when a guest has gone. */
+import { IoctlError, V4L2_BUF_TYPE_VIDEO_CAPTURE } from '@paravideo/core';
+import { expect, it } from 'vitest';
+import { FrontendError } from '../src/frontend/index.ts';
+import { GuestBudgets } from '../src/memory/index.ts';
+import { Rig } from './vhost-user-rig.ts';
+
+const MiB = 1 << 20;
+
+it('more guest memory than a guest may have is refused, and said with the remedy', async () => {
+  const budgets = new GuestBudgets({ buffers: { guest: MiB, all: MiB }, addresses: { guest: 4 * MiB, all: 8 * MiB } });
+  const guest = budgets.of('vm1');
+  await using rig = new Rig({ camera: true, budget: () => guest });
+  await expect(rig.connect({ memoryBytes: 8 * MiB })).rejects.toThrow(FrontendError);
+  expect(rig.logged('warn').join('\n')).toContain('raise guest-addresses or all-addresses');
+  await expect.poll(() => guest.addresses.used, { timeout: 60_000 }).toBe(0);
+  await rig.connect({ memoryBytes: 2 * MiB });
+  expect(guest.addresses.used).toBe(2 * MiB);
+});
+
+it('buffers beyond those of a guest get ENOMEM, and are had again when its other connection has gone', async () => {
+  const budgets = new GuestBudgets({ buffers: { guest: MiB, all: 4 * MiB }, addresses: { guest: 1e12, all: 1e12 } });
+  await using first = new Rig({ camera: true, budget: () => budgets.of('vm1') });
+  await using second = new Rig({ camera: true, budget: () => budgets.of('vm1') });
+  const buffers = async (rig: Rig) => {
+    const { driver, frontend } = await rig.attach();
+    const session = await driver.open();
+    return { frontend, ask: (count: number) => session.reqbufs(V4L2_BUF_TYPE_VIDEO_CAPTURE, count) };
+  };
+  const a = await buffers(first);
+  const b = await buffers(second);
+  const all = await a.ask(32);
+  // A buffer takes 64 KiB of the arena at least.
+  expect(all.count).toBeLessThan(17);
+  expect(budgets.of('vm1').buffers.used).toBeGreaterThan(0);
+  await expect(b.ask(1)).rejects.toThrow(IoctlError);
+  await a.frontend.close();
+  await expect.poll(() => budgets.of('vm1').buffers.used, { timeout: 60_000 }).toBe(0);
+  expect((await b.ask(1)).count).toBe(1);
+});
