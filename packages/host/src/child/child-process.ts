@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { type Fd, setBlocking, socketpair } from '../sys/index.ts';
+import { closeOnExec, type Fd, setBlocking, socketpair } from '../sys/index.ts';
 import { MessageLink } from './message-link.ts';
 import { ProtocolError } from './protocol-error.ts';
 
@@ -121,6 +121,8 @@ export class Child {
       this.#link?.close();
       o.onExit(this.#fault ?? reason);
     };
+    // What the daemon was started with, or a library opened without the flag, is nothing for a child.
+    closeOnExec(LINK_FD);
     const started = launch([...flags, script, ...(o.args ?? [])], o.fds, (error) =>
       exit(`it could not be started: ${error.message}`),
     );

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { allowedCalls, type ChildKind } from './allowed-calls.ts';
 export { Backoff } from './backoff.ts';
 export { Child, type ChildOptions, FIRST_GIVEN_FD, LINK_FD } from './child-process.ts';
 export { KeptChild, type KeptChildOptions } from './kept-child.ts';

@@ -12,7 +12,7 @@ describe('the sandbox', () => {
       import { bindToParent, enterSandbox } from ${here('sandbox.ts')};
       import * as sys from ${here('../sys/index.ts')};
       bindToParent(${process.pid});
-      await enterSandbox({ dataBytes: 2 ** 32 });
+      await enterSandbox({ kind: 'codec', dataBytes: 2 ** 32 });
       const code = (act) => { try { act(); return 'ok'; } catch (error) { return error.code ?? error.errno ?? String(error); } };
       const results = {
         open: code(() => fs.openSync('/etc/hostname')),

@@ -3,20 +3,22 @@
  * What a child process does to itself before it touches foreign data. Every part is a layer of its own; the strongest is
  * the system call filter: no file, no socket, no program, no other process can be reached, even by foreign code.
  */
-import {
-  installSeccomp,
-  limitResource,
-  SYSCALLS,
-  type SyscallName,
-  setDumpable,
-  setNoNewPrivileges,
-  setParentDeathSignal,
-} from '../sys/index.ts';
+import { readFileSync } from 'node:fs';
+import { installSeccomp, limitResource, setDumpable, setNoNewPrivileges, setParentDeathSignal } from '../sys/index.ts';
+import { allowedCalls, type ChildKind } from './allowed-calls.ts';
 
 const SIGKILL = 9;
 
-/** Calls that a decoding process needs: threads, the names it gives them, and the socket it has. The rest of the table is refused. */
-const NEEDED: ReadonlySet<SyscallName> = new Set<SyscallName>(['clone3', 'prctl', 'pause', 'recvmsg']);
+/**
+ * The first of the user ids that processes of a root daemon take, each the one of its process id: nobody else's, not even
+ * a sibling's. Linux's conventions leave 0x70000000 to 0x7ffffffe unused.
+ */
+const FIRST_UID = 1_900_000_000;
+/** Who it becomes where a user namespace does not have that one. */
+const NOBODY = 65534;
+
+/** Most processes and threads of a user id of its own: 16 streams of 16 threads, and those of V8. */
+const MAX_THREADS = 512;
 
 /**
  * Ties the life of this process to its parent's and lowers its limits. To be called first. Ends the process if the parent
@@ -33,15 +35,51 @@ export function bindToParent(parent: number): void {
 }
 
 /**
- * Closes the door: from here on no file can be opened, nothing connected or started. Everything lazy must have been loaded,
- * and the event loop must not get anything new to watch (it may use io_uring for that). `dataBytes` is the most private
- * memory that the process may take; a decoder that wants more fails like any other. Rejects with SysError where the kernel
- * has no filters.
+ * Closes the door: from here on only the calls of this kind's list are left: no file can be opened, nothing connected or
+ * started. Everything lazy must have been loaded, and the event loop must not get anything new to watch (it may use
+ * io_uring for that). `dataBytes` is the most private memory that the process may take; a decoder that wants more fails
+ * like any other. A process of root's becomes nobody in particular, without any capability. Rejects with SysError where
+ * the kernel has no filters.
  */
-export async function enterSandbox(o: { readonly dataBytes: number }): Promise<void> {
+export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataBytes: number }): Promise<void> {
   // What the event loop watches for its own sake is registered in its first turns.
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
   limitResource('files', 32);
   limitResource('data', o.dataBytes);
-  installSeccomp((Object.keys(SYSCALLS) as SyscallName[]).filter((name) => !NEEDED.has(name)));
+  const parent = process.ppid;
+  if (dropUser()) {
+    limitResource('processes', MAX_THREADS);
+    // A change of user takes both away.
+    setDumpable(false);
+    setParentDeathSignal(SIGKILL);
+    if (process.ppid !== parent) process.exit(1);
+  }
+  installSeccomp(allowedCalls(o.kind, process.pid));
+}
+
+/**
+ * Takes a user id of its own, in all threads, where this process may choose one; with it go all capabilities. False where
+ * it may not: then the id stays the daemon's, and the filter alone keeps the process from what that id could do.
+ */
+function dropUser(): boolean {
+  if (process.geteuid?.() !== 0 || !parentMayKill()) return false;
+  for (const id of [FIRST_UID + process.pid, NOBODY]) {
+    try {
+      process.setgroups?.([]);
+      process.setgid?.(id);
+      process.setuid?.(id);
+      return true;
+    } catch {
+      // A user namespace without that id, or root without the capability.
+    }
+  }
+  return false;
+}
+
+const CAP_KILL = 5n;
+
+/** A root without CAP_KILL, as in some containers, could not end a process of another user: it has this one's capabilities. */
+function parentMayKill(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  return effective !== undefined && ((BigInt(`0x${effective}`) >> CAP_KILL) & 1n) === 1n;
 }

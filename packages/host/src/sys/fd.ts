@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { check, libc, pinnedAddress } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
+/** the same number on every machine */
+const SYS_close_range = 436;
+const CLOSE_RANGE_CLOEXEC = 4;
 
 /**
  * A file descriptor with one owner. Whoever holds the object closes it (`using`, `close`, or `take` to hand the number
@@ -84,4 +90,16 @@ export function canWrite(fd: Fd): boolean {
   polled[0] = fd.number;
   polled[1] = POLLOUT;
   return libc.poll(polledAddress, 1, 0) > 0;
+}
+
+/**
+ * Every descriptor from `first` on is closed in the programs that this process starts from now on, unless it is handed to
+ * them by name: those too that this process was itself started with.
+ */
+export function closeOnExec(first: number): void {
+  if (libc.syscall(SYS_close_range, first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC) === 0) return;
+  // A kernel before 5.11.
+  for (const name of readdirSync('/proc/self/fd')) {
+    if (Number(name) >= first) libc.fcntl(Number(name), F_SETFD, FD_CLOEXEC);
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { drain, eventfd, signal } from './eventfd.ts';
 export { faultGuardMissing } from './fault-guard.ts';
-export { canWrite, Fd, setBlocking, setNonBlocking } from './fd.ts';
+export { canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
 export { fileSize, memfd, memoryKind, punchHole, residentSize } from './memfd.ts';
@@ -15,7 +15,14 @@ export {
 } from './process-limits.ts';
 export { mappingsOf, openDescriptors, residentMemory } from './process-state.ts';
 export { copyMemory, detach, viewAt } from './raw-memory.ts';
-export { type Instruction, installSeccomp, seccompProgram } from './seccomp.ts';
+export {
+  type ArgumentTest,
+  type CallRule,
+  type Instruction,
+  installSeccomp,
+  type SyscallPolicy,
+  seccompProgram,
+} from './seccomp.ts';
 export { SysError } from './sys-error.ts';
 export { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
 export { accept, connectUnix, listenUnix, type Received, receive, send, socketpair } from './unix-socket.ts';

@@ -16,10 +16,12 @@ const SECCOMP_RET_ALLOW = 0x7fff0000;
 /** offsets in `struct seccomp_data` */
 const NR = 0;
 const ARCH = 4;
+const ARGUMENTS = 16;
 /** bit of system calls of the x32 ABI, which reach the same kernel functions under other numbers */
 const X32 = 0x40000000;
 
 const LOAD = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_BITS = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RETURN = 0x06; // BPF_RET | BPF_K
@@ -32,11 +34,29 @@ const MACHINES = {
 /** One BPF instruction: code, jump if true, jump if false, operand. */
 export type Instruction = readonly [code: number, yes: number, no: number, k: number];
 
+/** One argument of a call must be `is`, after `mask` (32 bits). `wide` looks at all 64 bits: for pointers, where `is` is 0. */
+export interface ArgumentTest {
+  readonly argument: 0 | 1 | 2 | 3 | 4 | 5;
+  readonly mask?: number;
+  readonly is: number;
+  readonly wide?: boolean;
+}
+
 /**
- * The filter program for one machine: a foreign architecture is killed, each denied call answers `errno`, everything
- * else is allowed. Each test is followed by its own return, so that no jump is ever longer than one instruction.
+ * What may be done with a call: anything (`allow`), nothing, as on a kernel that does not know it (`absent`: ENOSYS, so
+ * that the C library takes another), or what one of the lists of tests, as a whole, agrees to.
  */
-export function seccompProgram(machine: keyof typeof MACHINES, deny: readonly SyscallName[], errno: number): Instruction[] {
+export type CallRule = 'allow' | 'absent' | readonly (readonly ArgumentTest[])[];
+
+/** The calls that a process may make. What is not named is refused. */
+export type SyscallPolicy = Partial<Readonly<Record<SyscallName, CallRule>>>;
+
+/**
+ * The filter program for one machine: a foreign architecture is killed, a call that the policy does not name answers
+ * `errno`. Calls are tested in the policy's order. Kernels from 5.11 keep a bitmap of the calls that are allowed whatever
+ * their arguments, and run the program for none of them.
+ */
+export function seccompProgram(machine: keyof typeof MACHINES, policy: SyscallPolicy, errno: number): Instruction[] {
   const { column, arch } = MACHINES[machine];
   const refuse: Instruction = [RETURN, 0, 0, SECCOMP_RET_ERRNO | (errno & 0xffff)];
   const program: Instruction[] = [
@@ -46,25 +66,46 @@ export function seccompProgram(machine: keyof typeof MACHINES, deny: readonly Sy
     [LOAD, 0, 0, NR],
   ];
   if (machine === 'x64') program.push([JUMP_BITS, 0, 1, X32], refuse);
-  for (const name of new Set(deny)) {
+  for (const [name, rule] of Object.entries(policy) as [SyscallName, CallRule][]) {
     const number: number | undefined = SYSCALLS[name][column];
-    if (number !== undefined) program.push([JUMP_EQUAL, 0, 1, number], refuse);
+    if (number === undefined) continue;
+    const verdict = compileRule(rule, refuse);
+    // Each verdict ends in returns of its own, so that what it loads disturbs nobody.
+    program.push([JUMP_EQUAL, 0, verdict.length, number], ...verdict);
   }
-  program.push([RETURN, 0, 0, SECCOMP_RET_ALLOW]);
+  program.push(refuse);
   return program;
 }
 
+function compileRule(rule: CallRule, refuse: Instruction): Instruction[] {
+  if (rule === 'allow') return [[RETURN, 0, 0, SECCOMP_RET_ALLOW]];
+  if (rule === 'absent') return [[RETURN, 0, 0, SECCOMP_RET_ERRNO | constants.errno.ENOSYS]];
+  const alternatives = rule.map((tests) => {
+    const body: Instruction[] = [[RETURN, 0, 0, SECCOMP_RET_ALLOW]];
+    for (const { argument, mask, is, wide } of [...tests].reverse()) {
+      // x86-64 and arm64 are little endian: the low half comes first.
+      const low = ARGUMENTS + 8 * argument;
+      if (wide) body.unshift([LOAD, 0, 0, low + 4], [JUMP_EQUAL, 0, body.length, 0]);
+      const test: Instruction = [JUMP_EQUAL, 0, body.length, is >>> 0];
+      if (mask === undefined) body.unshift([LOAD, 0, 0, low], test);
+      else body.unshift([LOAD, 0, 0, low], [AND, 0, 0, mask >>> 0], test);
+    }
+    return body;
+  });
+  return [...alternatives.flat(), refuse];
+}
+
 /**
- * From now on the calls named in `deny` fail with `errno` (EPERM unless told otherwise) in every thread of this process
- * and in all that it starts. Sets "no new privileges". Throws `SysError`: ENOSYS on a machine that is neither x86-64
- * nor arm64, or whatever the kernel answers.
+ * From now on the calls that `policy` does not name fail with `errno` (EPERM unless told otherwise) in every thread of
+ * this process and in all that it starts. Sets "no new privileges". Throws `SysError`: ENOSYS on a machine that is neither
+ * x86-64 nor arm64, or whatever the kernel answers.
  */
-export function installSeccomp(deny: readonly SyscallName[], errno: number = constants.errno.EPERM): void {
+export function installSeccomp(policy: SyscallPolicy, errno: number = constants.errno.EPERM): void {
   const machine = process.arch;
   if (machine !== 'x64' && machine !== 'arm64') {
     throw new SysError('seccomp', constants.errno.ENOSYS, `no system call filter for ${machine}`);
   }
-  const program = seccompProgram(machine, deny, errno);
+  const program = seccompProgram(machine, policy, errno);
   const code = new ArrayBuffer(16 + 8 * program.length);
   const view = new DataView(code);
   // struct sock_fprog { u16 len; struct sock_filter *filter }, then the instructions

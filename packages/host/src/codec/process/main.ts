@@ -148,6 +148,6 @@ function handle(request: Request): void {
   }
 }
 
-await enterSandbox({ dataBytes: DATA_BYTES });
+await enterSandbox({ kind: 'codec', dataBytes: DATA_BYTES });
 report({ kind: 'ready' });
 turn();

@@ -30,7 +30,7 @@ fileAsStandardInput(FIRST_GIVEN_FD);
 const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
 const renditions = new Map<number, OpenRendition>();
 const link = new ParentLink((message) => handle(mediaRequests.decode(message)));
-await enterSandbox({ dataBytes: DATA_BYTES });
+await enterSandbox({ kind: 'media file', dataBytes: DATA_BYTES });
 
 function report(message: MediaReport): void {
   link.send(mediaReports.encode(message));
