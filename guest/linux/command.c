@@ -275,11 +275,13 @@ void vmedia_give_up(struct vmedia_device *dev)
 		spin_lock_irqsave(&dev->command_lock, flags);
 		dev->gone = true;
 		spin_unlock_irqrestore(&dev->command_lock, flags);
+		wake_up_all(&dev->command_room);
+		/* Who waits is told before the reset, and gets the buffers after it. */
+		schedule_work(&dev->gone_work);
 		virtio_reset_device(dev->vdev);
 		vmedia_commands_drain(dev);
-		dev->reset = true;
-		wake_up_all(&dev->command_room);
-		queue_work(system_wq, &dev->gone_work);
+		WRITE_ONCE(dev->reset, true);
+		schedule_work(&dev->gone_work);
 	}
 	mutex_unlock(&dev->reset_lock);
 }

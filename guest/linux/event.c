@@ -69,7 +69,7 @@ static void vmedia_event_error(struct vmedia_session *s)
 {
 	/* Its buffers are the device's until CLOSE was answered, which is not waited for here. */
 	WRITE_ONCE(s->broken, true);
-	queue_work(system_wq, &s->break_work);
+	schedule_work(&s->break_work);
 }
 
 static void vmedia_event_handle(struct vmedia_device *dev,

@@ -118,6 +118,12 @@ static long vmedia_dqevent(struct file *file, unsigned int cmd, unsigned long ar
 	return video_ioctl2(file, cmd, arg);
 }
 
+/* What videobuf2 says to somebody who waited for a buffer when the device went. */
+static long vmedia_verdict(struct vmedia_session *s, long ret)
+{
+	return ret == -EIO && READ_ONCE(s->dev->gone) ? -ENODEV : ret;
+}
+
 /*
  * Calls of one open file follow each other; a waiting DQBUF lets go of the lock
  * (vb2_queue.lock).
@@ -133,11 +139,8 @@ static long vmedia_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned 
 	if (mutex_lock_interruptible(&s->lock))
 		return -ERESTARTSYS;
 	ret = READ_ONCE(s->dev->gone) ? -ENODEV : video_ioctl2(file, cmd, arg);
-	/* What videobuf2 says to a DQBUF that waited. */
-	if (ret == -EIO && READ_ONCE(s->dev->gone))
-		ret = -ENODEV;
 	mutex_unlock(&s->lock);
-	return ret;
+	return vmedia_verdict(s, ret);
 }
 
 /*
@@ -224,7 +227,7 @@ static ssize_t vmedia_read(struct file *file, char __user *buf, size_t count, lo
 	ret = READ_ONCE(s->dev->gone) ? -ENODEV :
 	      vb2_read(&s->queue[VMEDIA_CAPTURE].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
 	mutex_unlock(&s->lock);
-	return ret;
+	return vmedia_verdict(s, ret);
 }
 
 static ssize_t vmedia_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
@@ -239,7 +242,7 @@ static ssize_t vmedia_write(struct file *file, const char __user *buf, size_t co
 	ret = READ_ONCE(s->dev->gone) ? -ENODEV :
 	      vb2_write(&s->queue[VMEDIA_OUTPUT].vb2, buf, count, pos, file->f_flags & O_NONBLOCK);
 	mutex_unlock(&s->lock);
-	return ret;
+	return vmedia_verdict(s, ret);
 }
 
 const struct v4l2_file_operations vmedia_fops = {

@@ -258,6 +258,7 @@ static int vmedia_subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_su
 		v4l2_event_unsubscribe(fh, sub);
 		return ret;
 	}
+	vmedia_session_watch_start(s);
 	/*
 	 * The initial event is in the ring before the answer: have it in the
 	 * queue before the application looks.

@@ -141,7 +141,7 @@ static void vmedia_config_changed(struct virtio_device *vdev)
 	struct vmedia_device *dev = vdev->priv;
 
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
-		queue_work(system_wq, &dev->failed_work);
+		schedule_work(&dev->failed_work);
 }
 
 /* Queues, with the event buffers in place, and a device that may use them. */
@@ -187,9 +187,12 @@ static void vmedia_stop(struct vmedia_device *dev)
 
 static int vmedia_probe(struct virtio_device *vdev)
 {
-	struct vmedia_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
-	int ret;
+	struct vmedia_device *dev;
+	int ret = vmedia_reset_init(vdev);
 
+	if (ret)
+		return ret;
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
 		return -ENOMEM;
 	/* Open files outlive both. */

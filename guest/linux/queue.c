@@ -141,6 +141,7 @@ static int vmedia_buf_out_validate(struct vb2_buffer *vb)
 static void vmedia_buf_queue(struct vb2_buffer *vb)
 {
 	struct vmedia_queue *q = vmedia_queue_get(vb->vb2_queue);
+	bool fails = false;
 	unsigned long flags;
 	int ret;
 
@@ -161,8 +162,15 @@ static void vmedia_buf_queue(struct vb2_buffer *vb)
 		list_del_init(&to_vmedia_buffer(vb)->early);
 		q->active[vb->index] = NULL;
 		vb2_buffer_done(vb, VB2_BUF_STATE_ERROR);
+		fails = ret == -EIO;
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+	/*
+	 * A stream that is over until STREAMOFF, as when a decoder died: a program that is not told
+	 * so goes round with empty buffers for ever.
+	 */
+	if (fails)
+		vmedia_queues_fail(q->session);
 }
 
 /*
@@ -316,6 +324,15 @@ void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event
 		}
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void vmedia_queues_fail(struct vmedia_session *s)
+{
+	int i;
+
+	for (i = 0; i < VMEDIA_QUEUES; i++)
+		if (s->queue[i].present)
+			vb2_queue_error(&s->queue[i].vb2);
 }
 
 void vmedia_queues_error(struct vmedia_session *s)

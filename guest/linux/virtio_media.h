@@ -134,7 +134,10 @@ struct vmedia_session {
 	/* the device knows it no more, or is just being told to forget it */
 	bool ended;
 	struct work_struct break_work;
-	/* asks a device that is silent while a queue streams whether it still has the session */
+	/*
+	 * asks a device that is silent while a queue streams, or events are subscribed to, whether
+	 * it still has the session
+	 */
 	struct delayed_work watch_work;
 	/* jiffies of the last answer or event */
 	unsigned long heard;
@@ -174,10 +177,17 @@ int vmedia_command_run(struct vmedia_device *dev, struct vmedia_command *cmd);
 void vmedia_command_put(struct vmedia_command *cmd);
 void vmedia_commandq_done(struct virtqueue *vq);
 /*
- * Resets the device, once. From then on no command is sent, and it touches no
- * memory of the guest.
+ * Lets all go who wait for the device, and resets it, once. From then on no command is sent, and it
+ * touches no memory of the guest.
  */
 void vmedia_give_up(struct vmedia_device *dev);
+
+/* reset.c */
+/*
+ * Bounds the resets of the device by whomever, until the driver has let go of it. -ENODEV: it is
+ * dead.
+ */
+int vmedia_reset_init(struct virtio_device *vdev);
 
 /* session.c */
 int vmedia_session_open(struct vmedia_session *s);
@@ -185,13 +195,13 @@ void vmedia_session_close(struct vmedia_session *s);
 /* The device has it no more, or answers nobody. */
 bool vmedia_session_over(struct vmedia_session *s);
 void vmedia_session_watch(struct work_struct *work);
-/* From here on a silent device is asked, as long as a queue streams. */
+/* From here on a silent device is asked, as long as a queue streams or events are expected. */
 void vmedia_session_watch_start(struct vmedia_session *s);
 /* Makes the device let go of all the session has. With the session's lock, or as its only user. */
 void vmedia_session_end(struct vmedia_session *s);
 /* Ends the session, its application gets errors from here on. With the session's lock. */
 void vmedia_session_break(struct vmedia_session *s);
-/* All sessions: the device is gone. */
+/* All sessions: the device is gone. Who waits is let go; buffers come back once it was reset. */
 void vmedia_sessions_gone(struct vmedia_device *dev);
 
 /*
@@ -238,6 +248,11 @@ struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type);
 /* Holds back what is finished while a QBUF is under way; the end of the hold finishes it. */
 void vmedia_queue_hold(struct vmedia_queue *q, bool hold);
 void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event);
+/*
+ * Who wants a buffer or brings one gets an error until STREAMOFF; the device may have the buffers
+ * still.
+ */
+void vmedia_queues_fail(struct vmedia_session *s);
 /* The device has no buffer of the session any more, and takes none. */
 void vmedia_queues_error(struct vmedia_session *s);
 /* Tells the device to free the buffers of a queue; its refusal is that of REQBUFS(0). */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { descendants } from '../../../packages/host/src/bench/process-memory.ts';
 import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
 import { paddedMd5s } from './padded.ts';
 import { hostPictures, type PictureSize, pictureSizes } from './reference.ts';
@@ -71,6 +73,16 @@ const HANG_PATIENCE = 10;
 /** A program that polls before CAPTURE has started is a matter of moments: one run shows little. */
 const GSTREAMER_RUNS = 20;
 
+/** A stream long enough for the codec process to die in its middle: so many times a clip of the repository. */
+const DYING_ROUNDS = 60;
+/** seconds until a client that does not end is killed */
+const DYING_PATIENCE = 100;
+const DYING = {
+  ffmpeg: 'ffmpeg -nostdin -v error -c:v h264_v4l2m2m -i /mnt/long.h264 -pix_fmt yuv420p -flush_packets 1 -f rawvideo /mnt/dying',
+  GStreamer:
+    'gst-launch-1.0 -q filesrc location=/mnt/long.h264 ! h264parse ! v4l2h264dec ! filesink location=/mnt/dying buffer-mode=unbuffered',
+} as const;
+
 const folder = vectorsFolder();
 const VECTORS = Object.entries(EXTENSIONS).flatMap(([codec, extension]) =>
   folder === undefined
@@ -134,6 +146,35 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
     const want = await hostPictures(join(FIXTURES, name), 'yuv420p');
     for (let i = 0; i < GSTREAMER_RUNS; i++) expect((await decode(rig, 'gstreamer', name, 'h264')).pictures).toEqual(want);
   });
+
+  it.each(Object.entries(DYING))(
+    'ends %s when the codec process dies under it, and decodes for who comes then',
+    async (_, program) => {
+      const name = 'h264-b-frames.h264';
+      const clip = readFileSync(join(FIXTURES, name));
+      const want = await hostPictures(join(FIXTURES, name), 'yuv420p');
+      const [size] = await pictureSizes(join(FIXTURES, name));
+      const whole = DYING_ROUNDS * want.length * (size ? size.width * size.height * 1.5 : Number.NaN);
+      const { share } = rig.guest;
+      cpSync(join(FIXTURES, name), join(share, name));
+      writeFileSync(join(share, 'long.h264'), Buffer.concat(Array(DYING_ROUNDS).fill(clip)));
+      rmSync(join(share, 'dying'), { force: true });
+      const running = rig.guest.run(`export GST_REGISTRY=/tmp/registry; timeout -s KILL ${DYING_PATIENCE} ${program}`, 300_000);
+      const ended = running.then(() => true);
+      const shown = () => (existsSync(join(share, 'dying')) ? statSync(join(share, 'dying')).size : 0);
+      while (shown() === 0)
+        expect(await Promise.race([ended, sleep(100, false)]), 'it ended before it showed anything').toBe(false);
+      for (const pid of descendants(rig.daemon.pid)) process.kill(pid, 'SIGKILL');
+      const { status, stderr, millis } = await running;
+      console.log(
+        `${transport}: ${program.split(' ')[0]} ended with ${status} after ${(millis / 1000).toFixed(1)} s: ${stderr.slice(-200)}`,
+      );
+      expect(status, 'it ends by itself').not.toBe(137);
+      expect(stderr).not.toBe('');
+      expect(shown(), 'no more pictures than there were').toBeLessThan(whole);
+      expect((await decode(rig, 'ffmpeg', name, 'h264')).pictures).toEqual(want);
+    },
+  );
 
   it('leaves nothing in the kernel’s log', async () => expect(await kernelComplaints(rig.guest)).toEqual([]));
 });
