@@ -73,7 +73,7 @@ static void vmedia_event_error(struct vmedia_session *s)
 }
 
 static void vmedia_event_handle(struct vmedia_device *dev,
-				const struct virtio_media_event_dqbuf *event, unsigned int len)
+				struct virtio_media_event_dqbuf *event, unsigned int len)
 {
 	const struct virtio_media_event_event *v4l2 = (const void *)event;
 	u32 id = le32_to_cpu(event->hdr.session_id);

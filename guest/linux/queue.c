@@ -298,7 +298,27 @@ static const struct vb2_ops vmedia_vb2_ops = {
 #endif
 };
 
-void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event)
+/*
+ * From the clock of the device to that of the guest; a memory-to-memory device has none, it copies
+ * what the program said. Of a failed buffer only the arrival is known. With the queue's lock.
+ */
+static void vmedia_translate_time(struct vmedia_queue *q, struct virtio_media_event_dqbuf *event)
+{
+	struct virtio_media_buffer *b = &event->buffer;
+	u64 arrival = ktime_get_ns();
+	u64 device = le64_to_cpu(b->tv_sec) * NSEC_PER_SEC +
+		     le64_to_cpu(b->tv_usec) * NSEC_PER_USEC;
+	u32 rest;
+
+	if (q->session->dev->m2m)
+		return;
+	q->time = le32_to_cpu(b->flags) & V4L2_BUF_FLAG_ERROR ? arrival :
+		  vmedia_clock_translate(&q->session->dev->clock, device, arrival, q->time);
+	b->tv_sec = cpu_to_le64(div_u64_rem(q->time, NSEC_PER_SEC, &rest));
+	b->tv_usec = cpu_to_le64(rest / NSEC_PER_USEC);
+}
+
+void vmedia_queue_done(struct vmedia_session *s, struct virtio_media_event_dqbuf *event)
 {
 	struct vmedia_queue *q = vmedia_queue_of(s, le32_to_cpu(event->buffer.type));
 	u32 index = le32_to_cpu(event->buffer.index);
@@ -316,6 +336,7 @@ void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event
 	 * broken device must not do it twice.
 	 */
 	if (buf && list_empty(&buf->early)) {
+		vmedia_translate_time(q, event);
 		if (q->started && !q->held) {
 			vmedia_finish(q, vb, event);
 		} else {

@@ -27,6 +27,7 @@
 #include <media/v4l2-fh.h>
 #include <media/videobuf2-v4l2.h>
 
+#include "clock.h"
 #include "virtio_media_wire.h"
 
 #define VMEDIA_EVENT_BUFFERS	32
@@ -68,6 +69,8 @@ struct vmedia_device {
 	struct virtio_media_event_dqbuf *events;
 	/* the event being handled, where the device cannot change it; of the event work alone */
 	struct virtio_media_event_dqbuf event;
+	/* the clock of a device that says when frames were taken; of the event work alone */
+	struct vmedia_clock clock;
 	/*
 	 * guards @sessions and vmedia_session.ended; held while an event is
 	 * handled, so that a session stays
@@ -109,6 +112,8 @@ struct vmedia_queue {
 	bool held;
 	/* why the device refused a buffer before STREAMON, 0: it did not */
 	int refused;
+	/* time of the last buffer of a device with a clock, in nanoseconds */
+	u64 time;
 	/*
 	 * buffers that the device keeps for this queue, 0: none requested;
 	 * guarded by vmedia_session.lock
@@ -247,7 +252,8 @@ void vmedia_queues_release(struct vmedia_session *s);
 struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type);
 /* Holds back what is finished while a QBUF is under way; the end of the hold finishes it. */
 void vmedia_queue_hold(struct vmedia_queue *q, bool hold);
-void vmedia_queue_done(struct vmedia_session *s, const struct virtio_media_event_dqbuf *event);
+/* The times in @event become the guest's where the device has a clock. */
+void vmedia_queue_done(struct vmedia_session *s, struct virtio_media_event_dqbuf *event);
 /*
  * Who wants a buffer or brings one gets an error until STREAMOFF; the device may have the buffers
  * still.
