@@ -14,8 +14,8 @@ import { descendants } from '../packages/host/src/bench/process-memory.ts';
 import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
 import { TempFolder } from '../packages/host/src/daemon/temp-folder.ts';
-import { withGuest } from '../packages/host/src/demo/index.ts';
 import { FuzzError } from './fuzz/fuzz-error.ts';
+import { asGuest } from './fuzz/guest-connection.ts';
 import { CONTAINER_NAMES, type Container, fuzzFiles, makeFiles } from './fuzz/media-files.ts';
 import { FUZZED_CODECS, type FuzzedCodec, fuzzStream, goodStream } from './fuzz/media-streams.ts';
 
@@ -76,7 +76,7 @@ async function streams(total: number): Promise<void> {
   let over = false;
   const errnoName = new Map<number, string>(Object.entries(Errno).map(([text, value]) => [value, text]));
   const guest = (socket: string): Promise<void> =>
-    withGuest(socket, async (driver) => {
+    asGuest(socket, async (driver) => {
       while (!over && next < first + total) {
         const index = next;
         next += 1;
@@ -97,7 +97,7 @@ async function streams(total: number): Promise<void> {
       countDeaths();
       leaving = true;
     });
-  const neighbour = withGuest(daemon.socket('decoder', GUESTS), async (driver) => {
+  const neighbour = asGuest(daemon.socket('decoder', GUESTS), async (driver) => {
     while (!over) {
       await goodStream(driver);
       neighbours += 1;

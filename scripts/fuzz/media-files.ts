@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CaptureClient, IoctlError, type Random } from '@paravideo/core';
 import { DaemonProcess, DaemonProcessError } from '../../packages/host/src/daemon/index.ts';
-import { withGuest } from '../../packages/host/src/demo/index.ts';
 import { FuzzError } from './fuzz-error.ts';
+import { asGuest } from './guest-connection.ts';
 import { goodStream, guarded } from './media-streams.ts';
 import { mutated } from './mutation.ts';
 
@@ -56,7 +56,7 @@ export async function fuzzFiles(
     .map(async (name) => {
       results.set(name, await guarded(film(daemon.socket(name)), `a camera of a mutated ${name}`));
     });
-  await Promise.all([...filming, withGuest(daemon.socket('decoder'), goodStream)]);
+  await Promise.all([...filming, asGuest(daemon.socket('decoder'), goodStream)]);
   const status = daemon.running ? await daemon.stop() : 'no status: it was dead';
   if (status !== 0) throw new FuzzError(`the daemon ended with ${status}: ${daemon.log}`);
   return results;
@@ -81,7 +81,7 @@ async function start(folder: string, names: readonly Container[], results: Map<C
 }
 
 async function film(socket: string): Promise<Filmed> {
-  return withGuest(socket, async (driver) => {
+  return asGuest(socket, async (driver) => {
     const late = Promise.withResolvers<'nothing'>();
     const timer = setTimeout(() => late.resolve('nothing'), PATIENCE);
     const client = await CaptureClient.open(driver, { buffers: 4 });

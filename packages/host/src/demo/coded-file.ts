@@ -80,7 +80,8 @@ class AvCodedFile implements CodedFile {
     this.codec = codec;
     this.width = stream.codecpar.width;
     this.height = stream.codecpar.height;
-    this.range = stream.codecpar.format === av.constants.AV_PIX_FMT_YUVJ420P ? 'full' : 'limited';
+    const name = av.avGetPixFmtName(stream.codecpar.format as typeof av.constants.AV_PIX_FMT_YUV420P) ?? '';
+    this.range = name.startsWith('yuvj') ? 'full' : 'limited';
     this.#av = av;
     this.#format = format;
     this.index = index;

@@ -29,8 +29,15 @@ export interface ReferenceOptions {
 /**
  * Decodes a file with the `ffmpeg` command. Every picture that the decoder puts out is kept (none dropped or repeated for the
  * sake of a rate) at its own size (no scaling after a change of resolution). Throws `DemoError` if ffmpeg cannot be run or
- * refuses the file. */
+ * refuses the file.
+ */
 export async function decodeReference(path: string, o: ReferenceOptions = {}): Promise<Reference> {
+  const reference = await decodeOnce(path, o, 'unaligned');
+  // A stream of which no picture is known to be whole: the command shows none of them unless it is told to.
+  return reference.pictures.length > 0 ? reference : decodeOnce(path, o, 'unaligned+output_corrupt');
+}
+
+async function decodeOnce(path: string, o: ReferenceOptions, flags: string): Promise<Reference> {
   const { range = 'limited', stream = 'v:0' } = o;
   const args = [
     '-nostdin',
@@ -40,7 +47,7 @@ export async function decodeReference(path: string, o: ReferenceOptions = {}): P
     '0',
     // crop to the pixel, not to what the machine's vectors like
     '-flags',
-    'unaligned',
+    flags,
     '-i',
     path,
     '-map',
