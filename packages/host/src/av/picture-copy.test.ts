@@ -27,9 +27,9 @@ function noise(width: number, height: number, format = av.constants.AV_PIX_FMT_Y
   return frame;
 }
 
-/** Pixel by pixel. */
+/** Pixel by pixel, with zeros around. */
 function naive(frame: InstanceType<Av['Frame']>, geometry: PictureGeometry): Uint8Array[] {
-  const memory = geometry.sizes.map((size) => new Uint8Array(size).fill(0xee));
+  const memory = geometry.sizes.map((size) => new Uint8Array(size));
   const at = (plane: number, x: number, y: number): number => frame.data?.[plane]?.[y * (frame.linesize[plane] ?? 0) + x] ?? 0;
   for (let y = 0; y < frame.height; y += 1) {
     for (let x = 0; x < frame.width; x += 1) {
@@ -48,7 +48,7 @@ function naive(frame: InstanceType<Av['Frame']>, geometry: PictureGeometry): Uin
   return memory;
 }
 
-/** Only what belongs to the picture: the padding of lines may hold anything. */
+/** Only the pixels, without the ends of lines. */
 function pixels(memory: readonly Uint8Array[], geometry: PictureGeometry, width: number, height: number): Buffer[] {
   return geometry.planes.map(({ memory: index, offset, stride }, i) => {
     const rows = i === 0 ? height : Math.ceil(height / 2);
@@ -91,6 +91,34 @@ describe('the copying of pictures', () => {
             expect(bytes.subarray(geometry.sizes[i]).every((byte) => byte === 0x77)).toBe(true);
           frame.free();
         }
+      }
+    },
+  );
+
+  it.each(DECODED_FORMATS.map((fourcc) => [formatInfo(fourcc)?.description, fourcc] as const))(
+    'to %s leaves no old byte beside or below the picture, and takes none from beside the frame',
+    (_, fourcc) => {
+      using copier = new PictureCopier(av);
+      for (const [width, height] of [
+        [1, 1],
+        [175, 143],
+        [33, 2],
+        [1432, 88],
+      ] as const) {
+        const frame = noise(width, height);
+        // Lines as long as the frame's own are copied in one piece.
+        for (const stride of [0, width + 61, frame.linesize[0] ?? 0, 2 * (frame.linesize[1] ?? 0)]) {
+          for (const more of [0, 1, 14]) {
+            const layout = pictureLayout(fourcc, width + more, height + more, stride);
+            const geometry = layout && pictureGeometry(layout);
+            if (geometry === undefined) throw new TypeError(`no layout for ${width}x${height}`);
+            const memory = geometry.sizes.map((size) => new Uint8Array(size).fill(0xee));
+            copier.copy(frame, geometry, memory);
+            const expected = naive(frame, geometry);
+            expect(memory.every((bytes, i) => Buffer.compare(bytes, expected[i] as Uint8Array) === 0)).toBe(true);
+          }
+        }
+        frame.free();
       }
     },
   );

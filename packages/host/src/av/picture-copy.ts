@@ -22,8 +22,8 @@ export class PictureCopier implements Disposable {
   }
 
   /**
-   * Writes the upper left part of `frame` that the geometry has room for to `memory`, one entry a memory plane. Throws
-   * `AvError` (call) for a frame that cannot be read or converted, or memory that is too small; nothing else is written then.
+   * Writes the upper left part of `frame` that the geometry has room for to `memory`, one entry a memory plane, and zeros to
+   * all else that belongs to the picture: ends of lines, and lines below the frame, hold nothing of before. Throws `AvError` (call) for a frame that cannot be read or converted, or memory that is too small; nothing else is written then.
    */
   copy(frame: Frame, geometry: PictureGeometry, memory: readonly Uint8Array[]): void {
     const source = this.#planar420(frame);
@@ -57,6 +57,13 @@ export class PictureCopier implements Disposable {
     const scaler = this.#copierFor(width, height, pairs);
     const done = scaler.scaleSync(data as Buffer[], strides.slice(0, 3), 0, height, targets, targetStrides);
     if (done < 0) throw new AvError('call', `a picture of ${width}x${height} could not be copied (${done})`);
+    for (const [i, plane] of geometry.planes.entries()) {
+      const whole = memory[plane.memory];
+      const next = geometry.planes[i + 1];
+      const end = next?.memory === plane.memory ? next.offset : (geometry.sizes[plane.memory] ?? 0);
+      const row = i > 0 && pairs ? 2 * (bytes[i] ?? 0) : (bytes[i] ?? 0);
+      if (whole !== undefined) zeroRest(whole.subarray(plane.offset, end), plane.stride, row, lines[i] ?? 0);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -119,4 +126,10 @@ export class PictureCopier implements Disposable {
     if (done < 0) throw new AvError('call', `a picture of ${width}x${height} could not be converted (${done})`);
     return target;
   }
+}
+
+/** Zeros what is not among the first `row` bytes of the first `rows` lines. swscale copies whole lines, ends and all, where the lengths agree. */
+function zeroRest(plane: Uint8Array, stride: number, row: number, rows: number): void {
+  if (row < stride) for (let y = 0; y < rows; y += 1) plane.fill(0, y * stride + row, (y + 1) * stride);
+  plane.fill(0, rows * stride);
 }

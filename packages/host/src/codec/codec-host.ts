@@ -43,8 +43,8 @@ export class CodecHost implements AsyncDisposable {
   readonly factory: DecoderFactory;
   readonly #o: CodecHostOptions;
   readonly #child: KeptChild;
-  readonly #staging: Staging;
   readonly #streams = new Map<number, RemoteDecoder>();
+  readonly #stagings = new Map<number, Staging>();
   /** threads of a stream's decoder; with one it decodes in the process's first */
   readonly #threads: number;
   #next = 1;
@@ -52,7 +52,6 @@ export class CodecHost implements AsyncDisposable {
 
   private constructor(o: CodecHostOptions) {
     this.#o = o;
-    this.#staging = new Staging(o.buffers);
     this.#threads = o.threads ?? Math.min(4, availableParallelism());
     this.#child = new KeptChild({
       name: 'codec',
@@ -92,7 +91,6 @@ export class CodecHost implements AsyncDisposable {
     this.#closed = true;
     await this.#child.close();
     await Promise.all([...this.#streams.values()].map((stream) => stream.end('the codec host was closed')));
-    this.#staging.trim();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,10 +113,17 @@ export class CodecHost implements AsyncDisposable {
       answering: this.#child.answering,
       send: (request) => this.#send(request),
       watch: (what) => this.#watch(what),
-      forget: (id) => void this.#streams.delete(id),
+      forget: (id) => {
+        this.#streams.delete(id);
+        this.#stagings.delete(id);
+      },
     };
-    const decoder = new RemoteDecoder({ stream, codec, threads: this.#threads, events, host, staging: this.#staging });
+    const staging = new Staging(this.#o.buffers, () => {
+      for (const other of this.#stagings.values()) other.trim();
+    });
+    const decoder = new RemoteDecoder({ stream, codec, threads: this.#threads, events, host, staging });
     this.#streams.set(stream, decoder);
+    this.#stagings.set(stream, staging);
     return decoder;
   }
 

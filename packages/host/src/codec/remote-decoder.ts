@@ -106,6 +106,7 @@ export class RemoteDecoder implements Decoder {
     threads: number;
     events: DecoderEvents;
     host: RemoteHost;
+    /** this stream's own, closed with it */
     staging: Staging;
   }) {
     this.#stream = o.stream;
@@ -448,6 +449,6 @@ export class RemoteDecoder implements Decoder {
     for (const target of this.#targets.values()) this.#staging.give(target.staged);
     this.#targets.clear();
     this.#starved = [];
-    this.#staging.trim();
+    this.#staging.close();
   }
 }

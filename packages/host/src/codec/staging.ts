@@ -6,22 +6,33 @@ const MAX_SPARE = 64;
 
 /**
  * Blocks of the arena between guest RAM, which the codec process never sees, and the codec process. They are used again,
- * because a fresh one is zeroed page by page.
+ * because a fresh one is zeroed page by page; but by their own stream alone, since what they hold may be another program's.
+ *
+ * open --close--> closed: what comes back then goes to the arena.
  */
 export class Staging {
   readonly #buffers: HostBuffers;
+  readonly #makeRoom: () => void;
   #spare: ArenaBlock[] = [];
+  #state: 'open' | 'closed' = 'open';
 
-  constructor(buffers: HostBuffers) {
+  /** For one stream. `makeRoom` is called when the arena is full: let other streams give back what they do not use. */
+  constructor(buffers: HostBuffers, makeRoom: () => void = () => {}) {
     this.#buffers = buffers;
+    this.#makeRoom = makeRoom;
   }
 
-  /** A block of at least `length` bytes, not zeroed; undefined if the arena is full. */
+  /** A block of at least `length` bytes, zeroed or with old bytes of this stream; undefined if the arena is full. */
   take(length: number): ArenaBlock | undefined {
-    // A much larger one is for somebody else.
+    // A much larger one is for another use.
     const index = this.#spare.findIndex((block) => block.length >= length && block.length <= 2 * length + 65536);
     if (index >= 0) return this.#spare.splice(index, 1)[0];
-    return this.#buffers.allocate(Math.max(1, length));
+    const wanted = Math.max(1, length);
+    const block = this.#buffers.allocate(wanted);
+    if (block !== undefined) return block;
+    this.trim();
+    this.#makeRoom();
+    return this.#buffers.allocate(wanted);
   }
 
   /** One block for each length, or none at all. */
@@ -41,7 +52,7 @@ export class Staging {
   /** Nothing reads or writes the blocks any more. */
   give(blocks: readonly ArenaBlock[]): void {
     for (const block of blocks) {
-      if (this.#spare.length < MAX_SPARE) this.#spare.push(block);
+      if (this.#state === 'open' && this.#spare.length < MAX_SPARE) this.#spare.push(block);
       else block.release();
     }
   }
@@ -51,5 +62,11 @@ export class Staging {
     const spare = this.#spare;
     this.#spare = [];
     for (const block of spare) block.release();
+  }
+
+  /** Ends the staging with its stream. */
+  close(): void {
+    this.#state = 'closed';
+    this.trim();
   }
 }
