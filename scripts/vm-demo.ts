@@ -14,8 +14,9 @@ import { type DemoStream, decodeInGuest } from '../test/vm/demo/decode-part.ts';
 import type { DemoLine } from '../test/vm/demo/part.ts';
 import { GuestError } from '../test/vm/harness/index.ts';
 import { cacheFolder, LabError, REPOSITORY, setupLab } from '../test/vm/lab/index.ts';
+import { kernelComplaints } from '../test/vm/suites/kernel-log.ts';
 import { hostPictures } from '../test/vm/suites/reference.ts';
-import { FIXTURES, kernelComplaints, startRig } from '../test/vm/suites/rig.ts';
+import { FIXTURES, startRig } from '../test/vm/suites/rig.ts';
 import { oneOf, readFlags, VM_TRANSPORTS } from './vm-flags.ts';
 
 const { values } = readFlags('npm run demo:vm [-- --transport vhost-user|vfio-user] [--kernel NAME]', {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kernelComplaints, lab, type Rig, startRig, TRANSPORTS } from '../suites/rig.ts';
+import { kernelComplaints } from '../suites/kernel-log.ts';
+import { lab, type Rig, startRig, TRANSPORTS } from '../suites/rig.ts';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

@@ -4,6 +4,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { GuestError } from './guest-error.ts';
 
+/** Exit status of what a restart of the guest ended, as of what a signal ends. */
+const KILLED = 137;
+
 interface Waiter {
   readonly resolve: (status: number) => void;
   readonly reject: (error: GuestError) => void;
@@ -20,6 +23,7 @@ export class AgentLink implements Disposable {
   #socket: Socket | undefined;
   #ready = Promise.withResolvers<number>();
   #starts = 0;
+  #expected = true;
 
   private constructor(server: Server, path: string) {
     this.#server = server;
@@ -47,6 +51,7 @@ export class AgentLink implements Disposable {
 
   /** Makes `ready` wait for the next start of the guest's init. */
   expectRestart(): void {
+    this.#expected = true;
     this.#ready = Promise.withResolvers<number>();
     this.#ready.promise.catch(() => {});
   }
@@ -90,6 +95,11 @@ export class AgentLink implements Disposable {
   #take([verb, first, second]: readonly string[]): void {
     if (verb === 'ready') {
       this.#starts++;
+      // who panicked and started again knows nothing of what it was told before
+      if (!this.#expected) this.fail(new GuestError('the guest has restarted by itself: see its console'));
+      this.#expected = false;
+      for (const waiter of this.#waiting.values()) waiter.resolve(KILLED);
+      this.#waiting.clear();
       this.#ready.resolve(Number(first));
     } else if (verb === 'done') {
       const id = Number(first);

@@ -169,13 +169,14 @@ export class Guest implements AsyncDisposable {
     throw new GuestError(`status ${status} of ${summary(script)}\n${stdout}${stderr}see ${this.#folder}`);
   }
 
-  /** Restarts the guest from inside and waits until it takes orders again; its share stays. */
-  async reboot(timeout = BOOT_TIMEOUT): Promise<void> {
+  /** Restarts the guest, from inside or by the machine's reset, and waits until it takes orders again; its share stays. */
+  async reboot(how: 'inside' | 'reset' = 'inside'): Promise<void> {
     this.#link.expectRestart();
-    this.#link.send('reboot');
+    if (how === 'inside') this.#link.send('reboot');
+    else await this.#monitor.until({ execute: 'system_reset' }, 'RESET');
     await withTimeout(
       this.#link.ready,
-      timeout,
+      BOOT_TIMEOUT,
       () => `the guest did not come back${lastLines(join(this.#folder, 'console.log'))}`,
     );
   }

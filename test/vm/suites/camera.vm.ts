@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
-import { kernelComplaints, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { kernelComplaints } from './kernel-log.ts';
+import { type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 /** V4L2's and ffmpeg's names of pixel formats whose bytes are laid out alike, and the camera that has them. */
 const FORMATS = [

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildProgram, REPOSITORY } from '../lab/index.ts';
-import { kernelComplaints, lab, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { kernelComplaints } from './kernel-log.ts';
+import { lab, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 const MS = 1_000_000;
 const PERIOD = 33 * MS;

@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { GuestError, type ScriptResult } from '../harness/index.ts';
-import { kernelComplaints, type Rig, startRig } from './rig.ts';
+import { DEVICE_LOST, kernelComplaints } from './kernel-log.ts';
+import { type Rig, startRig } from './rig.ts';
 
 /** Each runs until its device ends it, or for as long as a hang is waited for. */
 const PATIENCE = 240;
@@ -81,7 +82,7 @@ it('lets every program go when the daemon of vfio-user devices was killed, and t
   await guest.must('timeout -s KILL 60 rmmod paravideo-media');
   // a driver that comes to dead devices takes none of them
   await guest.must('timeout -s KILL 60 modprobe paravideo-media && ! ls /dev/video* && rmmod paravideo-media');
-  expect(await kernelComplaints(guest)).toEqual([]);
+  expect(await kernelComplaints(guest, DEVICE_LOST)).toEqual([]);
   const { pid } = guest;
   const before = performance.now();
   await end();

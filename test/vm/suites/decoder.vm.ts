@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendants } from '../../../packages/host/src/bench/process-memory.ts';
 import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
+import { kernelComplaints } from './kernel-log.ts';
 import { paddedMd5s } from './padded.ts';
 import { hostPictures, type PictureSize, pictureSizes } from './reference.ts';
-import { FIXTURES, kernelComplaints, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
+import { FIXTURES, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
 
 /** Streams of the repository. */
 const CARRIED: readonly (readonly [file: string, codec: Codec])[] = [

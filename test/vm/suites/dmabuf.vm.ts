@@ -4,8 +4,9 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
+import { kernelComplaints } from './kernel-log.ts';
 import { frameMd5s, hostPictures, rawMd5s } from './reference.ts';
-import { kernelComplaints, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { type Rig, startRig, TRANSPORTS } from './rig.ts';
 import { loadVivid, loopScript, type VividNodes } from './vivid.ts';
 
 /** V4L2's and ffmpeg's names of pixel formats whose bytes are laid out alike, the camera and the vivid that have them. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, filmScript, formatScript } from './clip.ts';
-import { kernelComplaints, lab, type Rig, startRig } from './rig.ts';
+import { kernelComplaints } from './kernel-log.ts';
+import { lab, type Rig, startRig } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
 import { loadVivid } from './vivid.ts';
 

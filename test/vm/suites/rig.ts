@@ -100,21 +100,3 @@ export async function putProgram(guest: Guest, name: string): Promise<void> {
 
 /** What `film until` of `test/vm/guest` says when its stream ended, as it should, because the device was lost or has slept. */
 export const HEARD_OF_LOSS = /^[1-9]\d* frames, then D?QBUF: errno (5|19)$/m;
-
-const COMPLAINT =
-  /\b(BUG|WARNING|Oops|KASAN|UBSAN|panic|hung task|stall|Call Trace|unreferenced object|corruption|use-after-free)\b/;
-const HARMLESS = /ommand line:|report a bug|not a bug/;
-
-/** The kernel's own vivid sometimes waits for a time that is over, which the scheduler shows with a stack; so does nothing of ours. */
-const VIVID_STACK = /wrong timeout value(?:(?!wrong timeout value|paravideo)[\s\S])*?\[vivid\](?:(?!paravideo)[\s\S])*?<\/TASK>/g;
-
-/** Lines of a kernel's log that tell of something wrong. */
-export function complaintsIn(log: string): readonly string[] {
-  const lines = log.replace(VIVID_STACK, '').split('\n');
-  return lines.filter((line) => COMPLAINT.test(line) && !HARMLESS.test(line));
-}
-
-/** The same of a guest's kernel. */
-export async function kernelComplaints(guest: Guest): Promise<readonly string[]> {
-  return complaintsIn(await guest.must('dmesg'));
-}

@@ -4,7 +4,8 @@
  * of the test are copied into the guest's memory first, and speak over the console, which stays.
  */
 import { afterEach, expect, it } from 'vitest';
-import { complaintsIn, HEARD_OF_LOSS, kernelComplaints, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { complaintsIn, kernelComplaints } from './kernel-log.ts';
+import { HEARD_OF_LOSS, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 const TIMEOUT = 300_000;
 
@@ -40,7 +41,7 @@ function script(camera: string | undefined, decoder: string | undefined): string
     `v4l2-ctl -d ${decoder} --get-fmt-video > fmt.log 2>&1; echo "asking the decoder: $?"`,
     ...SLEEP,
     'done',
-    'dmesg; echo "the end"',
+    'dmesg -r; echo "the end"',
     // an ordinary way out would wait for the host's files
     'echo o > /proc/sysrq-trigger',
   ].join('\n');

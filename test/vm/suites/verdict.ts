@@ -3,8 +3,9 @@ import { expect } from 'vitest';
 import type { Rig } from './rig.ts';
 
 /** The only warning that a loaded machine may cause: frames that came while the guest was not running are missed, as on hardware. */
-const GAP = /got sequence number \d+, expected \d+/;
+const GAP = /got sequence number (\d+), expected (\d+)/;
 const TRIES = 3;
+const TIMEOUT = 420_000;
 
 interface Verdict {
   /** the tool's last line */
@@ -12,19 +13,28 @@ interface Verdict {
   readonly complaints: readonly string[];
 }
 
-/** Fails unless v4l2-compliance with `flags` finds no failure and gives no warning; a gap in the sequence is given two more chances. */
-export async function expectCompliance(rig: Rig, device: string, flags: string, title: string): Promise<void> {
-  let verdict = await judge(rig, device, flags);
-  for (let tries = 1; tries < TRIES && isGap(verdict); tries++) verdict = await judge(rig, device, flags);
+/**
+ * Fails unless v4l2-compliance with `flags` finds no failure and gives no warning. A gap in the sequence is given two more chances, and
+ * is right where the machine is so busy that each try has some: later numbers, never earlier ones.
+ */
+export async function expectCompliance(rig: Rig, device: string, flags: string, title: string, timeout = TIMEOUT): Promise<void> {
+  let verdict = await judge(rig, device, flags, timeout);
+  for (let tries = 1; tries < TRIES && isGap(verdict); tries++) verdict = await judge(rig, device, flags, timeout);
   console.log(`${title}: ${device} ${flags}: ${verdict.summary}`);
-  expect(verdict.complaints).toEqual([]);
-  expect(verdict.summary).toMatch(/^Total for .*: (\d+), Succeeded: \1, Failed: 0, Warnings: 0$/);
+  expect(verdict.complaints.filter((line) => !isForward(line))).toEqual([]);
+  const total = /^Total for .*: (\d+), Succeeded: \1, Failed: 0, Warnings: (\d+)$/.exec(verdict.summary);
+  expect(Number(total?.[2]), verdict.summary).toBe(verdict.complaints.length);
 }
+
+const isForward = (line: string): boolean => {
+  const [, got, expected] = GAP.exec(line) ?? [];
+  return Number(got) > Number(expected);
+};
 
 const isGap = ({ complaints }: Verdict): boolean => complaints.length > 0 && complaints.every((line) => GAP.test(line));
 
-async function judge(rig: Rig, device: string, flags: string): Promise<Verdict> {
-  const { stdout } = await rig.guest.run(`v4l2-compliance -P --color never -d ${rig.nodes[device]} ${flags} 2>&1`, 420_000);
+async function judge(rig: Rig, device: string, flags: string, timeout: number): Promise<Verdict> {
+  const { stdout } = await rig.guest.run(`v4l2-compliance -P --color never -d ${rig.nodes[device]} ${flags} 2>&1`, timeout);
   const complaints = stdout.split('\n').filter((line) => /^\s*(warn|fail)\b/i.test(line) || /: FAIL$/.test(line));
   return { summary: stdout.trim().split('\n').at(-1) ?? '', complaints };
 }
