@@ -5,14 +5,12 @@
  *
  *   npm run bench:hostile [-- --only NAME[,NAME] --seconds 6]
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface, type Interface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
 import { ATTACKS, type Attack } from './hostile/attacks.ts';
 import { HostileError } from './hostile/hostile-error.ts';
+import { Part } from './hostile/part.ts';
 import type { Felt } from './hostile/victim.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '6' } } });
@@ -26,44 +24,6 @@ if (unknown !== undefined) throw new HostileError(`--only ${unknown}: there are 
 const GOAL = { p99: 10, timesIdle: 3 };
 /** Milliseconds that a process may take to be ready, or to answer beyond its time. */
 const PATIENCE = 60_000;
-
-/** A part of the measurement: a script of the folder that speaks in lines. */
-class Part implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #lines: Interface;
-  readonly #exit: Promise<unknown>;
-
-  constructor(script: string, args: readonly string[]) {
-    const path = fileURLToPath(new URL(`./hostile/${script}.ts`, import.meta.url));
-    this.#child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#lines = createInterface(this.#child.stdout as NodeJS.ReadableStream);
-  }
-
-  /** The next line that it says; undefined if it says none in time. */
-  async line(within: number): Promise<string | undefined> {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#lines.once('line', resolve);
-    const timer = setTimeout(() => resolve(undefined), within);
-    void this.#exit.then(() => resolve(undefined));
-    const line = await promise;
-    clearTimeout(timer);
-    return line;
-  }
-
-  ask(question: string, within: number): Promise<string | undefined> {
-    const answer = this.line(within);
-    this.#child.stdin?.write(`${question}\n`);
-    return answer;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin?.end();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 1000);
-    await this.#exit;
-    clearTimeout(timer);
-  }
-}
 
 /** Measures beside an attack, or beside nobody. A string says why there is no measurement. */
 async function beside(attack: Attack | undefined): Promise<Felt | string> {

@@ -6,7 +6,7 @@
  *   npm run soak [-- --sessions 10000 --connections 200]
  */
 import { execFile } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { parseArgs, promisify } from 'node:util';
 import {
   CaptureClient,
@@ -21,11 +21,11 @@ import {
   virtio_media_event_dqbuf,
 } from '@paravideo/core';
 import { type CodedClip, makeClip, readClip } from '../packages/host/src/bench/decode-speed.ts';
-import { descendants, residentTree } from '../packages/host/src/bench/process-memory.ts';
-import { renderTable } from '../packages/host/src/cli/table.ts';
-import { DaemonProcess, formatSize } from '../packages/host/src/daemon/index.ts';
+import { descendants } from '../packages/host/src/bench/process-memory.ts';
+import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
 import { withGuest } from '../packages/host/src/demo/index.ts';
 import { pictureMd5, toI420 } from '../packages/host/src/demo/picture.ts';
+import { compareHoldings, type Holdings, holdings } from './soak/holdings.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,17 +36,6 @@ const { values } = parseArgs({
   },
 });
 
-/** What a daemon holds. */
-interface Holdings {
-  readonly fds: number;
-  readonly memfds: number;
-  readonly children: number;
-  readonly resident: number;
-}
-
-/** Resident memory that may come and go with the garbage collector, in bytes. */
-const SLACK = 24 << 20;
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const faults: string[] = [];
 
@@ -55,31 +44,10 @@ function expect(holds: boolean, what: string): void {
   if (!holds) faults.push(what);
 }
 
-function holdings(pid: number): Holdings {
-  const folder = `/proc/${pid}/fd`;
-  const links = readdirSync(folder).flatMap((fd) => {
-    try {
-      return [readlinkSync(`${folder}/${fd}`)];
-    } catch {
-      return [];
-    }
-  });
-  const memfds = links.filter((link) => link.startsWith('/memfd:')).length;
-  return { fds: links.length, memfds, children: descendants(pid).length, resident: residentTree(pid) };
-}
-
 function compare(what: string, before: Holdings, after: Holdings): void {
-  const row = (name: string, value: (h: Holdings) => string) => [name, value(before), value(after)];
-  const rows = [
-    row('descriptors', (h) => String(h.fds)),
-    row('memfds', (h) => String(h.memfds)),
-    row('children', (h) => String(h.children)),
-    row('resident', (h) => formatSize(h.resident)),
-  ];
-  console.log(`\n${what}\n${renderTable(['', 'before', 'after'], rows)}`);
-  const same = before.fds === after.fds && before.memfds === after.memfds && before.children === after.children;
-  expect(same, `${what}: descriptors, memfds and children are where they were`);
-  expect(after.resident - before.resident < SLACK, `${what}: resident memory is within ${formatSize(SLACK)} of where it was`);
+  const found = compareHoldings(what, before, after);
+  for (const fault of found) expect(false, fault);
+  if (found.length === 0) expect(true, `${what}: descriptors, memfds, children and memory are where they were`);
 }
 
 async function sessions(daemon: DaemonProcess, count: number): Promise<void> {
