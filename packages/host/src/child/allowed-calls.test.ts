@@ -128,7 +128,7 @@ describe.each(KINDS)('behind the door of a %s process', (kind) => {
     expect(state.large).toBe(true);
     expect(state.status).toMatchObject({ Seccomp: '2', NoNewPrivs: '1' });
     if (process.geteuid?.() !== 0) return;
-    const uids = (state.status['Uid'] ?? '').split('\t').map(Number);
+    const uids = (state.status.Uid ?? '').split('\t').map(Number);
     expect(uids.length).toBe(4);
     for (const uid of uids) expect(uid).toBeGreaterThanOrEqual(65534);
     expect(state.status).toMatchObject({ CapEff: '0000000000000000', CapPrm: '0000000000000000' });

@@ -25,5 +25,5 @@ export {
 } from './seccomp.ts';
 export { SysError } from './sys-error.ts';
 export { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
-export { accept, connectUnix, listenUnix, type Received, receive, send, socketpair } from './unix-socket.ts';
+export { accept, connectUnix, hungUp, listenUnix, type Received, receive, send, socketpair } from './unix-socket.ts';
 export { watch, watchWritable } from './watch.ts';

@@ -179,3 +179,20 @@ export function accept(fd: Fd): Fd | 'again' {
   if (errno === EAGAIN || errno === constants.errno.ECONNABORTED) return 'again';
   throw new SysError('accept4', errno);
 }
+
+const polled = new ArrayBuffer(8);
+const pollWords = new DataView(polled);
+const pollAddress = pinnedAddress(polled);
+const POLLHUP = 0x10;
+
+/** True if the other side has closed the connection, whether or not something that it said before is still to be read. */
+export function hungUp(fd: Fd): boolean {
+  // struct pollfd: POLLHUP is told without being asked for
+  pollWords.setInt32(0, fd.number, true);
+  pollWords.setUint32(4, 0, true);
+  check(
+    retry(() => libc.poll(pollAddress, 1, 0)),
+    'poll',
+  );
+  return (pollWords.getUint16(6, true) & POLLHUP) !== 0;
+}

@@ -6,7 +6,7 @@
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import { accept, connectUnix, eventfd, type Fd, listenUnix, SysError, watch } from '../sys/index.ts';
+import { accept, connectUnix, eventfd, type Fd, hungUp, listenUnix, SysError, watch } from '../sys/index.ts';
 import type { Log } from './log.ts';
 import { SocketPathError } from './transport-error.ts';
 
@@ -130,7 +130,8 @@ export class GuestSocket implements AsyncDisposable {
     if (this.#state.kind === 'busy') this.#yield(this.#state);
     const state = this.#state;
     if (state.kind === 'free') return this.#serve(fd);
-    if (state.kind === 'clearing' && state.next === undefined) {
+    if (state.kind === 'clearing' && (state.next === undefined || hungUp(state.next))) {
+      state.next?.close();
       state.next = fd;
       return;
     }
