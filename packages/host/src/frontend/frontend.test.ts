@@ -3,6 +3,15 @@ import { MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { input, Rig, until } from '../../test/vhost-user-rig.ts';
 import { Fd, memfd, openDescriptors, receive, send, socketpair } from '../sys/index.ts';
+import {
+  Connection,
+  FLAG_REPLY,
+  memory_region,
+  memory_table,
+  ProtocolFeature,
+  Request,
+  VHOST_USER_F_PROTOCOL_FEATURES,
+} from '../vhost-user/index.ts';
 import { Frontend, FrontendError, SharedRegion } from './index.ts';
 
 describe('a front-end', () => {
@@ -65,6 +74,40 @@ describe('a front-end', () => {
       theirs.close();
     }
     expect(openDescriptors()).toBe(before);
+  });
+
+  it.each([
+    ['one by one', ['ADD_MEM_REG', 'ADD_MEM_REG', 'ADD_MEM_REG'], ProtocolFeature.CONFIGURE_MEM_SLOTS],
+    ['in a table', ['SET_MEM_TABLE'], ProtocolFeature.CONFIG],
+  ] as const)('sends its memory by address, %s: back-ends search in it as it comes', async (_, names, feature) => {
+    const [ours, theirs] = socketpair();
+    const told: { readonly name: string; readonly addresses: readonly number[] }[] = [];
+    const answers = new Map<number, bigint>([
+      [Request.GET_FEATURES, (1n << 32n) | (1n << BigInt(VHOST_USER_F_PROTOCOL_FEATURES))],
+      [Request.GET_PROTOCOL_FEATURES, 1n << BigInt(feature)],
+    ]);
+    using backend: Connection = new Connection(theirs, {
+      message: ({ request, payload }) => {
+        const answer = answers.get(request);
+        if (answer !== undefined) backend.send(request, FLAG_REPLY, new Uint8Array(new BigUint64Array([answer]).buffer));
+        const at = (offset: number): number => memory_region.fields.guest_addr.get(payload, offset);
+        if (request === Request.ADD_MEM_REG) told.push({ name: 'ADD_MEM_REG', addresses: [at(8)] });
+        if (request !== Request.SET_MEM_TABLE) return;
+        const count = memory_table.fields.regions.get(payload, 0);
+        const addresses = Array.from({ length: count }, (__, i) => at(memory_table.size + i * memory_region.size));
+        told.push({ name: 'SET_MEM_TABLE', addresses });
+      },
+      closed: () => {},
+    });
+    const regions = [0x2_0000_0000, 0x10_0000, 0x1_0000_0000].map((address) => ({ address, length: 65536 }));
+    await using frontend = await Frontend.over(ours, { regions });
+    await until(() => told.length === names.length, 'the memory');
+    expect(told.map(({ name }) => name)).toEqual(names);
+    expect(told.flatMap(({ addresses }) => addresses)).toEqual([0x10_0000, 0x1_0000_0000, 0x2_0000_0000]);
+    if (names[0] !== 'SET_MEM_TABLE') return;
+    await frontend.addMemory(0x1_8000_0000, 65536);
+    await until(() => told.length === 2, 'the memory with what was plugged in');
+    expect(told[1]?.addresses).toEqual([0x10_0000, 0x1_0000_0000, 0x1_8000_0000, 0x2_0000_0000]);
   });
 
   it('two drivers after another on one connection', async () => {
