@@ -36,7 +36,7 @@ const HOST_LAYERS = {
   sys: [],
   av: [],
   clock: [],
-  threads: [],
+  threads: ['child'],
   child: ['sys'],
   memory: ['sys'],
   copy: ['sys', 'memory', 'threads'],

@@ -19,6 +19,17 @@ export const FIRST_GIVEN_FD = 4;
 
 /** Most bytes of a child's stderr that are logged; the rest is read and dropped. */
 const MAX_STDERR = 4096;
+/** Most bytes that it may write to stderr in STDERR_WINDOW milliseconds. */
+const STDERR_BYTES = 2 ** 20;
+const STDERR_WINDOW = 10_000;
+
+/** What a child may say: so many messages unasked, so many more for each that it is sent, and no more of them saved than that. */
+const UNASKED = 1000;
+const ANSWERS = 8;
+const MOST_OWED = 100_000;
+
+/** Most bytes that wait for a child that does not read. */
+const MAX_BACKLOG = 16 * 2 ** 20;
 
 /** What a child is started with. */
 export interface ChildOptions {
@@ -29,7 +40,7 @@ export interface ChildOptions {
   readonly fds: readonly number[];
   /** nice value of its threads, until all but the first are told to yield; unless told otherwise that of those that yield */
   readonly nice?: number;
-  /** A message came. Throwing ProtocolError kills the child; nothing else may be thrown. */
+  /** A message came. Whatever is thrown kills the child, and becomes the reason: a ProtocolError, or a fault of our own. */
   onMessage(message: readonly number[]): void;
   /** The child is gone, everything of it: it writes nothing any more. Called once. */
   onExit(reason: string): void;
@@ -59,6 +70,10 @@ const ENVIRONMENT = {
   UV_USE_IO_URING: '0',
   GLIBC_TUNABLES: `glibc.cpu.x86_non_temporal_threshold=${CACHED_COPY_BYTES}`,
 };
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 /** Sets the nice value of a thread; a process's id is that of its first thread. Threads that it makes later inherit it. */
 function setNice(thread: number, nice: number): void {
@@ -109,7 +124,10 @@ export class Child {
   readonly #process: ChildProcess | undefined;
   readonly #link: MessageLink | undefined;
   #fault: string | undefined;
+  #killed = false;
   #gone = false;
+  /** messages that it may still say */
+  #owed = UNASKED;
 
   private constructor(o: ChildOptions) {
     const path = fileURLToPath(o.script);
@@ -132,9 +150,14 @@ export class Child {
     // Threads that it makes from now on inherit it.
     if (this.pid !== undefined) setNice(this.pid, o.nice ?? CHILD_NICE);
     let text = MAX_STDERR;
+    let [since, written] = [performance.now(), 0];
     started.stderr
       .on('error', () => {})
       .on('data', (bytes: Buffer) => {
+        const now = performance.now();
+        if (now - since > STDERR_WINDOW) [since, written] = [now, 0];
+        written += bytes.length;
+        if (written > STDERR_BYTES) this.kill(`it wrote more than ${STDERR_BYTES} bytes to stderr in ${STDERR_WINDOW / 1000} s`);
         if (text > 0)
           o.onText(
             bytes
@@ -146,11 +169,16 @@ export class Child {
         text -= bytes.length;
       });
     const deliver = (message: readonly number[]): void => {
+      if (this.#killed) return;
+      this.#owed -= 1;
+      if (this.#owed < 0) {
+        this.kill(`it says more than ${ANSWERS} messages for each that it is sent, and ${UNASKED} unasked`);
+        return;
+      }
       try {
         o.onMessage(message);
       } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        this.kill(error.message);
+        this.kill(error instanceof ProtocolError ? error.message : `what it said met a fault of the daemon: ${stackOf(error)}`);
       }
     };
     this.#link = new MessageLink(started.link, deliver, (error) =>
@@ -167,7 +195,10 @@ export class Child {
 
   /** Sends numbers; nothing happens if the child is gone. */
   send(message: readonly number[]): void {
-    this.#link?.send(message);
+    if (this.#link === undefined || this.#killed) return;
+    this.#owed = Math.min(MOST_OWED, this.#owed + ANSWERS);
+    this.#link.send(message);
+    if (this.#link.backlog > MAX_BACKLOG) this.kill(`it leaves more than ${MAX_BACKLOG} bytes of what it is sent unread`);
   }
 
   /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */
@@ -185,6 +216,7 @@ export class Child {
   /** Ends the child at once; `onExit` follows, with `reason` if one is given. */
   kill(reason?: string): void {
     this.#fault ??= reason;
+    this.#killed = true;
     this.#process?.kill('SIGKILL');
   }
 }

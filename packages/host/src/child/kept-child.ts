@@ -6,8 +6,13 @@ import type { Log } from './log.ts';
 /** Milliseconds that a process has from its start to its first message. */
 const START_WITHIN = 20_000;
 
-/** Most messages kept for the next process. */
+/** Most messages kept for the next process; with more the users of them are told that it died. */
 const MAX_WAITING = 10_000;
+
+/** Milliseconds that a process may be silent while it has work: a picture may take long, but not that long. */
+const SILENCE = 30_000;
+/** Looks at it in that time. Looks are counted, not milliseconds: a daemon that was itself stopped blames nobody. */
+const LOOKS = 6;
 
 /** What a kept child is made of. */
 export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit' | 'fds'> {
@@ -19,15 +24,24 @@ export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessa
   readonly name: string;
   readonly log: Log;
   readonly backoff?: Backoff;
-  /** A message of the process that runs now. Throwing ProtocolError kills it; nothing else may be thrown. */
+  /** Whether the process that runs now has something to do. While it has, and says nothing for long, it is asked `ping`, then killed. */
+  working?(): boolean;
+  /** What every process answers at once, unless it hangs; not needed where work has an answer anyhow. */
+  readonly ping?: readonly number[];
+  /** milliseconds of silence over work; SILENCE */
+  readonly silence?: number;
+  /** A message of the process that runs now. Throwing kills it. */
   onMessage(message: readonly number[]): void;
-  /** The process is gone; the next is started after this returns. Not called after `close`. */
+  /**
+   * The process is gone, or more was sent to the next one than is kept; the next is started after this returns. Not called
+   * after `close`.
+   */
   onExit(reason: string): void;
 }
 
 type State =
-  | { readonly kind: 'running'; readonly child: Child; heard: boolean; readonly alarm: NodeJS.Timeout }
-  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout; readonly queue: (readonly number[])[] }
+  | { readonly kind: 'running'; readonly child: Child; heard: boolean; silent: number; readonly alarm: NodeJS.Timeout }
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout; readonly queue: (readonly number[])[]; full: boolean }
   | { readonly kind: 'closed' };
 
 /**
@@ -41,13 +55,16 @@ export class KeptChild {
   readonly #o: KeptChildOptions;
   readonly #backoff: Backoff;
   readonly #gone = Promise.withResolvers<void>();
+  readonly #looks: NodeJS.Timeout;
   #state: State;
+  #deaths = 0;
   /** processes in a row that died without a word: the next one will hardly do better */
   #mute = 0;
 
   constructor(o: KeptChildOptions) {
     this.#o = o;
     this.#backoff = o.backoff ?? new Backoff();
+    this.#looks = setInterval(() => this.#look(), (o.silence ?? SILENCE) / LOOKS).unref();
     this.#state = this.#start();
   }
 
@@ -69,7 +86,25 @@ export class KeptChild {
   /** Sends a message to the process, or to the next one. Nothing happens after `close`. */
   send(message: readonly number[]): void {
     if (this.#state.kind === 'running') this.#state.child.send(message);
-    else if (this.#state.kind === 'waiting' && this.#state.queue.length < MAX_WAITING) this.#state.queue.push(message);
+    else if (this.#state.kind === 'waiting') this.#keep(this.#state, message);
+  }
+
+  #keep(state: Extract<State, { kind: 'waiting' }>, message: readonly number[]): void {
+    if (state.full) return;
+    if (state.queue.length < MAX_WAITING) {
+      state.queue.push(message);
+      return;
+    }
+    // A part of it would make no sense to the next process. The users are told later, not from inside their own calls.
+    state.full = true;
+    const reason = `more than ${MAX_WAITING} messages wait for the next process`;
+    this.#o.log.warn({ process: this.#o.name, reason }, 'what was to be told to a child process is given up');
+    queueMicrotask(() => {
+      if (this.#state !== state) return;
+      state.queue.length = 0;
+      state.full = false;
+      this.#o.onExit(reason);
+    });
   }
 
   /** Has the threads of the process that runs now yield (see Child). */
@@ -86,6 +121,7 @@ export class KeptChild {
   close(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: 'closed' };
+    clearInterval(this.#looks);
     if (state.kind === 'running') {
       clearTimeout(state.alarm);
       state.child.kill();
@@ -99,26 +135,30 @@ export class KeptChild {
   #start(queue: readonly (readonly number[])[] = []): State {
     const { name, log } = this.#o;
     this.#backoff.started(performance.now());
+    const fds = this.#o.fds();
+    const greeting = this.#o.greeting?.() ?? [];
     const child = Child.start({
       script: this.#o.script,
       args: this.#o.args ?? [],
-      fds: this.#o.fds(),
+      fds,
       ...(this.#o.nice === undefined ? {} : { nice: this.#o.nice }),
       onMessage: (message) => this.#hear(message),
       onExit: (reason) => this.#exited(reason),
       onText: (text) => log.warn({ process: name, text }, 'a child process wrote to stderr'),
     });
-    for (const message of [...(this.#o.greeting?.() ?? []), ...queue]) child.send(message);
+    for (const message of [...greeting, ...queue]) child.send(message);
     const alarm = setTimeout(() => child.kill(`it did not start within ${START_WITHIN / 1000} s`), START_WITHIN);
     log.debug({ process: name, pid: child.pid }, 'child process started');
-    return { kind: 'running', child, heard: false, alarm };
+    return { kind: 'running', child, heard: false, silent: 0, alarm };
   }
 
   #hear(message: readonly number[]): void {
     const state = this.#state;
     if (state.kind !== 'running') return;
+    state.silent = 0;
     if (!state.heard) {
       state.heard = true;
+      if (this.#deaths > 0) this.#o.log.info({ process: this.#o.name, pid: state.child.pid }, 'a child process works again');
       // Those that it made before its nice value was set.
       state.child.yieldThreads();
       this.#mute = 0;
@@ -135,13 +175,39 @@ export class KeptChild {
     }
     clearTimeout(state.alarm);
     if (!state.heard) this.#mute += 1;
-    const wait = this.#backoff.died(performance.now());
-    const queue: (readonly number[])[] = [];
-    const timer = setTimeout(() => {
-      this.#state = this.#start(queue);
-    }, wait);
-    this.#state = { kind: 'waiting', timer, queue };
-    this.#o.log.warn({ process: this.#o.name, pid: state.child.pid, reason, restartIn: wait }, 'a child process died');
+    this.#wait(reason, state.child.pid);
     this.#o.onExit(reason);
+  }
+
+  #wait(reason: string, pid?: number, queue: (readonly number[])[] = []): void {
+    this.#deaths += 1;
+    const restartIn = this.#backoff.died(performance.now());
+    const timer = setTimeout(() => this.#restart(queue), restartIn);
+    this.#state = { kind: 'waiting', timer, queue, full: false };
+    this.#o.log.warn({ process: this.#o.name, pid, reason, restartIn }, 'a child process died');
+  }
+
+  #restart(queue: (readonly number[])[]): void {
+    try {
+      this.#state = this.#start(queue);
+    } catch (error) {
+      // Descriptors for it, say, that the system does not have now.
+      this.#mute += 1;
+      this.#wait(`it could not be started: ${error instanceof Error ? error.message : String(error)}`, undefined, queue);
+    }
+  }
+
+  #look(): void {
+    const state = this.#state;
+    if (state.kind !== 'running' || !state.heard) return;
+    if (this.#o.working?.() !== true) {
+      state.silent = 0;
+      return;
+    }
+    state.silent += 1;
+    if (state.silent === 2 && this.#o.ping !== undefined) state.child.send(this.#o.ping);
+    // The first look may have come right after the last message.
+    if (state.silent <= LOOKS) return;
+    state.child.kill(`it had work and said nothing for ${(this.#o.silence ?? SILENCE) / 1000} s`);
   }
 }

@@ -41,6 +41,11 @@ export class MessageLink {
     this.#queue.push(message);
   }
 
+  /** Bytes that the other side has not read, beyond what the system holds. */
+  get backlog(): number {
+    return this.#socket.writableLength;
+  }
+
   /** No message is sent or heard any more. `onEnd` is not called. */
   close(): void {
     if (!this.#open) return;

@@ -33,6 +33,10 @@ export interface CodecHostOptions {
   /** streams at a time; another one is refused */
   readonly maxStreams?: number | undefined;
   readonly backoff?: Backoff;
+  /** milliseconds that the process may be silent while it has work; see KeptChild */
+  readonly silence?: number | undefined;
+  /** another program than the codec process, for tests: the script and its arguments */
+  readonly program?: { readonly script: URL; readonly args: readonly string[] };
 }
 
 /**
@@ -49,6 +53,8 @@ export class CodecHost implements AsyncDisposable {
   readonly #threads: number;
   #next = 1;
   #closed = false;
+  /** whether the process that runs now has said that it is ready */
+  #ready = false;
 
   private constructor(o: CodecHostOptions) {
     this.#o = o;
@@ -57,12 +63,15 @@ export class CodecHost implements AsyncDisposable {
       name: 'codec',
       log: o.log,
       ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
-      script: new URL('./process/main.ts', import.meta.url),
-      args: [String(process.pid)],
+      ...(o.program ?? { script: new URL('./process/main.ts', import.meta.url), args: [String(process.pid)] }),
       fds: () => [o.arena.fd.number],
       ...(this.#threads > 1 ? { nice: FEEDING_NICE } : {}),
       onMessage: (message) => this.#hear(reports.decode(message)),
+      ...(o.silence === undefined ? {} : { silence: o.silence }),
+      working: () => [...this.#streams.values()].some((stream) => stream.working),
+      ping: requests.encode({ kind: 'ping', stream: 0 }),
       onExit: (reason) => {
+        this.#ready = false;
         for (const stream of [...this.#streams.values()]) void stream.end(`the codec process died: ${reason}`);
       },
     });
@@ -132,7 +141,11 @@ export class CodecHost implements AsyncDisposable {
   }
 
   #hear(report: Report): void {
+    if ((report.kind === 'ready') === this.#ready)
+      throw new ProtocolError(`the codec process says ${report.kind} ${this.#ready ? 'a second time' : 'before it is ready'}`);
+    if (report.kind === 'pong') return;
     if (report.kind === 'ready') {
+      this.#ready = true;
       for (const stream of this.#streams.values()) stream.ready();
       return;
     }

@@ -2,7 +2,7 @@
 /** What the daemon and a codec process say to each other. Offsets are bytes in the guest's arena. */
 import { type MessageOf, MessageSet } from '../child/message-set.ts';
 
-/** Daemon to process. Every message but `open` is for an open stream. */
+/** Daemon to process. Every message but `open` and `ping` is for an open stream. */
 const REQUESTS = {
   /** `codec` is an index into VIDEO_CODECS */
   open: ['stream', 'codec', 'threads'],
@@ -18,12 +18,16 @@ const REQUESTS = {
   flush: ['stream', 'serial'],
   recall: ['stream'],
   close: ['stream'],
+  /** is answered as soon as it is read; for no stream */
+  ping: ['stream'],
 } as const;
 
 /** Process to daemon. */
 const REPORTS = {
   /** everything is loaded and locked up: streams can be opened */
   ready: [],
+  /** answers a ping */
+  pong: [],
   inputDone: ['stream', 'id', 'ok'],
   /** `serial` counts the formats of a stream from 1. Colours, profile and level are FFmpeg's numbers. */
   format: [

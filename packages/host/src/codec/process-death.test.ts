@@ -112,6 +112,28 @@ describe('a codec process that dies', () => {
     });
   });
 
+  it('is replaced when it hangs while it has units and room for pictures', async () => {
+    await using rig = makeRig({ silence: 600 });
+    await using player = new Player(rig, 'h264');
+    const playing = player.play(many);
+    await player.until(() => player.pictures.length > 10);
+    const { pid } = rig.host;
+    process.kill(pid ?? 0, 'SIGSTOP');
+    await expect(playing).rejects.toThrow(/it had work and said nothing for 0.6 s/);
+    await expect.poll(() => rig.host.pid !== undefined && rig.host.pid !== pid, { timeout: 60_000 }).toBe(true);
+  });
+
+  it.each([
+    ['twice', /says ready a second time/],
+    ['early', /says pong before it is ready/],
+  ])('is killed when it is ready %s', async (argument, reason) => {
+    const script = new URL('./testing/unruly-codec.ts', import.meta.url);
+    await using rig = makeRig({ program: { script, args: [argument] } });
+    const died = (): object[] => rig.log.filter(({ level }) => level === 'warn').map(({ fields }) => fields);
+    await expect.poll(() => died().length, { timeout: 60_000 }).toBeGreaterThan(0);
+    expect(died()[0]).toMatchObject({ reason: expect.stringMatching(reason) });
+  });
+
   it('leaves no process and no descriptor behind when its host is closed, in whatever state', async () => {
     const before = openDescriptors();
     for (let round = 0; round < 4; round += 1) {

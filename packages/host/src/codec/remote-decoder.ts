@@ -118,6 +118,11 @@ export class RemoteDecoder implements Decoder {
     this.#send({ kind: 'open', stream: o.stream, codec: VIDEO_CODECS.indexOf(o.codec), threads: o.threads });
   }
 
+  /** Whether the process has something to do for it: it has units and room for pictures. It may wait for more of either all the same. */
+  get working(): boolean {
+    return this.#pending.length > 0 || (this.#inputs.size > 0 && this.#targets.size > 0);
+  }
+
   /** The process listens. */
   ready(): void {
     const early = this.#early ?? [];
@@ -274,6 +279,7 @@ export class RemoteDecoder implements Decoder {
         void this.end('the decoder ran out of memory or found a fault in itself');
         break;
       case 'ready':
+      case 'pong':
         break;
     }
   }

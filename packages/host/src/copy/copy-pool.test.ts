@@ -173,13 +173,21 @@ describe('a copy pool', () => {
     expect(pool.state).toBe('running');
   });
 
-  it('gives up when threads keep dying, and says false to everybody', async () => {
+  it('says false to everybody while threads keep dying, and copies again when they live', async () => {
+    const told: string[] = [];
+    const write = (_fields: object, text: string): void => void told.push(text);
+    await pool.close();
+    pool = CopyPool.start(2, { debug: write, info: write, warn: write, error: write });
     const access = pool.access(guest);
-    const store = (): Promise<boolean> => access.store([POISON], [inGuest([0x1000_0000, 8])]);
-    for (let i = 0; i < 12; i++) expect(await store()).toBe(false);
-    expect(pool.state).toBe('broken');
-    expect(await Promise.all([store(), store()])).toEqual([false, false]);
-    expect(pool.pending).toBe(0);
+    const store = (plane: PlaneStorage): Promise<boolean> => access.store([plane], [inGuest([0x1000_0000, 8])]);
+    for (let i = 0; i < 12; i++) expect(await store(POISON)).toBe(false);
+    const many = Array.from({ length: 20 }, () => store(POISON));
+    expect(await Promise.all(many)).toEqual(many.map(() => false));
+    expect([pool.pending, pool.state]).toEqual([0, 'running']);
+    const good = { kind: 'bytes', bytes: new Uint8Array(8).fill(7) } as const;
+    await expect.poll(() => store(good), { timeout: 60_000 }).toBe(true);
+    expect(told.slice(0, 2)).toEqual(['a worker thread died', 'a worker thread died']);
+    expect(told.at(-1)).toBe('a worker thread works again');
   });
 
   it('gives guests their turns: one that wants a single copy does not wait for the many of another', async () => {

@@ -8,7 +8,7 @@
  */
 import type { BufferAccess, BufferMemory, GuestRange, MemoryGate, PlaneStorage } from '@paravideo/core';
 import type { Mapping } from '../sys/index.ts';
-import { WorkerThread } from '../threads/index.ts';
+import { KeptThread, type KeptThreadOptions } from '../threads/index.ts';
 import { CopyError } from './copy-error.ts';
 import { type MemoryRun, planCopy, slice, totalLength } from './copy-plan.ts';
 import type { CopyAnswer, CopyJob, CopyRequest, HeapCopy } from './worker-messages.ts';
@@ -21,8 +21,6 @@ const GUEST_JOBS = 1024;
 const GUEST_BYTES = 1 << 30;
 /** Bytes given to one thread before it has answered; more waits here, where any thread can take it, and another guest can come first. */
 const THREAD_BYTES = 4 * 1024 * 1024;
-/** Deaths of threads, with no job done in between, after which the pool gives up. */
-const MAX_DEATHS = 5;
 
 /** A guest's memory as the copies need it; `Arena` and `HostGuestMemory` are such. */
 export interface GuestMemoryAccess {
@@ -35,6 +33,8 @@ export interface GuestMemoryAccess {
     ): { readonly pieces: readonly MemoryRun[]; readonly pin: Disposable } | undefined;
   };
 }
+
+type CopyLog = NonNullable<KeptThreadOptions<never>['log']>;
 
 /** One guest's copies. */
 interface Customer {
@@ -67,7 +67,7 @@ interface Pending {
 }
 
 interface Lane {
-  thread: WorkerThread<CopyRequest, CopyAnswer>;
+  readonly thread: KeptThread<CopyRequest, CopyAnswer>;
   readonly jobs: Map<number, Pending>;
   bytes: number;
 }
@@ -77,30 +77,31 @@ function release(pins: readonly Disposable[]): void {
 }
 
 /**
- * Threads that copy. State of the pool: running --close--> draining --last job--> closed; running --threads keep dying-->
- * broken. In every state but running, copies answer false.
+ * Threads that copy. State of the pool: running --close--> draining --last job--> closed. In every state but running,
+ * copies answer false; so they do while every thread that there was has died and the next is waited for.
  */
 export class CopyPool implements AsyncDisposable {
-  #lanes: Lane[] = [];
+  readonly #lanes: Lane[] = [];
+  readonly #log: CopyLog | undefined;
   /** guests with jobs that wait, in the order of their turns */
   #turns: Customer[] = [];
-  #state: 'running' | 'draining' | 'broken' | 'closed' = 'running';
+  #state: 'running' | 'draining' | 'closed' = 'running';
   #flushing = false;
   #nextId = 1;
   #held = 0;
-  #deaths = 0;
   #stats = { jobs: 0, bytes: 0, failed: 0, deaths: 0 };
   #drained = Promise.withResolvers<void>();
   #closed: Promise<void> | undefined;
 
-  private constructor(threads: number) {
+  private constructor(threads: number, log: CopyLog | undefined) {
+    this.#log = log;
     for (let i = 0; i < threads; i++) this.#lanes.push(this.#lane());
   }
 
-  /** A pool of `threads` threads, at least 1. */
-  static start(threads: number): CopyPool {
+  /** A pool of `threads` threads, at least 1, whose deaths and returns are told to `log`. */
+  static start(threads: number, log?: CopyLog): CopyPool {
     if (!Number.isInteger(threads) || threads < 1) throw new CopyError(`a copy pool of ${threads} threads: it needs at least 1`);
-    return new CopyPool(threads);
+    return new CopyPool(threads, log);
   }
 
   get stats(): CopyPoolStats {
@@ -112,7 +113,7 @@ export class CopyPool implements AsyncDisposable {
     return this.#held;
   }
 
-  get state(): 'running' | 'draining' | 'broken' | 'closed' {
+  get state(): 'running' | 'draining' | 'closed' {
     return this.#state;
   }
 
@@ -235,7 +236,9 @@ export class CopyPool implements AsyncDisposable {
 
   /** Gives waiting jobs to the threads with the least to do, one of each guest by turns, one message a thread. */
   #flush(): void {
-    if (this.#turns.length === 0 || this.#lanes.length === 0) return;
+    if (this.#turns.length === 0) return;
+    const lanes = this.#lanes.filter(({ thread }) => thread.running);
+    if (lanes.length === 0) return this.#giveUp();
     const batches = new Map<Lane, CopyJob[]>();
     for (let customer = this.#turns[0]; customer !== undefined; customer = this.#turns[0]) {
       const [pending] = customer.waiting;
@@ -243,7 +246,7 @@ export class CopyPool implements AsyncDisposable {
         this.#turns.shift();
         continue;
       }
-      const lane = this.#lanes.reduce((best, other) => (other.bytes < best.bytes ? other : best));
+      const lane = lanes.reduce((best, other) => (other.bytes < best.bytes ? other : best));
       if (lane.bytes > 0 && lane.bytes + pending.bytes > THREAD_BYTES) break;
       lane.bytes += pending.bytes;
       lane.jobs.set(pending.job.id, pending);
@@ -262,16 +265,25 @@ export class CopyPool implements AsyncDisposable {
     }
   }
 
-  #lane(): Lane {
-    const lane: Lane = { thread: this.#startThread(() => lane), jobs: new Map(), bytes: 0 };
-    return lane;
+  /** No thread is there: those that wait are told so. */
+  #giveUp(): void {
+    for (const customer of this.#turns.splice(0)) {
+      for (const pending of customer.waiting.splice(0)) this.#settle(pending, false);
+    }
   }
 
-  #startThread(lane: () => Lane): WorkerThread<CopyRequest, CopyAnswer> {
-    return new WorkerThread('./copy-worker', import.meta.url, 'copy', {
-      message: (ids) => this.#answered(lane(), ids),
-      died: () => this.#died(lane()),
+  #lane(): Lane {
+    const thread = new KeptThread<CopyRequest, CopyAnswer>({
+      module: './copy-worker',
+      base: import.meta.url,
+      name: 'copy',
+      log: this.#log,
+      message: (ids) => this.#answered(lane, ids),
+      died: (_reason, wait) => this.#died(lane, wait),
+      restarted: () => this.#flush(),
     });
+    const lane: Lane = { thread, jobs: new Map(), bytes: 0 };
+    return lane;
   }
 
   #answered(lane: Lane, ids: CopyAnswer): void {
@@ -282,36 +294,20 @@ export class CopyPool implements AsyncDisposable {
       lane.bytes -= pending.bytes;
       this.#stats.jobs++;
       this.#stats.bytes += pending.bytes;
-      this.#deaths = 0;
       this.#settle(pending, true);
     }
     lane.thread.busy = lane.jobs.size > 0;
     this.#flush();
   }
 
-  #died(lane: Lane): void {
+  #died(lane: Lane, wait: number): void {
     this.#stats.deaths++;
-    this.#deaths++;
     const lost = [...lane.jobs.values()];
     lane.jobs.clear();
     lane.bytes = 0;
     for (const pending of lost) this.#settle(pending, false);
-    if (this.#state === 'closed') return;
-    if (this.#deaths < MAX_DEATHS) {
-      lane.thread = this.#startThread(() => lane);
-      this.#flush();
-      return;
-    }
-    // No thread lives long enough to copy anything: say so to everybody instead of trying for ever.
-    this.#lanes = this.#lanes.filter((other) => other !== lane);
-    if (this.#state === 'running') this.#state = 'broken';
-    if (this.#lanes.length > 0) {
-      this.#flush();
-      return;
-    }
-    for (const customer of this.#turns.splice(0)) {
-      for (const pending of customer.waiting.splice(0)) this.#settle(pending, false);
-    }
+    // Without a wait its successor takes what is left.
+    if (wait > 0) this.#flush();
   }
 
   #settle(pending: Pending, done: boolean): void {

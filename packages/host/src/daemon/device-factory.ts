@@ -47,7 +47,7 @@ export class DeviceFactory implements AsyncDisposable {
    */
   static async open(config: Config, log: Logger, open: OpenSource = openSource): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
-    const pool = parts.adopt(CopyPool.start(config.workers), (started) => started.close());
+    const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
     const sources = new Map<string, Source>();
     for (const name of wanted) {
@@ -125,7 +125,7 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
 }
 
 async function openSource(name: string, config: SourceConfig, log: Logger): Promise<Source> {
-  if (!('file' in config)) return openPattern();
+  if (!('file' in config)) return openPattern({ log });
   try {
     return await openMediaFile(config.file, { log });
   } catch (error) {

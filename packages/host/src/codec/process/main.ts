@@ -106,6 +106,10 @@ function handle(request: Request): void {
     });
     return;
   }
+  if (request.kind === 'ping') {
+    report({ kind: 'pong' });
+    return;
+  }
   const stream = streams.get(id);
   // A stream that broke: the daemon does not know it yet.
   if (stream === undefined) return;

@@ -51,23 +51,14 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<FrameSource & AsyncDisposable> {
   if (!avInstalled())
     throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
-  let source: PacedSource | undefined;
-  let reason = 'its process ended';
-  const renderer = new MediaProcess({
-    path,
-    log: o.log ?? SILENT,
-    lost: (why) => {
-      reason = why;
-      source?.lose(why);
-    },
-  });
+  const renderer = new MediaProcess({ path, log: o.log ?? SILENT });
   const info = await renderer.ready;
-  if (info === undefined) {
+  if (typeof info === 'string') {
     await renderer.close();
-    throw new SourceError(`${path} cannot be shown: ${reason}`);
+    throw new SourceError(`${path} cannot be shown: ${info}`);
   }
   const clock = o.clock ?? new LinuxClock();
-  source = new PacedSource({
+  return new PacedSource({
     capabilities: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
@@ -83,7 +74,6 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     name: 'paravideo-media',
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
-  return source;
 }
 
 /** The size of the film, scaled into what can be made where it is too large or too small: in its shape, if any size has that. */

@@ -28,7 +28,6 @@ import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
 import { colorimetry, shownSize } from './media-file-source.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
-import { MediaProcess } from './media-process.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'paravideo-media-'));
@@ -134,19 +133,6 @@ describe('a media file as a camera', () => {
     expect(pids).toHaveLength(2);
     await source[Symbol.asyncDispose]();
     await expect.poll(openDescriptors).toBe(before);
-  });
-
-  it('is given up when its process keeps dying', async () => {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const quiet = { debug: () => {}, info: () => {}, error: () => {}, warn: () => {} };
-    const log = {
-      ...quiet,
-      debug: (fields: object) => setTimeout(() => process.kill((fields as { pid: number }).pid, 'SIGKILL'), 10),
-    };
-    const renderer = new MediaProcess({ path: fixture('av1.ivf'), log, lost: resolve });
-    expect(await promise).toMatch(/keeps dying/);
-    expect(await renderer.ready).toBeUndefined();
-    await renderer.close();
   });
 });
 

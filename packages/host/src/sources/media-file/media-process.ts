@@ -5,7 +5,7 @@
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
 import { closeSync } from 'node:fs';
-import { KeptChild, type Log, ProtocolError } from '../../child/index.ts';
+import { type Backoff, KeptChild, type Log, ProtocolError } from '../../child/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
@@ -14,12 +14,10 @@ import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 import { unusableText } from './unusable.ts';
 
-/** Deaths of the process, with no picture in between, after which the source is given up. */
+/** Deaths of the process, before any has opened the file, after which there is no camera. Later ones are waited out. */
 const MAX_DEATHS = 4;
 /** Microseconds between pictures that count as watching without a break. */
 const MAX_PAUSE = 1_000_000;
-/** Milliseconds for a picture; then the process hangs. */
-const RENDER_WITHIN = 5000;
 
 /** What the process found in the file. */
 export type MediaFileInfo = Omit<Extract<MediaReport, { kind: 'info' }>, 'kind' | 'rest'>;
@@ -38,34 +36,37 @@ export function filmMatrix(info: Pick<MediaFileInfo, 'matrix'>): number {
 interface OpenRendition {
   readonly pool: FramePool;
   readonly pin: Disposable;
-  rendering: { readonly done: (made: boolean) => void; readonly alarm: NodeJS.Timeout } | undefined;
+  rendering: ((made: boolean) => void) | undefined;
   closing: (() => void) | undefined;
 }
 
 export class MediaProcess implements FrameRenderer {
-  /** resolves when the file is open; to nothing if it cannot be shown */
-  readonly ready: Promise<MediaFileInfo | undefined>;
+  /** resolves when the file is open; to the reason if it cannot be shown */
+  readonly ready: Promise<MediaFileInfo | string>;
   readonly #child: KeptChild;
-  readonly #lost: (reason: string) => void;
   readonly #renditions = new Map<number, OpenRendition>();
   readonly #file: number;
-  readonly #found: (info: MediaFileInfo | undefined) => void;
+  readonly #found: (info: MediaFileInfo | string) => void;
   #pools: { readonly ours: Fd; readonly theirs: Fd } | undefined;
   #info: MediaFileInfo | undefined;
+  /** whether the process that runs now has told of the film */
+  #told = false;
   #nextId = 1;
   #deaths = 0;
   #clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
 
-  /** Throws SourceError if the file cannot be opened. `lost` is called once if the process cannot be had any more. */
-  constructor(o: { path: string; log: Log; lost: (reason: string) => void }) {
-    this.#lost = o.lost;
+  /** Throws SourceError if the file cannot be opened. */
+  constructor(o: { path: string; log: Log; backoff?: Backoff; silence?: number }) {
     this.#file = openFilm(o.path);
-    const { promise, resolve } = Promise.withResolvers<MediaFileInfo | undefined>();
+    const { promise, resolve } = Promise.withResolvers<MediaFileInfo | string>();
     this.ready = promise;
     this.#found = resolve;
     this.#child = new KeptChild({
       name: 'media file',
       log: o.log,
+      ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
+      ...(o.silence === undefined ? {} : { silence: o.silence }),
+      working: () => [...this.#renditions.values()].some(({ rendering, closing }) => (rendering ?? closing) !== undefined),
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
       fds: () => this.#descriptors(),
@@ -94,7 +95,7 @@ export class MediaProcess implements FrameRenderer {
 
   async close(): Promise<void> {
     await this.#child.close();
-    this.#found(undefined);
+    this.#found('it was closed');
     for (const [id, rendition] of [...this.#renditions]) this.#forget(id, rendition);
     closeSync(this.#file);
     this.#pools?.ours.close();
@@ -133,8 +134,7 @@ export class MediaProcess implements FrameRenderer {
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp, trial }: FrameMoment): Promise<boolean> {
     if (!this.#running) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const alarm = setTimeout(() => this.#child.kill(`a picture took longer than ${RENDER_WITHIN / 1000} s`), RENDER_WITHIN);
-    rendition.rendering = { done: resolve, alarm };
+    rendition.rendering = resolve;
     this.#say({ kind: 'render', id, offset: slot.offset, time: this.#film(timestamp, trial === true) });
     return promise;
   }
@@ -165,13 +165,13 @@ export class MediaProcess implements FrameRenderer {
         this.#hearInfo(report);
         break;
       case 'unusable':
-        this.#found(undefined);
-        this.#lost(unusableText(report.reason));
+        this.#found(unusableText(report.reason));
+        // Somebody wrote to the file, or the machine is short of memory: the next process may find it in order.
+        if (this.#info !== undefined) throw new ProtocolError(`the file cannot be shown: ${unusableText(report.reason)}`);
         break;
       case 'rendered': {
         const rendition = this.#renditions.get(report.id);
         if (rendition?.rendering === undefined) throw new ProtocolError(`nobody asked for a picture of layout ${report.id}`);
-        this.#deaths = 0;
         this.#rendered(rendition, report.ok === 1);
         break;
       }
@@ -189,13 +189,14 @@ export class MediaProcess implements FrameRenderer {
     if (width < 1 || height < 1 || width > 16384 || height > 16384 || intervalNumerator < 1 || intervalDenominator < 1) {
       throw new ProtocolError(`a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`);
     }
+    if (this.#told) throw new ProtocolError('it told of its film twice');
+    this.#told = true;
     this.#info ??= info;
     this.#found(info);
   }
 
   #rendered(rendition: OpenRendition, made: boolean): void {
-    clearTimeout(rendition.rendering?.alarm);
-    const done = rendition.rendering?.done;
+    const done = rendition.rendering;
     rendition.rendering = undefined;
     done?.(made);
   }
@@ -209,14 +210,13 @@ export class MediaProcess implements FrameRenderer {
 
   #died(reason: string): void {
     this.#deaths += 1;
+    this.#told = false;
     // The next process begins at the beginning.
     this.#clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
     for (const [id, rendition] of [...this.#renditions]) {
       if (rendition.closing === undefined) this.#rendered(rendition, false);
       else this.#forget(id, rendition);
     }
-    if (this.#deaths < MAX_DEATHS) return;
-    this.#found(undefined);
-    this.#lost(`the process of the media file keeps dying: ${reason}`);
+    if (this.#deaths >= MAX_DEATHS) this.#found(`its process keeps dying: ${reason}`);
   }
 }

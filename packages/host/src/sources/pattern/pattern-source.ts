@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock, FrameSource } from '@paravideo/core';
+import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
 import { ControlSet } from '../control-set.ts';
 import { PacedSource } from '../paced-source.ts';
@@ -9,6 +10,8 @@ import { PatternThread } from './pattern-thread.ts';
 
 /** How a test pattern differs from the usual one. */
 export interface PatternOptions {
+  /** where deaths and returns of its thread are told; nowhere */
+  readonly log?: Log;
   /** name of the camera; "Paravideo Test Pattern" */
   readonly card?: string;
   /** Y'CbCr encoding of the pictures, and what they declare; Rec. 709 */
@@ -40,9 +43,9 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     clock,
     timeOfDay: o.timeOfDay ?? localTimeOfDay,
     settings: () => patternSettings(controls),
-    lost: (reason) => source.lose(reason),
+    log: o.log,
   });
-  const source = new PacedSource({
+  return new PacedSource({
     capabilities: patternCapabilities(o.card ?? 'Paravideo Test Pattern', matrix),
     controls,
     clock,
@@ -55,5 +58,4 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     trials: 4,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
-  return source;
 }

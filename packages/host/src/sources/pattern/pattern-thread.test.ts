@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ManualClock, type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
+import { Backoff } from '../../child/index.ts';
 import { mappingsOf } from '../../sys/index.ts';
 import { FramePool } from '../frame-pool.ts';
 import { SourceError } from '../source-error.ts';
@@ -9,62 +10,62 @@ import { PatternThread } from './pattern-thread.ts';
 const LAYOUT = pictureLayout(V4L2_PIX_FMT_NV12, 96, 64) as PictureLayout;
 const settings = { pattern: 0, brightness: 128, contrast: 128, saturation: 128, hue: 0, hflip: false, vflip: false };
 
-function start(worker?: string): { thread: PatternThread; lost: string[] } {
-  const lost: string[] = [];
+function start(worker?: string): { thread: PatternThread; told: string[] } {
+  const told: string[] = [];
+  const write = (_fields: object, text: string): void => void told.push(text);
   const thread = new PatternThread({
     matrix: 'rec709',
     clock: new ManualClock(),
     timeOfDay: () => 0,
     settings: () => settings,
-    lost: (reason) => lost.push(reason),
+    log: { debug: write, info: write, warn: write, error: write },
+    backoff: new Backoff({ first: 1, longest: 1 }),
     ...(worker === undefined ? {} : { worker }),
   });
-  return { thread, lost };
+  return { thread, told };
 }
 
 describe('the pattern thread', () => {
-  it('is replaced when it dies: that picture is lost, the pools are known to the next one', async () => {
-    const { thread, lost } = start('./testing/mortal-worker');
+  it('comes back for ever: pictures until then are lost, the next thread knows the pools, the log tells', async () => {
+    const { thread, told } = start('./testing/mortal-worker');
     const maps = mappingsOf('pattern-thread-test');
     const pools = [0, 1].map(() => FramePool.create('pattern-thread-test', LAYOUT, 2));
     const renditions = pools.map((pool) => thread.open(pool));
-    const made: boolean[] = [];
-    for (let sequence = 1; sequence <= 9; sequence++) {
+    const picture = async (sequence: number): Promise<boolean[]> => {
       const slots = pools.map((pool) => pool.take());
-      const [first] = await Promise.all(
+      const made = await Promise.all(
         renditions.map((rendition, i) => {
           const slot = slots[i];
-          return slot === undefined ? undefined : rendition.render(slot, { sequence, timestamp: 1_000_000 });
+          return slot === undefined ? expect.unreachable('the slot came back') : rendition.render(slot, moment(sequence));
         }),
       );
-      made.push(first ?? false);
       for (const slot of slots) slot?.abandon();
+      return made;
+    };
+    const moment = (sequence: number) => ({ sequence, timestamp: 1_000_000 });
+    for (let death = 1; death <= 9; death++) {
+      expect(await picture(0)).toEqual([false, false]);
+      await expect.poll(() => picture(1), { timeout: 60_000, interval: 5 }).toEqual([true, true]);
+      expect(told).toEqual(Array.from({ length: death }, () => ['a worker thread died', 'a worker thread works again']).flat());
     }
-    expect(made).toEqual([true, true, false, true, true, false, true, true, false]);
-    expect(lost).toEqual([]);
     await Promise.all(renditions.map((rendition) => rendition.close()));
     for (const pool of pools) pool.close();
     expect(mappingsOf('pattern-thread-test')).toBe(maps);
     await thread.close();
   });
 
-  it('is given up when it keeps dying, and still lets go of everything', async () => {
-    const { thread, lost } = start('./testing/mortal-worker');
-    const maps = mappingsOf('pattern-thread-test');
+  it('lets go of everything when it is dead, and can be closed before the next one comes', async () => {
+    const { thread } = start('./testing/no-such-worker');
     const pool = FramePool.create('pattern-thread-test', LAYOUT, 1);
+    const maps = mappingsOf('pattern-thread-test');
     const rendition = thread.open(pool);
-    for (let i = 0; i < 7; i++) {
-      const slot = pool.take();
-      if (slot === undefined) return expect.unreachable('the slot came back');
-      expect(await rendition.render(slot, { sequence: 0, timestamp: 1_000_000 })).toBe(false);
-      slot.abandon();
-    }
-    expect(lost).toHaveLength(1);
-    expect(lost[0]).toContain('made to die');
+    const slot = pool.take() ?? expect.unreachable('there is a slot');
+    expect(await rendition.render(slot, { sequence: 1, timestamp: 1_000_000 })).toBe(false);
+    slot.abandon();
     await rendition.close();
     pool.close();
     await thread.close();
-    expect(mappingsOf('pattern-thread-test')).toBe(maps);
+    expect(mappingsOf('pattern-thread-test')).toBe(maps - 1);
   });
 
   it('refuses a layout that it cannot render before any thread sees it', async () => {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '@paravideo/core';
-import { WorkerThread } from '../../threads/index.ts';
+import type { Backoff, Log } from '../../child/index.ts';
+import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
 import type { Matrix } from './colour.ts';
 import { checkLayout } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
-
-/** Deaths of the thread, with no picture in between, after which the source is given up. */
-const MAX_DEATHS = 5;
 
 interface OpenRendition {
   readonly pool: FramePool;
@@ -20,23 +18,21 @@ interface OpenRendition {
   closing: (() => void) | undefined;
 }
 
-/** Renders test patterns in a worker thread. A thread that dies is replaced; the picture it was at is lost. */
+/** Renders test patterns in a worker thread. A thread that dies is replaced; the pictures until then are lost. */
 export class PatternThread implements FrameRenderer {
   readonly #matrix: Matrix;
   readonly #clock: Clock;
   readonly #timeOfDay: () => number;
   readonly #settings: () => PatternSettings;
-  readonly #worker: string;
-  readonly #lost: (reason: string) => void;
   readonly #renditions = new Map<number, OpenRendition>();
-  #thread: WorkerThread<PatternRequest, PatternAnswer>;
+  readonly #thread: KeptThread<PatternRequest, PatternAnswer>;
   #nextId = 1;
   #busy = 0;
-  #deaths = 0;
 
   /**
    * @param o.timeOfDay milliseconds since midnight, now
-   * @param o.lost called when no thread can be had
+   * @param o.log where the thread's deaths and returns are told
+   * @param o.backoff the pauses before the next thread
    * @param o.worker the thread's module, beside this one and without its extension
    */
   constructor(o: {
@@ -44,16 +40,26 @@ export class PatternThread implements FrameRenderer {
     clock: Clock;
     timeOfDay: () => number;
     settings: () => PatternSettings;
-    lost: (reason: string) => void;
+    log?: Log | undefined;
+    backoff?: Backoff;
     worker?: string;
   }) {
     this.#matrix = o.matrix;
     this.#clock = o.clock;
     this.#timeOfDay = o.timeOfDay;
     this.#settings = o.settings;
-    this.#lost = o.lost;
-    this.#worker = o.worker ?? './pattern-worker';
-    this.#thread = this.#start();
+    this.#thread = new KeptThread({
+      module: o.worker ?? './pattern-worker',
+      base: import.meta.url,
+      name: 'pattern',
+      log: o.log,
+      backoff: o.backoff,
+      message: (answer) => this.#answered(answer),
+      died: () => this.#died(),
+      restarted: () => {
+        for (const [id, rendition] of this.#renditions) this.#announce(id, rendition);
+      },
+    });
   }
 
   open(pool: FramePool): Rendition {
@@ -72,20 +78,13 @@ export class PatternThread implements FrameRenderer {
     await this.#thread.close();
   }
 
-  #start(): WorkerThread<PatternRequest, PatternAnswer> {
-    return new WorkerThread(this.#worker, import.meta.url, 'pattern', {
-      message: (answer) => this.#answered(answer),
-      died: (reason) => this.#died(reason),
-    });
-  }
-
   #announce(id: number, { pool }: OpenRendition): void {
     const { layout, address, length, planes } = pool;
     this.#thread.post({ kind: 'open', id, layout, matrix: this.#matrix, address, length, planes });
   }
 
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { sequence, timestamp }: FrameMoment): Promise<boolean> {
-    if (this.#thread.state !== 'running') return Promise.resolve(false);
+    if (!this.#thread.running) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     rendition.rendering.push(resolve);
     this.#work(1);
@@ -98,7 +97,7 @@ export class PatternThread implements FrameRenderer {
   }
 
   #close(id: number, rendition: OpenRendition): Promise<void> {
-    if (this.#thread.state !== 'running') {
+    if (!this.#thread.running) {
       this.#forget(id, rendition);
       return Promise.resolve();
     }
@@ -119,7 +118,6 @@ export class PatternThread implements FrameRenderer {
     if (rendition === undefined) return;
     this.#work(-1);
     if (kind === 'rendered') {
-      this.#deaths = 0;
       rendition.rendering.shift()?.(true);
     } else {
       this.#forget(id, rendition);
@@ -127,21 +125,14 @@ export class PatternThread implements FrameRenderer {
     }
   }
 
-  #died(reason: string): void {
-    this.#deaths++;
+  #died(): void {
     this.#busy = 0;
-    const replaced = this.#deaths < MAX_DEATHS;
-    if (replaced) this.#thread = this.#start();
     for (const [id, rendition] of [...this.#renditions]) {
       for (const lost of rendition.rendering.splice(0)) lost(false);
-      if (rendition.closing !== undefined) {
-        this.#forget(id, rendition);
-        rendition.closing();
-      } else if (replaced) {
-        this.#announce(id, rendition);
-      }
+      if (rendition.closing === undefined) continue;
+      this.#forget(id, rendition);
+      rendition.closing();
     }
-    if (!replaced) this.#lost(reason);
   }
 
   /** The process stays alive while the thread owes an answer. */
