@@ -80,6 +80,7 @@ export function setBlocking(fd: Fd): void {
   check(libc.fcntl(fd.number, F_SETFL, flags & ~O_NONBLOCK), 'fcntl(F_SETFL)');
 }
 
+const POLLIN = 1;
 const POLLOUT = 4;
 // struct pollfd: int fd; short events, revents
 const polled = new Int32Array(2);
@@ -87,8 +88,17 @@ const polledAddress = pinnedAddress(polled.buffer);
 
 /** True if a write has something to do at once: room for some bytes, or an error to answer. */
 export function canWrite(fd: Fd): boolean {
+  return ready(fd, POLLOUT);
+}
+
+/** True if a read has something to do at once: some bytes, the end, or an error to answer. */
+export function canRead(fd: Fd): boolean {
+  return ready(fd, POLLIN);
+}
+
+function ready(fd: Fd, events: number): boolean {
   polled[0] = fd.number;
-  polled[1] = POLLOUT;
+  polled[1] = events;
   return libc.poll(polledAddress, 1, 0) > 0;
 }
 

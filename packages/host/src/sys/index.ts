@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
 export { drain, eventfd, signal } from './eventfd.ts';
 export { faultGuardMissing } from './fault-guard.ts';
 export { canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** MSI-X vectors as eventfds of the client. An interrupt that finds no descriptor waits for one: clients set them one by one. */
 import { constants } from 'node:os';
-import { type Fd, SysError, setNonBlocking, signal } from '../sys/index.ts';
+import { descriptorKind, type Fd, SysError, setNonBlocking, signal } from '../sys/index.ts';
 import type { Log } from '../transport/index.ts';
 import { IRQ_SET } from './protocol.ts';
 import { VfioRefusedError } from './vfio-user-error.ts';
@@ -57,6 +57,12 @@ export class Interrupts implements Disposable {
     } else if (kind === IRQ_SET.DATA_BOOL && data.length >= count) {
       for (let i = 0; i < range.length; i++) if (data[i] !== 0) this.raise(start + i);
     } else if (kind === IRQ_SET.DATA_EVENTFD && count > 0) {
+      for (const fd of fds.slice(0, count)) {
+        const descriptor = descriptorKind(fd);
+        // Ringing a file of a FUSE server could wait for ever, and everybody with it.
+        if (typeof descriptor === 'object')
+          throw new VfioRefusedError(EINVAL, `an interrupt is an eventfd, a pipe or a socket, not ${descriptor.other}`);
+      }
       for (const [i, vector] of range.entries()) this.#connect(start + i, vector, fds.shift());
     } else {
       throw new VfioRefusedError(EINVAL, `interrupts with flags ${flags}, ${count} vectors and ${data.length} bytes`);

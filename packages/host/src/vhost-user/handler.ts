@@ -10,7 +10,7 @@ import {
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
 } from '@paravideo/core';
-import { type Fd, SysError } from '../sys/index.ts';
+import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
 import type { Log } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
@@ -278,6 +278,11 @@ export class Handler {
   }
 
   #setBackendChannel(message: Message): undefined {
+    const kind = descriptorKind(message.fds[0] as Fd);
+    if (kind !== 'socket') {
+      const name = typeof kind === 'object' ? kind.other : kind;
+      throw new RefusedError('VU-V3', `the back-end channel is a socket, not ${name}: send one end of a socket pair`);
+    }
     const fd = message.fds.shift() as Fd;
     this.close();
     try {
@@ -331,6 +336,12 @@ export class Handler {
 
   #descriptor(message: Message, set: (ring: Vring, fd: Fd | undefined) => void): undefined | Promise<undefined> {
     const ring = this.#ring(Number(value64(message) & BigInt(VRING_INDEX_MASK)));
+    const [fd] = message.fds;
+    const kind = fd === undefined ? 'eventfd' : descriptorKind(fd);
+    // Ringing a file of a FUSE server could wait for ever, and everybody with it.
+    if (typeof kind === 'object') {
+      throw new RefusedError('VU-V3', `ring ${ring.index}: a doorbell is an eventfd, a pipe or a socket, not ${kind.other}`);
+    }
     try {
       set(ring, message.fds.shift());
     } catch (error) {
