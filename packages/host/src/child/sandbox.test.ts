@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -46,4 +48,40 @@ describe('the sandbox', () => {
     });
     expect([status, stdout]).toEqual([1, '']);
   });
+
+  const userNamespaces = process.geteuid?.() === 0 && spawnSync('unshare', ['--user', 'true']).status === 0;
+  it.skipIf(!userNamespaces).each([
+    ['one of its own', '0 0 4294967295', /^Max processes +512 /m],
+    ['nobody, who is not one process alone', '0 0 1\n65534 65534 1', /^Max processes(?! +512 )/m],
+  ])(
+    'limits the threads of a user only where that is %s',
+    async (_user, map, expected) => {
+      const script = `
+      import { bindToParent, enterSandbox } from ${here('sandbox.ts')};
+      import { writeSync } from 'node:fs';
+      bindToParent(${process.pid});
+      await enterSandbox({ kind: 'codec', dataBytes: 2 ** 32 });
+      writeSync(1, 'in');
+      setInterval(() => {}, 1000);
+    `;
+      const node = ['--no-warnings', '--input-type=module', '-e', script];
+      const wait = ['--user', 'sh', '-c', 'echo there; read go; exec "$@"', 'sh', process.execPath];
+      const child = spawn('unshare', [...wait, ...node], {
+        env: { ...process.env, UV_USE_IO_URING: '0' },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      try {
+        expect(String(await once(child.stdout, 'data'))).toBe('there\n');
+        for (const ids of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${ids}`, map);
+        child.stdin.write('go\n');
+        expect(String(await once(child.stdout, 'data'))).toBe('in');
+        const status = readFileSync(`/proc/${child.pid}/status`, 'latin1');
+        expect(status).toMatch(map.includes('65534') ? /^Uid:\t65534\t/m : /^Uid:\t19\d{8}\t/m);
+        expect(readFileSync(`/proc/${child.pid}/limits`, 'latin1')).toMatch(expected);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+    60_000,
+  );
 });

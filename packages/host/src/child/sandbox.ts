@@ -47,8 +47,10 @@ export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataB
   limitResource('files', 32);
   limitResource('data', o.dataBytes);
   const parent = process.ppid;
-  if (dropUser()) {
-    limitResource('processes', MAX_THREADS);
+  const user = dropUser();
+  if (user !== undefined) {
+    // The kernel counts a user's processes: those of nobody are all children together, of this daemon and of others.
+    if (user !== NOBODY) limitResource('processes', MAX_THREADS);
     // A change of user takes both away.
     setDumpable(false);
     setParentDeathSignal(SIGKILL);
@@ -58,22 +60,22 @@ export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataB
 }
 
 /**
- * Takes a user id of its own, in all threads, where this process may choose one; with it go all capabilities. False where
+ * Takes a user id of its own, in all threads, where this process may choose one; with it go all capabilities. Undefined where
  * it may not: then the id stays the daemon's, and the filter alone keeps the process from what that id could do.
  */
-function dropUser(): boolean {
-  if (process.geteuid?.() !== 0 || !parentMayKill()) return false;
+function dropUser(): number | undefined {
+  if (process.geteuid?.() !== 0 || !parentMayKill()) return undefined;
   for (const id of [FIRST_UID + process.pid, NOBODY]) {
     try {
       process.setgroups?.([]);
       process.setgid?.(id);
       process.setuid?.(id);
-      return true;
+      return id;
     } catch {
       // A user namespace without that id, or root without the capability.
     }
   }
-  return false;
+  return undefined;
 }
 
 const CAP_KILL = 5n;
