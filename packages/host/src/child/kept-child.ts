@@ -24,6 +24,8 @@ export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessa
   readonly name: string;
   readonly log: Log;
   readonly backoff?: Backoff;
+  /** true to start the first process with `wake`, or what is sent, and not at once */
+  readonly lazy?: boolean;
   /** Whether the process that runs now has something to do. While it has, and says nothing for long, it is asked `ping`, then killed. */
   working?(): boolean;
   /** What every process answers at once, unless it hangs; not needed where work has an answer anyhow. */
@@ -40,13 +42,15 @@ export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessa
 }
 
 type State =
+  | { readonly kind: 'asleep' }
   | { readonly kind: 'running'; readonly child: Child; heard: boolean; silent: number; readonly alarm: NodeJS.Timeout }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout; readonly queue: (readonly number[])[]; full: boolean }
   | { readonly kind: 'closed' };
 
 /**
- * A child process that is kept alive: started at once, started again when it dies.
+ * A child process that is kept alive: started at once, or when it is first needed, and started again when it dies.
  *
+ *   asleep --wake, send--> running
  *   running --exit--> waiting --wait over--> running;   close from anywhere --> closed
  *
  * What is sent while waiting goes to the next process.
@@ -65,7 +69,7 @@ export class KeptChild {
     this.#o = o;
     this.#backoff = o.backoff ?? new Backoff();
     this.#looks = setInterval(() => this.#look(), (o.silence ?? SILENCE) / LOOKS).unref();
-    this.#state = this.#start();
+    this.#state = o.lazy === true ? { kind: 'asleep' } : this.#start();
   }
 
   /** Id of the process, undefined while there is none. */
@@ -80,11 +84,18 @@ export class KeptChild {
 
   /** False if there is no process and little hope: several in a row never got to say a word. */
   get usable(): boolean {
+    if (this.#state.kind === 'asleep') return true;
     return this.#state.kind === 'running' || (this.#state.kind === 'waiting' && this.#mute < 2);
+  }
+
+  /** Starts the first process, if that has still to be done. */
+  wake(): void {
+    if (this.#state.kind === 'asleep') this.#state = this.#start();
   }
 
   /** Sends a message to the process, or to the next one. Nothing happens after `close`. */
   send(message: readonly number[]): void {
+    this.wake();
     if (this.#state.kind === 'running') this.#state.child.send(message);
     else if (this.#state.kind === 'waiting') this.#keep(this.#state, message);
   }
@@ -127,6 +138,8 @@ export class KeptChild {
       state.child.kill();
     } else if (state.kind === 'waiting') {
       clearTimeout(state.timer);
+      this.#gone.resolve();
+    } else if (state.kind === 'asleep') {
       this.#gone.resolve();
     }
     return this.#gone.promise;

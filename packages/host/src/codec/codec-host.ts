@@ -33,6 +33,8 @@ export interface CodecHostOptions {
   /** streams at a time; another one is refused */
   readonly maxStreams?: number | undefined;
   readonly backoff?: Backoff;
+  /** true to start the process with `wake` or the first stream, and not at once */
+  readonly lazy?: boolean | undefined;
   /** milliseconds that the process may be silent while it has work; see KeptChild */
   readonly silence?: number | undefined;
   /** another program than the codec process, for tests: the script and its arguments */
@@ -40,8 +42,8 @@ export interface CodecHostOptions {
 }
 
 /**
- * The decoders of one guest, in a process of its own. The process is started here and kept warm; when it dies its streams
- * fail, and the next process serves the next streams.
+ * The decoders of one guest, in a process of its own. The process is started here, or when it is first needed, and kept
+ * warm; when it dies its streams fail, and the next process serves the next streams.
  */
 export class CodecHost implements AsyncDisposable {
   readonly factory: DecoderFactory;
@@ -62,6 +64,7 @@ export class CodecHost implements AsyncDisposable {
     this.#child = new KeptChild({
       name: 'codec',
       log: o.log,
+      lazy: o.lazy ?? false,
       ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
       ...(o.program ?? { script: new URL('./process/main.ts', import.meta.url), args: [String(process.pid)] }),
       fds: () => [o.arena.fd.number],
@@ -78,11 +81,16 @@ export class CodecHost implements AsyncDisposable {
     this.factory = { capabilities: CAPABILITIES, create: (codec, events) => this.#create(codec as VideoCodec, events) };
   }
 
-  /** Starts the process. Throws AvError (missing), with the install command, if the codec library is not installed. */
+  /** Starts the process, unless it is to be lazy. Throws AvError (missing), with the install command, if the codec library is not installed. */
   static start(o: CodecHostOptions): CodecHost {
     if (!avInstalled())
       throw new AvError('missing', `decoding needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
     return new CodecHost(o);
+  }
+
+  /** Starts the process if it was not started yet: it will be needed soon. */
+  wake(): void {
+    this.#child.wake();
   }
 
   /** Id of the codec process; undefined while there is none. */
@@ -114,6 +122,7 @@ export class CodecHost implements AsyncDisposable {
       !this.#child.usable
     )
       return undefined;
+    this.#child.wake();
     const stream = this.#next;
     this.#next += 1;
     const host: RemoteHost = {

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../frontend/index.ts';
 import { ConfigError } from './config-error.ts';
@@ -74,6 +75,8 @@ describe('the daemon', () => {
         { kind: 'decoder', name: 'decoder' },
       ]);
       const guests = [await connectFrontend(daemon.socket('camera')), await connectFrontend(daemon.socket('decoder'))];
+      // The decoder's process starts with its first session.
+      for (const guest of guests) await (await MediaDriver.attach(guest)).open();
       const children = childrenOf(daemon.pid);
       expect(children.length).toBeGreaterThan(0);
       expect(await daemon.stop(signal)).toBe(0);

@@ -6,6 +6,8 @@ import {
   type DecoderFactory,
   type FrameSource,
   type MediaDevice,
+  type MediaSession,
+  type SessionEvents,
 } from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
@@ -91,7 +93,15 @@ export class DeviceFactory implements AsyncDisposable {
     return (guest) => {
       const access = this.#pool.access(guest);
       const log = this.#log.child({ device: config.name });
-      const host = CodecHost.start({ arena: guest.arena, access, buffers: guest.arena, log, threads: config.threads });
+      // A process for each connection would be dear: whoever may connect could start them without end.
+      const host = CodecHost.start({
+        arena: guest.arena,
+        access,
+        buffers: guest.arena,
+        log,
+        threads: config.threads,
+        lazy: true,
+      });
       const factory = narrowed(host.factory, config.codecs);
       const card = config.card ?? 'Paravideo decoder';
       return new HostedDecoder(host, { factory, buffers: guest.arena, access, clock: this.#clock, card });
@@ -106,6 +116,12 @@ class HostedDecoder extends DecoderDevice {
   constructor(host: CodecHost, o: DecoderDeviceOptions) {
     super(o);
     this.#host = host;
+  }
+
+  /** A session is what a process is needed for; it is ready long before the first picture is. */
+  override open(events: SessionEvents): MediaSession | number {
+    this.#host.wake();
+    return super.open(events);
   }
 
   /** Ends the sessions and the process, together: a session may wait for a process that only the end makes answer. */
