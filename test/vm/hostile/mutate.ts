@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Makes a liar of a daemon: loaded into it (`node --import`), it spoils some of what the device writes into its queues, and the lengths
- * that it claims to have written, from SIGUSR2 on. `PARAVIDEO_MUTATE`: a seed. The frames themselves are left alone: they may be
+ * that it claims to have written, from SIGUSR1 on, which the daemon itself ignores. `PARAVIDEO_MUTATE`: a seed. The frames themselves are left alone: they may be
  * anything anyway.
  */
 import { type Chain, DeviceQueue } from '@paravideo/core';
@@ -15,7 +15,7 @@ const NUMBERS = [0, 1, 2, 31, 32, 255, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0x
 
 let state = Number(process.env.PARAVIDEO_MUTATE) | 1;
 let lying = false;
-process.on('SIGUSR2', () => {
+process.on('SIGUSR1', () => {
   lying = true;
 });
 
