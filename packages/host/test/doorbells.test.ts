@@ -63,7 +63,7 @@ describe('a daemon that is given doorbells', () => {
 
   it('refuses files of every kind, with the reason, and takes eventfds, pipes and sockets', async () => {
     // A pipe without a name: between two programs.
-    const between = spawn('sh', ['-c', 'cat | sh -c "echo \\$\\$; exec cat"'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const between = spawn('sh', ['-c', 'cat | sh -c "echo \\$\\$; exec cat"'], { stdio: ['pipe', 'pipe', 'ignore'] });
     const [printed] = await once(between.stdout, 'data');
     const pid = Number(String(printed));
     using _programs = {

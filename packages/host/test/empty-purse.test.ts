@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Descriptors, processes and address space run out: guests are refused, others go on, and nothing is left of who has gone. */
+/** Descriptors run out (what else may: empty-machine.test.ts): guests are refused, others go on, and nothing is left of who has gone. */
 import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../src/daemon/index.ts';
 import { connectFrontend, connectVfioFrontend } from '../src/frontend/index.ts';
-import { childrenOf, descriptorsOf, eventually, limitProcess, softFiles } from './process-rig.ts';
+import { childrenOf, descriptorsOf, eventually, limitProcess, softLimit } from './process-rig.ts';
 
 type Kind = 'camera' | 'decoder' | 'pci';
 
@@ -55,7 +55,7 @@ describe('a daemon with too few descriptors', () => {
         },
         () => `the first guest to be gone: ${idle} ${childrenOf(daemon.pid)} ${daemon.log}`,
       );
-      const files = softFiles(daemon.pid);
+      const files = softLimit(daemon.pid, 'nofile');
       const served: boolean[] = [];
       for (let spare = 0; spare <= 40; spare += 2) {
         limitProcess(daemon.pid, 'nofile', idle.length + spare);

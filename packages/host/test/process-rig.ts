@@ -8,16 +8,25 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-/** Sets a soft limit of a running process, by the name that prlimit(1) has for it. */
-export function limitProcess(pid: number, resource: 'nofile' | 'nproc' | 'as', soft: number | 'unlimited'): void {
-  const done = spawnSync('prlimit', ['--pid', String(pid), `--${resource}=${soft}:`], { encoding: 'utf8' });
+/** Sets a soft limit of a running process, by the name that prlimit(1) has for it; `before` is a command that becomes the process's user. */
+export function limitProcess(
+  pid: number,
+  resource: 'nofile' | 'nproc' | 'as',
+  soft: number | 'unlimited',
+  before: readonly string[] = [],
+): void {
+  const [command, ...args] = [...before, 'prlimit', '--pid', String(pid), `--${resource}=${soft}:`];
+  const done = spawnSync(command as string, args, { encoding: 'utf8' });
   if (done.status !== 0) throw new RangeError(`prlimit: ${done.stderr}`);
 }
 
-/** The soft limit of descriptors of a process. */
-export function softFiles(pid: number): number {
-  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
-  return Number(soft);
+const LIMIT_NAMES = { nofile: 'open files', nproc: 'processes', as: 'address space' };
+
+/** A soft limit of a process. */
+export function softLimit(pid: number, resource: 'nofile' | 'nproc' | 'as'): number | 'unlimited' {
+  const [, soft] =
+    new RegExp(`^Max ${LIMIT_NAMES[resource]}\\s+(\\w+)`, 'm').exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
+  return soft === 'unlimited' ? soft : Number(soft);
 }
 
 /** What the descriptors of a process name, sorted; pipes, sockets and the like without their numbers. */
