@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture-device.ts';
 import { DecoderDevice } from '../device/decoder-device.ts';
 import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
+import { HeapAccess } from '../testing/heap-access.ts';
 import type { HeapWindow } from '../testing/heap-window.ts';
 import { InProcessTransport, type QueueDeviceParts } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -37,6 +38,8 @@ interface Broken extends DeviceChange {
   readonly kind?: 'camera' | 'multi' | 'decoder';
   readonly wire?: WireChange;
   readonly window?: (window: HeapWindow) => void;
+  /** the device copies whether its rings run or not */
+  readonly restless?: true;
 }
 
 const u32 = (bytes: Uint8Array, at: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
@@ -52,10 +55,14 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
   const wire = broken.wire ?? {};
   const deaf = { now: false };
   const queueDevice = (parts: QueueDeviceParts) => {
-    const common = { buffers: parts.arena, access: parts.access, clock };
+    const access = broken.restless ? new HeapAccess(parts.arena, parts.memory) : parts.access;
+    const common = { buffers: parts.arena, access, clock };
     const device: MediaDevice =
       broken.kind === 'decoder'
-        ? new DecoderDevice({ ...common, factory: new ToyDecoderFactory({ access: parts.access }) })
+        ? new DecoderDevice({
+            ...common,
+            factory: new ToyDecoderFactory(broken.restless ? { access, turn: slowly } : { access }),
+          })
         : new CaptureDevice({ ...common, source, planar: broken.kind === 'multi' ? 'multi' : 'single' });
     broken.window?.(parts.window);
     const inner = new VirtioMediaDevice({
@@ -76,6 +83,8 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
         return inner.kick(queue);
       },
       resume: () => inner.resume(),
+      idle: () => inner.idle(),
+      reset: () => inner.reset(),
       close: () => inner.close(),
     };
   };
@@ -106,6 +115,11 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
   if (id === 'DEC') return report.results.some((r) => r.outcome === 'fail') ? 'fail' : 'pass';
   return idResults(report).find((entry) => entry.id === id)?.outcome ?? 'untested';
 }
+
+/** A step of a decoder that is still at work when the first picture has come. */
+const slowly = async (): Promise<void> => {
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+};
 
 const later = (run: () => void): void => {
   let turns = Promise.resolve();
@@ -285,6 +299,8 @@ const BROKEN: readonly Broken[] = [
       window.map = (block) => map(block, true);
     },
   },
+  { ids: ['STOP'], what: 'fills buffers while its rings are stopped', restless: true },
+  { ids: ['STOP'], what: 'decodes into buffers while its rings are stopped', kind: 'decoder', restless: true },
   { ids: ['VM-DX14'], what: 'has a short configuration space', wire: { config: (c) => c.subarray(0, 36) } },
   {
     ids: ['VM-DX14'],

@@ -262,7 +262,7 @@ export class CheckContext {
 
   /** A decoder client and a stream that the device decodes; skips the check if there is none. */
   async decoder(
-    o: { inputBuffers?: number } = {},
+    o: { inputBuffers?: number; memory?: BufferKind; inputMemory?: BufferKind } = {},
     driver: MediaDriver = this.#driver,
   ): Promise<{ client: StatefulDecoderClient; chunks: CodedChunk[]; stream: TestStream }> {
     const session = await this.waitFor(driver.open(), 'the answer to OPEN');

@@ -7,7 +7,7 @@ export type Applicability = 'any' | 'capture' | 'decoder';
 
 /** One check, against any virtio-media back-end. */
 export interface Check {
-  /** the MUST ids that it tests, the main one first (VM-D…, VM-DX…, P…); of the kernel's decoder document: DEC */
+  /** the MUST ids that it tests, the main one first (VM-D…, VM-DX…, P…, STOP); of the kernel's decoder document: DEC */
   readonly ids: readonly string[];
   readonly title: string;
   /** where the rule stands: VIRTIO 1.4, or the document that names it */

@@ -3,8 +3,16 @@
 
 const numbered = (prefix: string, last: number): string[] => Array.from({ length: last }, (_, i) => `${prefix}${i + 1}`);
 
-/** Every MUST id of a device: VM-D (normative), VM-DX (derived), P (to live with the drivers that exist). */
-export const DEVICE_MUST_IDS: readonly string[] = [...numbered('VM-D', 9), ...numbered('VM-DX', 17), ...numbered('P', 19)];
+/**
+ * Every MUST id of a device: VM-D (normative), VM-DX (derived), P (to live with the drivers that exist), and STOP, a rule of the
+ * transports: while all rings of a device are stopped, or its bus mastering is off, it leaves the guest's memory alone.
+ */
+export const DEVICE_MUST_IDS: readonly string[] = [
+  ...numbered('VM-D', 9),
+  ...numbered('VM-DX', 17),
+  ...numbered('P', 19),
+  'STOP',
+];
 
 /** An id, or the part of it, that a check from outside cannot reach. */
 export interface Untestable {

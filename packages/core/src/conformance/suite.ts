@@ -11,6 +11,7 @@ import {
   mappingChecks,
   payloadChecks,
   sessionChecks,
+  stopChecks,
 } from './checks/index.ts';
 import type { CheckResult, ConformanceReport } from './report.ts';
 import { CheckFailure, CheckSkip } from './verdict.ts';
@@ -36,6 +37,7 @@ export const CHECKS: readonly Check[] = [
   ...mappingChecks,
   ...bufferChecks,
   ...decoderChecks,
+  ...stopChecks,
   noErrors,
 ];
 

@@ -24,6 +24,11 @@ export class HeapAccess implements BufferAccess {
     return this.#gate.open;
   }
 
+  /** Resolves when `read` and `write` may be used, at once while they may; false if nobody waits for it any more. */
+  opened(): Promise<boolean> {
+    return this.#gate.enter(async () => true);
+  }
+
   store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
     return this.#gate.enter(() => this.#store(from, to));
   }

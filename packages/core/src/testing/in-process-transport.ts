@@ -6,6 +6,7 @@
 import type { MediaDevice } from '../device/media-device.ts';
 import type { DriverTransport, GuestBlock } from '../driver/transport.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
+import { MemoryGate } from '../memory/memory-gate.ts';
 import { RegionMemory } from '../memory/region-memory.ts';
 import { VirtioMediaDevice } from '../virtio-media/index.ts';
 import { DeviceQueue } from '../virtqueue/index.ts';
@@ -31,6 +32,10 @@ export interface QueueDevice {
   kick(queue: number): boolean | undefined;
   /** goes on with what was taken before, when `again` was called */
   resume?(): void;
+  /** resolves when no command waits for its answer: asked before the command ring stops for a pause */
+  idle?(): Promise<void>;
+  /** another driver begins: nothing of the one before is left when it resolves */
+  reset?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,6 +71,8 @@ export class InProcessTransport implements DriverTransport {
   readonly arena: HeapArena;
   readonly window: HeapWindow;
   readonly access: HeapAccess;
+  /** closed while no ring runs */
+  readonly gate: MemoryGate = new MemoryGate();
   readonly closed: Promise<string>;
   /** errors of our own that the device was told of (`onBug`): empty after a good test */
   readonly bugs: unknown[] = [];
@@ -75,7 +82,10 @@ export class InProcessTransport implements DriverTransport {
   readonly #listeners: [(() => void) | undefined, (() => void) | undefined] = [undefined, undefined];
   readonly #pending: [boolean, boolean] = [false, false];
   readonly #rung: [boolean, boolean] = [false, false];
-  #state: 'open' | 'closed' = 'open';
+  /** rings that were stopped by `pause`, and where they go on */
+  #paused: { readonly queue: 0 | 1; readonly layout: RingLayout; readonly next: number }[] = [];
+  readonly #layouts: [RingLayout | undefined, RingLayout | undefined] = [undefined, undefined];
+  #state: 'open' | 'pausing' | 'paused' | 'closed' = 'open';
   #resolveClosed: (reason: string) => void = () => {};
 
   constructor(o: InProcessOptions) {
@@ -90,7 +100,7 @@ export class InProcessTransport implements DriverTransport {
     for (const { base, bytes } of this.#regions) this.memory.addRegion({ address: base, bytes });
     this.arena = new HeapArena(o.arenaBytes);
     this.window = new HeapWindow(this.arena, o.sharedBytes);
-    this.access = new HeapAccess(this.arena, this.memory);
+    this.access = new HeapAccess(this.arena, this.memory, this.gate);
     this.#queues = [new DeviceQueue(this.memory, this.features), new DeviceQueue(this.memory, this.features)];
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -139,14 +149,42 @@ export class InProcessTransport implements DriverTransport {
     return this.#device.config().slice(offset, offset + length);
   }
 
+  /** The first ring that starts is another driver's. */
   async startQueue(index: number, layout: RingLayout): Promise<void> {
     const i = queueIndex(index);
-    this.#queues[i].start(layout, 0);
-    this.#ring(i);
+    if (this.#stopped && this.#layouts.some((known) => known !== undefined)) {
+      const reset = this.#device.reset?.();
+      this.gate.giveUp();
+      await reset;
+    }
+    this.#layouts[i] = layout;
+    this.#begin(i, layout, 0);
   }
 
   async stopQueue(index: number): Promise<number> {
-    return this.#queues[queueIndex(index)].stop();
+    const next = this.#queues[queueIndex(index)].stop();
+    if (this.#stopped) await this.gate.close();
+    return next;
+  }
+
+  async pause(): Promise<void> {
+    if (this.#state !== 'open') throw new TransportError(`the transport is ${this.#state} and cannot be paused`);
+    // The command ring takes no more, and what it has taken is answered.
+    this.#state = 'pausing';
+    await this.#device.idle?.();
+    this.#state = 'paused';
+    for (const queue of [0, 1] as const) {
+      const layout = this.#layouts[queue];
+      if (layout !== undefined && this.#queues[queue].running)
+        this.#paused.push({ queue, layout, next: this.#queues[queue].stop() });
+    }
+    await this.gate.close();
+  }
+
+  async resume(): Promise<void> {
+    if (this.#state !== 'paused') throw new TransportError(`the transport is ${this.#state}, not paused`);
+    this.#state = 'open';
+    for (const { queue, layout, next } of this.#paused.splice(0)) this.#begin(queue, layout, next);
   }
 
   notify(index: number): void {
@@ -169,13 +207,25 @@ export class InProcessTransport implements DriverTransport {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     for (const queue of this.#queues) if (queue.running) queue.stop();
-    await this.#device.close();
+    const closed = this.#device.close();
+    this.gate.giveUp();
+    await closed;
     this.#resolveClosed('the driver closed the transport');
+  }
+
+  get #stopped(): boolean {
+    return this.#queues.every((queue) => !queue.running);
+  }
+
+  #begin(queue: 0 | 1, layout: RingLayout, next: number): void {
+    this.gate.reopen();
+    this.#queues[queue].start(layout, next);
+    this.#ring(queue);
   }
 
   #again(): void {
     void Promise.resolve().then(() => {
-      if (this.#state === 'open') this.#device.resume?.();
+      if (this.#state === 'open' || this.#state === 'pausing') this.#device.resume?.();
       this.#ring(0);
     });
   }
@@ -194,7 +244,7 @@ export class InProcessTransport implements DriverTransport {
     this.#pending[queue] = true;
     void Promise.resolve().then(() => {
       this.#pending[queue] = false;
-      if (this.#state === 'open') this.#listeners[queue]?.();
+      if (this.#state !== 'closed') this.#listeners[queue]?.();
     });
   }
 }

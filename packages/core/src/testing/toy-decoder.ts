@@ -175,6 +175,8 @@ class ToyDecoder implements Decoder {
     this.#running = 'yes';
     for (;;) {
       await this.#turn();
+      // A stopped device leaves the guest's memory alone.
+      if (!this.#access.open) await this.#access.opened();
       if (this.#state === 'over' || !this.#step()) break;
     }
     this.#running = 'no';

@@ -6,3 +6,4 @@ export { decoderChecks } from './decoder.ts';
 export { mappingChecks } from './mappings.ts';
 export { payloadChecks } from './payloads.ts';
 export { sessionChecks } from './sessions.ts';
+export { stopChecks } from './stops.ts';
