@@ -72,6 +72,7 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
       queues: { command: tamper(parts.queues.command, 'command', wire), event: tamper(parts.queues.event, 'event', wire) },
       notify: parts.notify,
       again: parts.again,
+      now: () => 0,
     });
     return {
       config: () => wire.config?.(inner.config()) ?? inner.config(),

@@ -71,6 +71,7 @@ function foreign(o: Foreign) {
         queues: { command: tamper(parts.queues.command, 'command', wire), event: parts.queues.event },
         notify: parts.notify,
         again: parts.again,
+        now: () => 0,
       });
     },
   });
