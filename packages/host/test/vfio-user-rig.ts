@@ -9,7 +9,7 @@ import { connectVfioFrontend, type VfioFrontend, type VfioFrontendOptions, versi
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
 import type { GuestContext, GuestDevice, Log } from '../src/transport/index.ts';
 import { Command, type CommandName, type VfioServerOptions, VfioUserServer, vfio_header } from '../src/vfio-user/index.ts';
-import { HookDevice, type LogLine, until } from './vhost-user-rig.ts';
+import { HookDevice, type LogLine, PATIENCE, until } from './vhost-user-rig.ts';
 
 /** Options of a rig. */
 export interface VfioRigOptions extends Partial<Omit<VfioServerOptions, 'path' | 'log'>> {
@@ -139,7 +139,8 @@ export class BareVfio implements Disposable {
     let bytes = 0;
     const fds: Fd[] = [];
     const view = new DataView(into.buffer);
-    for (let i = 0; i < 3000; i++) {
+    const end = performance.now() + PATIENCE;
+    while (performance.now() < end) {
       const size = bytes < vfio_header.size ? vfio_header.size : vfio_header.fields.size.get(view, 0);
       if (bytes >= vfio_header.size && bytes === size) {
         const [id, command, flags, error] = (['id', 'command', 'flags', 'error'] as const).map((name) =>

@@ -102,9 +102,8 @@ describe('a codec process that dies', () => {
     await player.send(units[0] ?? Buffer.alloc(0));
     await player.until(() => player.formats.length > 0);
     process.kill(rig.host.pid ?? 0, 'SIGSTOP');
-    const before = performance.now();
+    // A stopped process confirms nothing: that this ends at all is its death.
     await player.decoder.flush();
-    expect(performance.now() - before).toBeLessThan(4500);
     await player.until(() => player.events.some(({ kind }) => kind === 'failed'));
     expect(player.events.at(-1)).toMatchObject({
       kind: 'failed',
