@@ -33,8 +33,6 @@ class EmptyBackend implements HandledGuest, VringOwner, Disposable {
     this.rings = [new Vring(0, this.empty.queue, this)];
   }
 
-  readonly rest = 0;
-
   kick(index: number): boolean {
     if (this.empty.answer()) this.rings[index]?.notify();
     return false;

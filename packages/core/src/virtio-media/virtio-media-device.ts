@@ -50,7 +50,7 @@ export interface VirtioMediaOptions {
   readonly queues: { readonly command: DeviceQueue; readonly event: DeviceQueue };
   /** interrupts the guest for queue 0 (commands) or 1 (events) */
   readonly notify: (queue: 0 | 1) => void;
-  /** asks for `resume`, and a `kick` of queue 0, after `rest`, though the guest rings no doorbell */
+  /** asks for `resume`, and a `kick` of queue 0, soon, though the guest rings no doorbell */
   readonly again: () => void;
   /** milliseconds of a clock that only rises; without one, the clock of the day */
   readonly now?: () => number;
@@ -132,7 +132,7 @@ export class VirtioMediaDevice {
 
   /**
    * Looks at a ring: after a notification, and when the ring starts (P16). Answers true if there is more to do than one
-   * wake-up should (VU-V16); call again after `rest`.
+   * wake-up should (VU-V16); call again soon.
    */
   kick(queue: number): boolean {
     if (queue === VIRTIO_MEDIA_EVENTQ) {
@@ -140,11 +140,6 @@ export class VirtioMediaDevice {
       return false;
     }
     return queue === VIRTIO_MEDIA_COMMANDQ && this.#loop.run();
-  }
-
-  /** Milliseconds to wait before the next `kick` or `resume`: 0 unless the guest's commands take more than half of all time. */
-  get rest(): number {
-    return this.#loop.rest;
   }
 
   /** Goes on with commands that were taken before; also while no further ones may be. */

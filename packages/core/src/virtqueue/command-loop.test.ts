@@ -26,10 +26,7 @@ function rig(command: (chain: Chain, loop: CommandLoop, tick: (milliseconds: num
     end: () => {},
     again: () => seen.again++,
   });
-  const pass = (milliseconds: number): void => {
-    now += milliseconds;
-  };
-  return { ring, queue, loop, seen, pass };
+  return { ring, queue, loop, seen };
 }
 
 describe('CommandLoop', () => {
@@ -43,35 +40,12 @@ describe('CommandLoop', () => {
   });
 
   it('ends a wake-up after its time: each of these commands takes 0.7 ms, so three of them', () => {
-    const { loop, seen, pass } = rig((chain, self, tick) => {
+    const { loop, seen } = rig((chain, self, tick) => {
       tick(0.7);
       self.answer(chain, 8);
     });
     expect([loop.run(), seen.handled.length]).toEqual([true, 3]);
-    pass(loop.rest);
     expect([loop.run(), seen.handled.length]).toEqual([true, 6]);
-  });
-
-  it('leaves others as much time as its commands took: a kick in the rest takes none, what is left comes after it', () => {
-    const { loop, seen, pass } = rig((chain, self, tick) => {
-      tick(2.5);
-      self.answer(chain, 8);
-    });
-    // 2 ms of credit, so 0.5 ms are owed; from then on each turn of 2.5 ms has a rest of its own length.
-    expect([loop.run(), seen.handled.length, loop.rest]).toEqual([true, 1, 0.5]);
-    expect([loop.run(), seen.handled.length]).toEqual([true, 1]);
-    pass(0.5);
-    expect([loop.run(), seen.handled.length, loop.rest]).toEqual([true, 2, 2.5]);
-    pass(1.5);
-    expect([loop.run(), seen.handled.length, loop.rest]).toEqual([true, 2, 1]);
-    let worked = 0;
-    loop.postpone(() => worked++);
-    loop.resume();
-    // It was asked for again, since it did nothing.
-    expect([worked, seen.again]).toEqual([0, 2]);
-    pass(1);
-    loop.resume();
-    expect([worked, seen.again, seen.handled.length]).toEqual([1, 2, 2]);
   });
 
   it('takes one command at least, however long it is', () => {

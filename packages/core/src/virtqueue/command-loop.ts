@@ -3,13 +3,12 @@
  * Takes commands from a queue, a bounded piece of work at a time, and carries their answers back, in any order.
  *
  * A wake-up ends after a number of commands or a time, whichever comes first; what is left comes after everybody else's
- * turn, and after a rest if the driver's commands take more than half of all time (`Pace`). A batch of answers makes one index update and at most one interrupt. A protocol that keeps the bytes of commands
+ * turn. A batch of answers makes one index update and at most one interrupt. A protocol that keeps the bytes of commands
  * that cannot be carried out yet says so (`keep`): beyond a number of bytes no further command is taken, so that they
  * wait in the driver's memory and not in ours, until some were answered.
  */
 import type { Chain } from './chain.ts';
 import type { DeviceQueue } from './device-queue.ts';
-import { Pace } from './pace.ts';
 
 /** What one wake-up may cost, and what may wait. */
 export interface CommandBudget {
@@ -35,14 +34,13 @@ export interface CommandLoopOptions {
   readonly begin: () => void;
   /** a batch ends, before its answers are published: what went before them must be in its ring */
   readonly end: () => void;
-  /** asks for a `resume` and another `run` soon, after `rest`: work was left, and no kick will tell of it */
+  /** asks for a `resume` and another `run` soon: work was left, and no kick will tell of it */
   readonly again: () => void;
 }
 
 /** See the top of the file. */
 export class CommandLoop {
   readonly #o: CommandLoopOptions;
-  readonly #pace: Pace;
   #idleWaiters: (() => void)[] = [];
   #unanswered = 0;
   #answered = 0;
@@ -57,7 +55,6 @@ export class CommandLoop {
 
   constructor(options: CommandLoopOptions) {
     this.#o = options;
-    this.#pace = new Pace(options.now, options.budget.milliseconds);
   }
 
   /** commands answered since the loop was made */
@@ -70,19 +67,10 @@ export class CommandLoop {
     return this.#waitingBytes;
   }
 
-  /** Milliseconds to wait before the next `run` or `resume`: 0 unless the driver had more than its share. */
-  get rest(): number {
-    return this.#pace.rest;
-  }
-
-  /** One wake-up. True if there is more to do than one should, or the driver rests: call again after `rest`. */
+  /** One wake-up. True if there is more to do than one should: call again soon. */
   run(): boolean {
-    if (!this.#o.queue.running || this.#batch) return false;
-    return this.rest > 0 || this.#pace.turn(() => this.#run());
-  }
-
-  #run(): boolean {
     const { queue, budget } = this.#o;
+    if (!queue.running || this.#batch) return false;
     const spent = this.#meter();
     let more = false;
     this.batch(() => {
@@ -110,16 +98,14 @@ export class CommandLoop {
   /** Goes on with commands that were postponed and may be carried out now; takes none from the ring. */
   resume(): void {
     if (this.#ready.length === 0 || this.#batch) return;
-    if (this.rest === 0) this.#pace.turn(() => this.batch(() => this.#resume()));
-    if (this.#ready.length > 0) this.#o.again();
-  }
-
-  #resume(): void {
     const spent = this.#meter();
-    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
-      next();
-      if (spent()) break;
-    }
+    this.batch(() => {
+      for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
+        next();
+        if (spent()) break;
+      }
+    });
+    if (this.#ready.length > 0) this.#o.again();
   }
 
   /** Has `work` done by `resume`, soon, after what was given before it. */

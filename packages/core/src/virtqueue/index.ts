@@ -5,7 +5,6 @@ export * from './command-loop.ts';
 export * from './device-queue.ts';
 export * from './driver-queue.ts';
 export * from './event-sender.ts';
-export { Pace } from './pace.ts';
 export * from './queue-error.ts';
 export * from './ring-layout.ts';
 export { RingMark } from './ring-mark.ts';

@@ -3,7 +3,6 @@ export * from './framed-socket.ts';
 export type * from './guest-context.ts';
 export * from './guest-socket.ts';
 export * from './guest-wall.ts';
-export * from './later.ts';
 export type * from './log.ts';
 export * from './transport-error.ts';
 export * from './within.ts';

@@ -17,7 +17,7 @@ import {
   virtio_media_config,
 } from '@paravideo/core';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type GuestDevice, type Log, later, within } from '../transport/index.ts';
+import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { Interrupts } from './interrupts.ts';
 import { PciRing } from './pci-ring.ts';
@@ -259,7 +259,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   #soon(): void {
     if (this.#again) return;
     this.#again = true;
-    later(this.#media.rest, () => {
+    setImmediate(() => {
       this.#again = false;
       this.#media.resume();
       this.#rung.add(VIRTIO_MEDIA_COMMANDQ);

@@ -5,7 +5,7 @@
  */
 import { DeviceQueue, type RingFeatures, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type GuestDevice, type Log, later, within } from '../transport/index.ts';
+import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
 import { Vring, type VringOwner } from './vring.ts';
@@ -91,10 +91,6 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
 
   kick(index: number): boolean {
     return this.#media.kick(index);
-  }
-
-  get rest(): number {
-    return this.#media.rest;
   }
 
   /** Ring features, for rings that do not run. False if a ring runs: they stay as they are. */
@@ -202,7 +198,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   #soon(): void {
     if (this.#again) return;
     this.#again = true;
-    later(this.rest, () => {
+    setImmediate(() => {
       this.#again = false;
       this.#media.resume();
       this.rings[VIRTIO_MEDIA_COMMANDQ]?.look();

@@ -18,7 +18,6 @@ it('kicks that come while a backlog is left start no second turn: the rest has o
   using ring = new Vring(0, new DeviceQueue(memory, { indirect: false, eventIdx: false }), {
     table,
     log,
-    rest: 0,
     kick: () => {
       kicks++;
       return rounds < 20;
@@ -45,35 +44,4 @@ it('kicks that come while a backlog is left start no second turn: the rest has o
   // One of the backlog's own a round, none of the doorbell's; the first look was before them, one may follow them.
   expect(kicks).toBeGreaterThanOrEqual(20);
   expect(kicks).toBeLessThanOrEqual(22);
-});
-
-it('what is left of a driver that had more than its share comes after its rest, whatever it rings', async () => {
-  using memory = new HostGuestMemory();
-  using fd = memfd('ram', 1 << 16);
-  memory.addMapping(0x10_0000, Mapping.map(fd, 0, 1 << 16, { writable: true }));
-  const table = { guestAddress: (address: bigint) => Number(address) } as unknown as MemoryTable;
-  const looks: number[] = [];
-  const { promise: done, resolve } = Promise.withResolvers<void>();
-  using ring = new Vring(0, new DeviceQueue(memory, { indirect: false, eventIdx: false }), {
-    table,
-    log,
-    rest: 20,
-    kick: () => {
-      looks.push(performance.now());
-      if (looks.length === 2) resolve();
-      return looks.length === 1;
-    },
-  });
-  ring.setSize(64);
-  ring.setAddresses({ descriptors: 0x10_0000n, available: 0x10_1000n, used: 0x10_2000n });
-  const doorbell = eventfd();
-  ring.setKick(doorbell);
-  ring.enable(true);
-  expect(ring.start()).toBe(true);
-  ring.look();
-  signal(doorbell);
-  await done;
-  const [first, second] = looks as [number, number];
-  // Timers are of whole milliseconds.
-  expect(second - first).toBeGreaterThanOrEqual(19);
 });

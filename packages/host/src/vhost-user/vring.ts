@@ -8,7 +8,7 @@
  */
 import { type DeviceQueue, QueueError, type RingLayout, ringBytes } from '@paravideo/core';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
-import { type Log, later } from '../transport/index.ts';
+import type { Log } from '../transport/index.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { RefusedError } from './vhost-user-error.ts';
 
@@ -32,8 +32,6 @@ export interface VringOwner {
   readonly log: Log;
   /** Looks at the ring; true if there is more to do. */
   kick(index: number): boolean;
-  /** milliseconds to wait before what is left */
-  readonly rest: number;
 }
 
 /** One virtqueue of a connection. */
@@ -192,7 +190,7 @@ export class Vring implements Disposable {
     this.checkBroken();
     if (!more) return;
     this.#again = true;
-    later(this.#owner.rest, () => {
+    setImmediate(() => {
       this.#again = false;
       this.look();
     });
