@@ -43,7 +43,7 @@ describe('a daemon with too few descriptors', () => {
     async (kind) => {
       // Once with enough, so that what is made once is there.
       expect(await tryGuest(daemon, kind)).toBe(true);
-      const victim = await connectFrontend(daemon.socket('victim'), { memoryBytes: 2 << 20 });
+      await using victim = await connectFrontend(daemon.socket('victim'), { memoryBytes: 2 << 20 });
       const driver = await MediaDriver.attach(victim);
       let idle: string[] = [];
       await eventually(

@@ -45,9 +45,14 @@ export function descriptorsOf(pid: number): string[] {
 /** The processes that a process has started and that are alive. */
 export function childrenOf(pid: number): number[] {
   const tasks = readdirSync(`/proc/${pid}/task`);
-  return tasks.flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
+  return tasks.flatMap((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+    } catch {
+      // a thread that has ended since it was listed
+      return [];
+    }
+  });
 }
 
 /** Waits until a condition holds; a generous time later it throws. */
