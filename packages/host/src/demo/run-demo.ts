@@ -74,10 +74,14 @@ export interface DemoReport {
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const CAMERA = { frames: 90, rate: 30, width: 1280, height: 720 };
 
-/** Coded files that the project made and carries. */
+/** Carried streams of which the ffmpeg command shows what is not meant to be shown (lower spatial layers): nothing to compare with. */
+const WRONG_IN_FFMPEG = ['vp9-layers.ivf'];
+
+/** Coded files that the project made and carries, and that the ffmpeg command decodes rightly. */
 export function carriedFiles(): string[] {
   return readdirSync(FIXTURES)
     .filter((name) => /\.(h264|h265|ivf|m2v|mjpeg|mjpg|mkv|mp4|webm)$/.test(name))
+    .filter((name) => !WRONG_IN_FFMPEG.includes(name))
     .sort()
     .map((name) => join(FIXTURES, name));
 }
