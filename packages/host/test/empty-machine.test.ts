@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MediaDriver } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { connectFrontend } from '../src/frontend/index.ts';
-import { childrenOf, descriptorsOf, eventually, limitProcess, type OwnDaemon, serveWith, softLimit } from './process-rig.ts';
+import { atRest, backToRest, childrenOf, eventually, limitProcess, type OwnDaemon, serveWith, softLimit } from './process-rig.ts';
 
 const MEMORY = { memoryBytes: 2 << 20 };
 const CONFIG = {
@@ -37,21 +37,6 @@ function addressSpace(pid: number): number {
   return Number(kib) * 1024;
 }
 
-/** Waits until nothing changes any more and no child is left; what is open then. */
-async function idle(daemon: OwnDaemon): Promise<string[]> {
-  let last: string[] = [];
-  await eventually(
-    () => {
-      const now = descriptorsOf(daemon.pid);
-      const steady = now.join() === last.join() && childrenOf(daemon.pid).length === 0;
-      last = now;
-      return steady;
-    },
-    () => `the guest to be gone: ${last} ${childrenOf(daemon.pid)}`,
-  );
-  return last;
-}
-
 describe('a daemon', () => {
   async function start(before: readonly string[] = []) {
     const daemon = await serveWith(CONFIG, { stderr: 'pipe', before });
@@ -69,7 +54,7 @@ describe('a daemon', () => {
     expect(await tryGuest(daemon, 'camera')).toBe(true);
     const victim = await connectFrontend(join(daemon.folder, 'victim'), MEMORY);
     const driver = await MediaDriver.attach(victim);
-    const before = await idle(daemon);
+    const before = await atRest(daemon.pid);
     const usual = softLimit(daemon.pid, 'as');
     // An arena takes 2 GiB of addresses.
     for (const spare of [32, 256, 1024, 2040]) {
@@ -84,7 +69,7 @@ describe('a daemon', () => {
       expect(session.state, `with ${spare} MiB`).toBe('open');
       await session.close();
       limitProcess(daemon.pid, 'as', usual);
-      expect((await idle(daemon)).join(), `with ${spare} MiB`).toBe(before.join());
+      await backToRest(daemon.pid, before, `with ${spare} MiB`);
     }
     expect(await tryGuest(daemon, 'camera')).toBe(true);
     await victim.close();
@@ -96,7 +81,7 @@ describe('a daemon', () => {
     expect(await tryGuest(daemon, 'decoder')).toBe(true);
     const victim = await connectFrontend(join(daemon.folder, 'victim'), MEMORY);
     const driver = await MediaDriver.attach(victim);
-    const before = await idle(daemon);
+    const before = await atRest(daemon.pid);
     const usual = softLimit(daemon.pid, 'nproc');
     limitProcess(daemon.pid, 'nproc', 1, UNPRIVILEGED);
     const guest = await connectFrontend(join(daemon.folder, 'decoder'), MEMORY);
@@ -118,7 +103,7 @@ describe('a daemon', () => {
     );
     expect(session.state).toBe('open');
     await guest.close();
-    expect((await idle(daemon)).join()).toBe(before.join());
+    await backToRest(daemon.pid, before, 'with processes again');
     await victim.close();
   });
 });

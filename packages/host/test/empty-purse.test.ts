@@ -4,7 +4,7 @@ import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../src/daemon/index.ts';
 import { connectFrontend, connectVfioFrontend } from '../src/frontend/index.ts';
-import { childrenOf, descriptorsOf, eventually, limitProcess, softLimit } from './process-rig.ts';
+import { atRest, backToRest, limitProcess, softLimit } from './process-rig.ts';
 
 type Kind = 'camera' | 'decoder' | 'pci';
 
@@ -45,16 +45,7 @@ describe('a daemon with too few descriptors', () => {
       expect(await tryGuest(daemon, kind)).toBe(true);
       await using victim = await connectFrontend(daemon.socket('victim'), { memoryBytes: 2 << 20 });
       const driver = await MediaDriver.attach(victim);
-      let idle: string[] = [];
-      await eventually(
-        () => {
-          const now = descriptorsOf(daemon.pid);
-          const steady = now.join() === idle.join() && childrenOf(daemon.pid).length === 0;
-          idle = now;
-          return steady;
-        },
-        () => `the first guest to be gone: ${idle} ${childrenOf(daemon.pid)} ${daemon.log}`,
-      );
+      const idle = await atRest(daemon.pid, () => daemon.log);
       const files = softLimit(daemon.pid, 'nofile');
       const served: boolean[] = [];
       for (let spare = 0; spare <= 40; spare += 2) {
@@ -65,11 +56,7 @@ describe('a daemon with too few descriptors', () => {
         expect(session.state, `with ${spare} descriptors`).toBe('open');
         await session.close();
         limitProcess(daemon.pid, 'nofile', files);
-        await eventually(
-          () => descriptorsOf(daemon.pid).join() === idle.join() && childrenOf(daemon.pid).length === 0,
-          () =>
-            `with ${spare} descriptors something stays: ${descriptorsOf(daemon.pid)} instead of ${idle}, processes ${childrenOf(daemon.pid)}`,
-        );
+        await backToRest(daemon.pid, idle, `with ${spare} descriptors`);
       }
       expect(served[0]).toBe(false);
       expect(served.at(-1)).toBe(true);

@@ -64,6 +64,50 @@ export async function eventually(condition: () => boolean, what: string | (() =>
   }
 }
 
+/** True if no thread of a process runs, wants to run or waits for a disk. */
+function sleeps(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((task) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1');
+      return stat.charAt(stat.lastIndexOf(')') + 2) === 'S';
+    } catch {
+      // a thread that has ended since it was listed
+      return false;
+    }
+  });
+}
+
+/** Looks in a row that must agree before a process counts as being at rest. */
+const LOOKS_AT_REST = 20;
+
+/**
+ * Waits until a process is at rest: it has no children, all its threads sleep look after look, and what it has open stays the
+ * same. Threads that still load their modules, on a machine however slow, run or wait for the disk. What is open then.
+ */
+export async function atRest(pid: number, log: () => string = () => ''): Promise<string[]> {
+  let last: string[] = [];
+  let looks = 0;
+  await eventually(
+    () => {
+      const now = descriptorsOf(pid);
+      const same = sleeps(pid) && now.join() === last.join() && childrenOf(pid).length === 0;
+      looks = same ? looks + 1 : 0;
+      last = now;
+      return looks === LOOKS_AT_REST;
+    },
+    () => `the process to be at rest: ${last} ${childrenOf(pid)} ${log()}`,
+  );
+  return last;
+}
+
+/** Waits until a process has no children and the descriptors that it had at rest; throws, with what is there, if that never comes. */
+export async function backToRest(pid: number, before: readonly string[], when: string): Promise<void> {
+  await eventually(
+    () => descriptorsOf(pid).join() === before.join() && childrenOf(pid).length === 0,
+    () => `${when} something stays: ${descriptorsOf(pid)} instead of ${before}, processes ${childrenOf(pid)}`,
+  );
+}
+
 /** A daemon whose descriptors the test chooses; see `serveWith`. */
 export interface OwnDaemon extends AsyncDisposable {
   readonly pid: number;
