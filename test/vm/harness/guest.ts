@@ -37,7 +37,9 @@ export interface ScriptResult {
 
 const BOOT_TIMEOUT = 180_000;
 const SCRIPT_TIMEOUT = 280_000;
+/** until QEMU is killed; for who waits for it, `OFF_PATIENCE` */
 const OFF_TIMEOUT = 30_000;
+const OFF_PATIENCE = 180_000;
 const DISCONNECT_TIMEOUT = 60_000;
 
 /**
@@ -126,7 +128,11 @@ export class Guest implements AsyncDisposable {
 
   /** What the guest's console has shown. */
   get console(): string {
-    return readFileSync(join(this.#folder, 'console.log'), 'latin1');
+    return readFileSync(this.#log, 'latin1');
+  }
+
+  get #log(): string {
+    return join(this.#folder, 'console.log');
   }
 
   get pid(): number {
@@ -174,11 +180,7 @@ export class Guest implements AsyncDisposable {
     this.#link.expectRestart();
     if (how === 'inside') this.#link.send('reboot');
     else await this.#monitor.until({ execute: 'system_reset' }, 'RESET');
-    await withTimeout(
-      this.#link.ready,
-      BOOT_TIMEOUT,
-      () => `the guest did not come back${lastLines(join(this.#folder, 'console.log'))}`,
-    );
+    await withTimeout(this.#link.ready, BOOT_TIMEOUT, () => `the guest did not come back${lastLines(this.#log)}`);
   }
 
   /**
@@ -216,6 +218,17 @@ export class Guest implements AsyncDisposable {
   /** Lets a stopped guest go on. */
   async resume(): Promise<void> {
     await this.#monitor.until({ execute: 'cont' }, 'RESUME');
+  }
+
+  /** Switches the guest off; returns when QEMU has ended by itself, and throws `GuestError` where it does not in three minutes. */
+  async powerOff(): Promise<void> {
+    this.#link.send('poweroff');
+    try {
+      await withTimeout(this.#exit, OFF_PATIENCE, () => `the guest does not shut down${lastLines(this.#log)}`);
+    } catch (error) {
+      this.#keep = true;
+      throw error;
+    }
   }
 
   /** Keeps the folder with the console's log when the guest is disposed of, and says where it is. */

@@ -8,7 +8,7 @@ import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { paddedMd5s } from './padded.ts';
 import { hostPictures, type PictureSize, pictureSizes } from './reference.ts';
-import { FIXTURES, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
+import { FIXTURES, putProgram, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
 
 /** Streams of the repository. */
 const CARRIED: readonly (readonly [file: string, codec: Codec])[] = [
@@ -140,6 +140,14 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
     const [one, other] = await Promise.all([run('ffmpeg', both[0], 'h264'), run('ffmpeg', both[1], 'hevc')]);
     expect(one.pictures).toEqual(await hostPictures(join(FIXTURES, both[0]), 'yuv420p'));
     expect(other.pictures).toEqual(await hostPictures(join(FIXTURES, both[1]), 'yuv420p'));
+  });
+
+  it('tells the shape of the pixels, and that it has become another', async () => {
+    await putProgram(rig.guest, 'shape');
+    cpSync(join(FIXTURES, 'h264-looks.h264'), join(rig.guest.share, 'looks.h264'));
+    const told = await rig.guest.must(`/mnt/shape ${rig.nodes.decoder} /mnt/looks.h264`);
+    // 4:3, height to width; squares are not seen by who asks only when it has become another already
+    expect(told).toMatch(/^(pixels 1\/1\n)?pixels 3\/4\n$/);
   });
 
   it('decodes h264 for GStreamer time after time', async () => {
