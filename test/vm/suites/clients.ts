@@ -9,7 +9,10 @@ export const CLIENTS = ['ffmpeg', 'gstreamer'] as const;
 export type Client = (typeof CLIENTS)[number];
 
 /** Seconds that a client has for a stream before it is killed. */
-const PATIENCE = 60;
+const PATIENCE = 220;
+
+/** Seconds in which one that hangs could have gone on, after the last picture that is expected of it. */
+const HANG_PATIENCE = 10;
 
 const GSTREAMER: Readonly<Record<Codec, string>> = {
   h264: 'h264parse ! v4l2h264dec',
@@ -23,8 +26,8 @@ export interface DecodeOptions {
   readonly caps?: string | undefined;
   /** GStreamer's pictures are written to this file of the share, planar 4:2:0 in its own layout, instead of being summed */
   readonly dump?: string | undefined;
-  /** seconds until the client is killed */
-  readonly patience?: number | undefined;
+  /** it will wait for ever, and is killed for it, once it has shown so many pictures */
+  readonly hangsAfter?: number | undefined;
 }
 
 /** What a client made of a stream. */
@@ -43,7 +46,7 @@ export async function decode(
   client: Client,
   file: string,
   codec: Codec,
-  { caps, dump, patience = PATIENCE }: DecodeOptions = {},
+  { caps, dump, hangsAfter }: DecodeOptions = {},
 ): Promise<Decoded> {
   const setter = caps === undefined ? '' : `! capssetter caps="${caps}" `;
   const sink = dump === undefined ? 'checksumsink hash=md5 sync=false' : `filesink location=/mnt/${dump}`;
@@ -54,7 +57,17 @@ export async function decode(
         '-fps_mode passthrough -pix_fmt yuv420p -f framemd5 -'
       : `gst-launch-1.0 -q filesrc location=/mnt/${file} ! ${parser} ${setter}! ${decoder} ! videoconvert dither=none ! ` +
         `video/x-raw,format=I420 ! ${sink}`;
-  const script = `export GST_REGISTRY=/tmp/registry; timeout -s KILL ${patience} ${program}`;
-  const result = await rig.guest.run(script, (patience + 60) * 1000);
+  const limited = `timeout -s KILL ${PATIENCE} ${program}`;
+  const script = `export GST_REGISTRY=/tmp/registry; ${hangsAfter === undefined ? limited : killedWhenItHangs(program, hangsAfter)}`;
+  const result = await rig.guest.run(script, (PATIENCE + 60) * 1000);
   return { ...result, pictures: frameMd5s(result.stdout), hung: result.status === 137 };
+}
+
+/** Runs ffmpeg until it has shown so many pictures and did not end for a while after them, or ended; its status is the script's. */
+function killedWhenItHangs(program: string, pictures: number): string {
+  return (
+    `${program} > /tmp/shown & client=$!; ` +
+    `until [ $(grep -c '^[0-9]' /tmp/shown) -ge ${pictures} ] || ! kill -0 $client; do sleep 0.5; done 2> /dev/null; ` +
+    `sleep ${HANG_PATIENCE}; kill -9 $client 2> /dev/null; wait $client; status=$?; cat /tmp/shown; exit $status`
+  );
 }

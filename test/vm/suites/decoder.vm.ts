@@ -69,15 +69,13 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'gstreamer resolution_change_500frames-vp9.ivf': { kind: 'padded', why: `426x240, 854x480; ${GST_PADDING}` },
 };
 
-const HANG_PATIENCE = 10;
-
 /** A program that polls before CAPTURE has started is a matter of moments: one run shows little. */
 const GSTREAMER_RUNS = 20;
 
 /** A stream long enough for the codec process to die in its middle: so many times a clip of the repository. */
 const DYING_ROUNDS = 60;
 /** seconds until a client that does not end is killed */
-const DYING_PATIENCE = 100;
+const DYING_PATIENCE = 240;
 const DYING = {
   ffmpeg: 'ffmpeg -nostdin -v error -c:v h264_v4l2m2m -i /mnt/long.h264 -pix_fmt yuv420p -flush_packets 1 -f rawvideo /mnt/dying',
   GStreamer:
@@ -114,7 +112,7 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
     const got = await decode(rig, client, name, codec, {
       caps: exception?.kind === 'told' ? exception.caps : undefined,
       dump,
-      patience: exception?.kind === 'hangs' ? HANG_PATIENCE : undefined,
+      hangsAfter: exception?.kind === 'hangs' ? Math.ceil(exception.after / 2) : undefined,
     });
     const pictures = dump === undefined ? got.pictures : paddedMd5s(join(rig.guest.share, dump), await pictureSizes(path));
     const want = await hostPictures(path, 'yuv420p', cornerOf(exception));
@@ -154,7 +152,7 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
     const name = 'h264-b-frames.h264';
     const want = await hostPictures(join(FIXTURES, name), 'yuv420p');
     for (let i = 0; i < GSTREAMER_RUNS; i++) expect((await decode(rig, 'gstreamer', name, 'h264')).pictures).toEqual(want);
-  });
+  }, 3_600_000);
 
   it.each(Object.entries(DYING))(
     'ends %s when the codec process dies under it, and decodes for who comes then',
