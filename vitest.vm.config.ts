@@ -28,7 +28,8 @@ export default defineConfig({
     include: [process.env.PARAVIDEO_VM_BROWSER === undefined ? 'test/vm/suites/*.vm.ts' : 'test/vm/browser/*.vm.ts'],
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // for a slow machine: whoever waits for something in a guest gives up before
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
   },
 });

@@ -22,7 +22,7 @@ export interface GuestOptions {
   readonly reboot?: boolean;
   /** whether `unplug` and `plug` can exchange devices */
   readonly pluggable?: boolean;
-  /** milliseconds until the guest must have started; 3 minutes unless told */
+  /** milliseconds until the guest must have started; 400 s unless told */
   readonly bootTimeout?: number;
 }
 
@@ -35,11 +35,11 @@ export interface ScriptResult {
   readonly millis: number;
 }
 
-const BOOT_TIMEOUT = 180_000;
-const SCRIPT_TIMEOUT = 280_000;
+const BOOT_TIMEOUT = 400_000;
+const SCRIPT_TIMEOUT = 800_000;
 /** until QEMU is killed; for who waits for it, `OFF_PATIENCE` */
 const OFF_TIMEOUT = 30_000;
-const OFF_PATIENCE = 180_000;
+const OFF_PATIENCE = 400_000;
 const DISCONNECT_TIMEOUT = 60_000;
 
 /**
@@ -220,7 +220,7 @@ export class Guest implements AsyncDisposable {
     await this.#monitor.until({ execute: 'cont' }, 'RESUME');
   }
 
-  /** Switches the guest off; returns when QEMU has ended by itself, and throws `GuestError` where it does not in three minutes. */
+  /** Switches the guest off; returns when QEMU has ended by itself, and throws `GuestError` where it does not in 400 s. */
   async powerOff(): Promise<void> {
     this.#link.send('poweroff');
     try {

@@ -9,7 +9,7 @@ export const CLIENTS = ['ffmpeg', 'gstreamer'] as const;
 export type Client = (typeof CLIENTS)[number];
 
 /** Seconds that a client has for a stream before it is killed. */
-const PATIENCE = 220;
+const PATIENCE = 600;
 
 /** Seconds in which one that hangs could have gone on, after the last picture that is expected of it. */
 const HANG_PATIENCE = 10;

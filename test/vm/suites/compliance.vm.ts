@@ -5,7 +5,7 @@ import { kernelComplaints } from './kernel-log.ts';
 import { type Rig, startRig, TRANSPORTS } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
 
-const TIMEOUT = 1_300_000;
+const TIMEOUT = 3_700_000;
 const WALK_TIMEOUT = process.env.PARAVIDEO_VM_FORMATS === 'all' ? 5_400_000 : 1_200_000;
 
 // slow enough that an emulated guest on a shared machine keeps up

@@ -15,7 +15,7 @@ import { FIXTURES, loadDriver, putProgram, type Rig, startRig, TRANSPORTS } from
 
 /** How often each; `npm run soak:vm` is the long way. */
 const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
-const LONG = 120_000 + ROUNDS * 120_000;
+const LONG = 600_000 + ROUNDS * 600_000;
 
 /** How many buffers a program can have queued, and how many frames of another camera are awaited after it is gone: time for all of them. */
 const HELD = 32;

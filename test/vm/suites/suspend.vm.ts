@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest';
 import { complaintsIn, kernelComplaints } from './kernel-log.ts';
 import { HEARD_OF_LOSS, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
-const TIMEOUT = 300_000;
+const TIMEOUT = 900_000;
 
 /** 320x240 YUYV */
 const FRAME_BYTES = 320 * 240 * 2;

@@ -47,7 +47,7 @@ const GUEST_SLACK = 4096;
 const DAEMON_SLACK = 49_152;
 
 /** Seconds until a program that films hears that the daemon is dead, at most: 5 of silence and 10 for an answer, in a guest on a busy machine. */
-const DEATH_NOTICED = 240;
+const DEATH_NOTICED = 400;
 
 const DEVICES: readonly DeviceInput[] = [
   { kind: 'camera', name: 'camera', size: '320x240' },

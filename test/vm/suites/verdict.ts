@@ -5,7 +5,7 @@ import type { Rig } from './rig.ts';
 /** The only warning that a loaded machine may cause: frames that came while the guest was not running are missed, as on hardware. */
 const GAP = /got sequence number (\d+), expected (\d+)/;
 const TRIES = 3;
-const TIMEOUT = 420_000;
+const TIMEOUT = 1_200_000;
 
 interface Verdict {
   /** the tool's last line */
