@@ -8,7 +8,7 @@ import { kernelComplaints } from './kernel-log.ts';
 import { FIXTURES, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
 
 const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
-const TIMEOUT = 60_000 + ROUNDS * 120_000;
+const TIMEOUT = 600_000 + ROUNDS * 600_000;
 const KERNEL_WORDS = ['slub_debug=FZPU', 'page_poison=1', 'init_on_free=1'];
 /** The driver may say what it likes of a device that lies. */
 const LIES = [/virtio\d+: /];
