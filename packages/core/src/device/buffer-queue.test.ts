@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import type { GuestRange } from '../ports/index.ts';
+import type { GuestRange, HostBuffers } from '../ports/index.ts';
 import { HeapArena } from '../testing/index.ts';
 import { fourcc, pictureLayout, timevalBytes, writeFormat } from '../v4l2/index.ts';
 import {
@@ -50,6 +50,7 @@ interface RigOptions {
   readonly limits?: Partial<DeviceLimits>;
   readonly client?: Partial<QueueClient>;
   readonly arena?: number;
+  readonly buffers?: (arena: HeapArena) => HostBuffers;
   readonly zeroBytesUsed?: 'whole' | 'empty';
 }
 
@@ -74,7 +75,7 @@ function rig(o: RigOptions = {}) {
     type,
     timestamps: type === SINGLE ? 'monotonic' : 'copy',
     client,
-    buffers: arena,
+    buffers: o.buffers?.(arena) ?? arena,
     events: seen,
     limits: { ...DEFAULT_LIMITS, ...o.limits },
     budget,
@@ -198,6 +199,63 @@ describe('REQBUFS', () => {
     const { request, arena } = rig({ type: MULTI, arena: 65536 });
     expect(request(1).errno).toBe(Errno.ENOMEM);
     expect(arena.blocks).toBe(0);
+  });
+});
+
+describe('memory that was given back and is not clean yet', () => {
+  const PAGE = 65536;
+
+  /** A queue whose arena has `room` buffers until `clean`, and four then. */
+  function dirtyRig(room: number) {
+    const cleaning = Promise.withResolvers<void>();
+    let dirty = true;
+    const made = rig({
+      sizes: [PAGE],
+      arena: 4 * PAGE,
+      buffers: (arena) => ({
+        allocate: (length) => (dirty && arena.blocks >= room ? undefined : arena.allocate(length)),
+        settled: () => (dirty ? cleaning.promise : undefined),
+        get allocated() {
+          return arena.allocated;
+        },
+      }),
+    });
+    const clean = (): void => {
+      dirty = false;
+      cleaning.resolve();
+    };
+    return { ...made, clean };
+  }
+
+  it.each(['request', 'create'] as const)('is waited for, and all buffers are there in the end: %s', async (verb) => {
+    const { queue, clean, ...make } = dirtyRig(1);
+    const { errno, view } = make[verb](4);
+    expect([queue.count, queue.claimed]).toEqual([1, true]);
+    clean();
+    expect(await errno).toBe(0);
+    const { fields } = verb === 'request' ? v4l2_requestbuffers : v4l2_create_buffers;
+    expect([fields.count.get(view, 0), queue.count]).toEqual([4, 4]);
+  });
+
+  it('is an error when it is not enough for one, and leaves the queue to others', async () => {
+    const { queue, request, clean, arena } = dirtyRig(0);
+    const block = arena.allocate(4 * PAGE);
+    const { errno } = request(4);
+    expect([queue.count, queue.claimed]).toEqual([0, true]);
+    clean();
+    expect(await errno).toBe(Errno.ENOMEM);
+    expect(queue.claimed).toBe(false);
+    block?.release();
+    expect(request(4).count).toBe(4);
+  });
+
+  it('comes too late for a session that was closed', async () => {
+    const { queue, request, clean, arena } = dirtyRig(2);
+    const { errno } = request(4);
+    await queue.release();
+    clean();
+    expect(await errno).toBe(Errno.EIO);
+    expect([queue.count, queue.claimed, arena.blocks]).toEqual([0, false, 0]);
   });
 });
 

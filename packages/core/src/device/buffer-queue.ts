@@ -91,6 +91,10 @@ export class BufferQueue {
   /** queued, not yet taken, oldest first */
   readonly #waiting: V4l2Buffer[] = [];
   #stopping: Promise<void> | undefined;
+  /** true while buffers that were asked for wait for memory */
+  #reserving = false;
+  /** counts `release` */
+  #life = 0;
 
   constructor(options: BufferQueueOptions) {
     this.#o = options;
@@ -114,6 +118,11 @@ export class BufferQueue {
     return this.#buffers.size;
   }
 
+  /** True if it has buffers or is about to: then it is its session's, and nobody else's. */
+  get claimed(): boolean {
+    return this.#reserving || this.#buffers.size > 0;
+  }
+
   /** Number of buffers that wait for `take`. */
   get waiting(): number {
     return this.#waiting.length;
@@ -125,7 +134,7 @@ export class BufferQueue {
   }
 
   /** VIDIOC_REQBUFS */
-  requestBuffers(call: IoctlCall): number {
+  requestBuffers(call: IoctlCall): number | Promise<number> {
     const f = v4l2_requestbuffers.fields;
     const view = call.payload;
     const memory = f.memory.get(view, 0);
@@ -139,17 +148,18 @@ export class BufferQueue {
     if (asked === 0) return 0;
     const least = Math.max(1, this.#o.client.minBuffers?.() ?? 1);
     const wanted = Math.min(Math.max(asked, least), this.#o.limits.buffersPerQueue);
-    const made = this.#allocate(0, wanted, memory, this.#o.client.planeSizes());
-    if (made < Math.min(least, wanted)) {
-      this.#free([...this.#buffers.keys()]);
-      return Errno.ENOMEM;
-    }
-    f.count.set(view, 0, made);
-    return 0;
+    return this.#allocate(0, wanted, memory, this.#o.client.planeSizes(), (made) => {
+      if (made < Math.min(least, wanted)) {
+        this.#free([...this.#buffers.keys()]);
+        return Errno.ENOMEM;
+      }
+      f.count.set(view, 0, made);
+      return 0;
+    });
   }
 
   /** VIDIOC_CREATE_BUFS; the format in it only says how large the planes shall be. */
-  createBuffers(call: IoctlCall): number {
+  createBuffers(call: IoctlCall): number | Promise<number> {
     const f = v4l2_create_buffers.fields;
     const view = call.payload;
     const memory = f.memory.get(view, 0);
@@ -169,10 +179,11 @@ export class BufferQueue {
     if (this.#buffers.size > 0 && this.#memory !== memory) return Errno.EINVAL;
     let room = 0;
     while (room < count && at + room < max && !this.#buffers.has(at + room)) room += 1;
-    const made = this.#allocate(at, room, memory, sizes);
-    if (made === 0) return Errno.ENOMEM;
-    f.count.set(view, 0, made);
-    return 0;
+    return this.#allocate(at, room, memory, sizes, (made) => {
+      if (made === 0) return Errno.ENOMEM;
+      f.count.set(view, 0, made);
+      return 0;
+    });
   }
 
   /** VIDIOC_REMOVE_BUFS */
@@ -254,6 +265,7 @@ export class BufferQueue {
 
   /** Stops and frees everything; for REQBUFS-less ends (CLOSE). Settled when nothing touches the memory. */
   async release(): Promise<void> {
+    this.#life += 1;
     try {
       if (this.streaming) await this.#stop();
     } finally {
@@ -400,7 +412,28 @@ export class BufferQueue {
     return index;
   }
 
-  #allocate(first: number, count: number, memory: number, sizes: readonly number[]): number {
+  /** Makes so many buffers, or as many as there is memory for, which may have to be waited for; `answer` is told how many. */
+  #allocate(
+    first: number,
+    count: number,
+    memory: number,
+    sizes: readonly number[],
+    answer: (made: number) => number,
+  ): number | Promise<number> {
+    const made = this.#make(first, count, memory, sizes);
+    const settled = made < count && memory === V4L2_MEMORY_MMAP ? this.#o.buffers.settled() : undefined;
+    if (settled === undefined) return answer(made);
+    const life = this.#life;
+    this.#reserving = true;
+    return settled.then(() => {
+      this.#reserving = false;
+      // Closed meanwhile: what was made has been freed.
+      if (life !== this.#life) return Errno.EIO;
+      return answer(made + this.#make(first + made, count - made, memory, sizes));
+    });
+  }
+
+  #make(first: number, count: number, memory: number, sizes: readonly number[]): number {
     let made = 0;
     while (made < count) {
       const buffer = makeBuffer(this.#o, first + made, memory, sizes);

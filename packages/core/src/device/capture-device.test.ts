@@ -95,7 +95,11 @@ describe('a camera', () => {
 
   it('refuses to be made of a source without a format that its API can carry', async () => {
     const source = new SolidSource({ formats: [fourcc('NM12')] });
-    const o = { source, buffers: { allocate: () => undefined, allocated: 0 }, clock: new ManualClock() };
+    const o = {
+      source,
+      buffers: { allocate: () => undefined, settled: () => undefined, allocated: 0 },
+      clock: new ManualClock(),
+    };
     const access = { open: true, store: async () => true, load: async () => true };
     expect(() => new CaptureDevice({ ...o, access })).toThrow(DeviceError);
     expect(new CaptureDevice({ ...o, access, planar: 'multi' }).formats).toEqual([fourcc('NM12')]);

@@ -49,7 +49,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   override buffersChanged(queue: BufferQueue): void {
-    if (queue.count > 0) this.camera.owner = queue;
+    if (queue.claimed) this.camera.owner = queue;
     else if (this.camera.owner === queue) this.camera.owner = undefined;
   }
 

@@ -128,7 +128,7 @@ export class DecoderSession extends V4l2Session {
 
   /** REQBUFS(0) on OUTPUT leads back to initialisation: the next stream begins with a new decoder and a header. */
   override buffersChanged(queue: BufferQueue): void {
-    if (queue !== this.output || queue.count > 0 || queue.streaming || this.stream.phase.kind === 'idle') return;
+    if (queue !== this.output || queue.claimed || queue.streaming || this.stream.phase.kind === 'idle') return;
     this.formats.forget();
     const reset = this.stream.reset().then(() => {
       if (this.#resetting === reset) this.#resetting = undefined;

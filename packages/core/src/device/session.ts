@@ -155,6 +155,13 @@ function onQueue(
   return (guard === 'owner' ? session.mayUse(queue) : 0) || run(queue);
 }
 
+/** Tells the session of buffers that were made, at once and, if some wait for memory, when they are there. */
+function whenMade(session: V4l2Session, queue: BufferQueue, made: number | Promise<number>): number | Promise<number> {
+  session.buffersChanged(queue);
+  if (typeof made === 'number') return made;
+  return made.finally(() => session.buffersChanged(queue));
+}
+
 const BUF_TYPE = v4l2_buffer.fields.type;
 
 /** VIDIOC_REQBUFS … VIDIOC_STREAMOFF: the buffer ioctls, on any session. */
@@ -162,21 +169,15 @@ export const BUFFER_IOCTLS: readonly IoctlRow<V4l2Session>[] = [
   [
     VIDIOC_REQBUFS,
     (session, call) =>
-      onQueue(v4l2_requestbuffers.fields.type.get(call.payload, 0), session, (queue) => {
-        const errno = queue.requestBuffers(call);
-        session.buffersChanged(queue);
-        return errno;
-      }),
+      onQueue(v4l2_requestbuffers.fields.type.get(call.payload, 0), session, (queue) =>
+        whenMade(session, queue, queue.requestBuffers(call)),
+      ),
   ],
   [
     VIDIOC_CREATE_BUFS,
     (session, call) => {
       const query = v4l2_create_buffers.fields.count.get(call.payload, 0) === 0;
-      const run = (queue: BufferQueue) => {
-        const errno = queue.createBuffers(call);
-        session.buffersChanged(queue);
-        return errno;
-      };
+      const run = (queue: BufferQueue) => whenMade(session, queue, queue.createBuffers(call));
       return onQueue(
         v4l2_create_buffers.fields.format.fields.type.get(call.payload, 0),
         session,

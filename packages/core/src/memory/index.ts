@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './address-order.ts';
 export type * from './guest-memory.ts';
 export * from './memory-error.ts';
 export * from './memory-gate.ts';

@@ -170,3 +170,28 @@ describe('RegionMemory', () => {
     expect([memory.covers(0, 4097), memory.pieces(0, 4096), memory.pieces(8192, 4096 * 1998)]).toEqual([false, 1, 1998]);
   });
 });
+
+describe('a table of many regions', () => {
+  test('is changed with a few looks at it, however many regions there are', () => {
+    const memory = new RegionMemory();
+    const count = 4096;
+    let looks = 0;
+    const counted = (): Uint8Array =>
+      Object.defineProperty(new Uint8Array(16), 'length', {
+        get: () => {
+          looks += 1;
+          return 16;
+        },
+      });
+    // Without order, for neither end of the table may be the dear one.
+    const addresses = Array.from({ length: count }, (_, i) => 64 * ((i * 1597) % count));
+    for (const address of addresses) memory.addRegion({ address, bytes: counted() });
+    expect(looks).toBeLessThan(20 * count);
+    expect(memory.regions.map(({ address }) => address)).toEqual([...addresses].sort((a, b) => a - b));
+    expect(() => memory.addRegion({ address: 64 * 100 - 1, bytes: new Uint8Array(2) })).toThrow(MemoryError);
+    expect(() => memory.addRegion({ address: 64 * 100 + 15, bytes: new Uint8Array(1) })).toThrow(MemoryError);
+    for (const address of addresses.slice(1)) expect(memory.removeRegion(address)).toBe(true);
+    expect(memory.removeRegion(64)).toBe(false);
+    expect(memory.regions).toHaveLength(1);
+  });
+});

@@ -3,6 +3,7 @@
  * Guest memory as a sorted table of regions. Regions may touch, and then reads and writes run across the seam; they never
  * overlap. A look-up tries the region of the last hit first: nearly all accesses of a ring fall into the same one.
  */
+import { firstFrom } from './address-order.ts';
 import type { GuestMemory, MemoryWindow } from './guest-memory.ts';
 import { MemoryError } from './memory-error.ts';
 
@@ -44,14 +45,13 @@ export class RegionMemory implements GuestMemory {
     if (!Number.isSafeInteger(address) || address < 0 || !Number.isSafeInteger(address + bytes.length)) {
       throw new MemoryError(`region of ${bytes.length} bytes at ${hex(address)} does not lie between 0 and 2^53 - 1`);
     }
-    let at = 0;
-    for (const other of this.#regions) {
-      if (other.address < address + bytes.length && address < other.address + other.bytes.length) {
+    const at = firstFrom(this.#regions, address);
+    for (const other of [this.#regions[at - 1], this.#regions[at]]) {
+      if (other !== undefined && other.address < address + bytes.length && address < other.address + other.bytes.length) {
         throw new MemoryError(
           `region ${hex(address)}+${hex(bytes.length)} overlaps ${hex(other.address)}+${hex(other.bytes.length)}: remove that one first`,
         );
       }
-      if (other.address < address) at++;
     }
     this.#regions.splice(at, 0, { address, bytes });
     this.#changed();
@@ -59,8 +59,8 @@ export class RegionMemory implements GuestMemory {
 
   /** Removes the region that starts at `address`; false if there is none. Windows on it must not be used any more. */
   removeRegion(address: number): boolean {
-    const at = this.#regions.findIndex((region) => region.address === address);
-    if (at < 0) return false;
+    const at = firstFrom(this.#regions, address);
+    if (this.#regions[at]?.address !== address) return false;
     this.#regions.splice(at, 1);
     this.#changed();
     return true;
@@ -68,7 +68,7 @@ export class RegionMemory implements GuestMemory {
 
   window(address: number, length: number): MemoryWindow | undefined {
     if (!isRange(address, length)) return undefined;
-    const region = this.#find(address);
+    const region = this.regionAt(address);
     if (region === undefined) return undefined;
     const offset = address - region.address;
     if (length > region.bytes.length - offset) return undefined;
@@ -94,7 +94,7 @@ export class RegionMemory implements GuestMemory {
     if (!isRange(address, into.length)) return false;
     let done = 0;
     while (done < into.length) {
-      const region = this.#find(address + done);
+      const region = this.regionAt(address + done);
       if (region === undefined) return false;
       const offset = address + done - region.address;
       const length = Math.min(into.length - done, region.bytes.length - offset);
@@ -108,7 +108,7 @@ export class RegionMemory implements GuestMemory {
     if (!this.covers(address, from.length)) return false;
     let done = 0;
     while (done < from.length) {
-      const region = this.#find(address + done);
+      const region = this.regionAt(address + done);
       if (region === undefined) return false;
       const offset = address + done - region.address;
       const length = Math.min(from.length - done, region.bytes.length - offset);
@@ -119,7 +119,7 @@ export class RegionMemory implements GuestMemory {
   }
 
   /** The region that holds `address`. */
-  #find(address: number): MemoryRegion | undefined {
+  regionAt(address: number): MemoryRegion | undefined {
     return this.#regions[this.#indexOf(address)];
   }
 

@@ -27,6 +27,11 @@ export interface ArenaBlock {
 export interface HostBuffers {
   /** A zeroed block with one reference, or undefined if the arena is full or `length` is 0 (ENOMEM to the guest). */
   allocate(length: number): ArenaBlock | undefined;
+  /**
+   * Settles when what was released can be had again; undefined if that is so now. Until then `allocate` may say that there is no
+   * room.
+   */
+  settled(): Promise<void> | undefined;
   /** bytes now allocated, rounded up to ARENA_ALIGN */
   readonly allocated: number;
 }

@@ -27,6 +27,8 @@ export class HeapArena implements HostBuffers {
     return this.#live.size;
   }
 
+  settled(): undefined {}
+
   allocate(length: number): ArenaBlock | undefined {
     if (!(length > 0)) return undefined;
     const rounded = round(length);

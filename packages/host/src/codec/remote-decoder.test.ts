@@ -51,6 +51,7 @@ function make(): {
   let next = 0;
   const buffers = {
     allocated: 0,
+    settled: () => undefined,
     allocate: (length: number) => {
       next += 65536;
       return { offset: next, length, retain: () => {}, release: () => {} };

@@ -3,7 +3,9 @@ import { ARENA_ALIGN } from '@paravideo/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fileSize, mappingsOf, memoryKind, openDescriptors, residentSize } from '../sys/index.ts';
-import { Arena, ArenaError } from './index.ts';
+import { Arena, ArenaError, MAX_ARENA_BYTES, MemoryBudget } from './index.ts';
+
+const MIB = 1 << 20;
 
 describe('an arena', () => {
   it('is a sealed memfd with one descriptor and one mapping, and leaves nothing', () => {
@@ -39,7 +41,7 @@ describe('an arena', () => {
     expect(arena.allocate(4 * ARENA_ALIGN)?.offset).toBe(0);
   });
 
-  it('keeps a block until its last reference is gone, then gives its pages back as zeros', () => {
+  it('keeps a block until its last reference is gone, then gives its pages back as zeros', async () => {
     using arena = Arena.create('t', 2 * ARENA_ALIGN);
     const bytes = arena.mapping.bytes();
     const block = arena.allocate(2 * ARENA_ALIGN);
@@ -50,10 +52,47 @@ describe('an arena', () => {
     expect(arena.allocate(1)).toBeUndefined();
     expect(bytes[5]).toBe(0xff);
     block.release();
+    await arena.settled();
     expect(residentSize(arena.fd)).toBe(0);
     expect(bytes.every((byte) => byte === 0)).toBe(true);
     expect(() => block.release()).toThrow(ArenaError);
     expect(() => block.retain()).toThrow(/after its last reference/);
+  });
+
+  it('gives many pages back in another thread: nobody waits for them but who needs them', async () => {
+    const size = 64 * MIB;
+    const budget = new MemoryBudget(size);
+    using arena = Arena.create('t', size, undefined, budget);
+    arena.allocate(size)?.release();
+    await arena.settled();
+    const block = arena.allocate(size);
+    arena.mapping.bytes().fill(0xff);
+    block?.release();
+    expect(arena.allocated).toBe(0);
+    // A few are given back at once to who needs them.
+    expect(arena.allocate(4 * MIB)?.offset).toBe(0);
+    expect(arena.allocate(8 * MIB)).toBeUndefined();
+    expect([residentSize(arena.fd), budget.used]).toEqual([size - 8 * MIB, size - 4 * MIB]);
+    await arena.settled();
+    expect([residentSize(arena.fd), budget.used]).toEqual([0, 4 * MIB]);
+    expect(arena.allocate(size - 4 * MIB)?.offset).toBe(4 * MIB);
+    expect(arena.settled()).toBeUndefined();
+  });
+
+  it('may end while another thread gives its pages back', async () => {
+    const before = openDescriptors();
+    const budget = new MemoryBudget(MAX_ARENA_BYTES);
+    const arena = Arena.create('t', 64 * MIB, undefined, budget);
+    const block = arena.allocate(64 * MIB);
+    arena.mapping.bytes().fill(0xff);
+    block?.release();
+    await new Promise((resolve) => setImmediate(resolve));
+    const settled = arena.settled();
+    expect(settled).toBeDefined();
+    arena[Symbol.dispose]();
+    expect(budget.used).toBe(0);
+    await settled;
+    expect([openDescriptors(), budget.used]).toEqual([before, 0]);
   });
 
   it('refuses sizes whose offsets would not fit in 32 bits', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '@paravideo/core';
-import { detach, type Fd, Mapping, memfd, punchHole, viewAt } from '../sys/index.ts';
+import { detach, type Fd, Mapping, memfd, punchHole, punchHoleAside, viewAt } from '../sys/index.ts';
 import { ArenaError } from './arena-error.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { RangeList } from './range-list.ts';
@@ -11,17 +11,34 @@ export const DEFAULT_ARENA_BYTES: number = 2 ** 31;
 /** Largest arena: `mem_offset` and the place of a mapping in region 0 have 32 bits, half of it for read-only mappings. */
 export const MAX_ARENA_BYTES: number = 2 ** 31;
 
+/** Bytes that are cleaned at a time by another thread. */
+const CLEAN_BYTES = 16 << 20;
+/** Bytes that may be cleaned in one turn of the event loop for somebody who needs them at once. */
+const CLEAN_AT_ONCE = 8 << 20;
+
 /**
  * The memory of one guest's buffers: a sealed memfd, sparse, never shared with another guest. A block's pages are given
  * back, and read as zeros, before its place can be handed out again; and that happens only when nobody references the
  * block any more: neither the buffer, nor a mapping in the guest, nor a copy in flight.
+ *
+ *     clean --allocate--> allocated --last release--> dirty --another thread, or in need a few MiB at once--> clean
+ *
+ * Giving a GiB of pages back takes the better part of a second: the event loop does not wait for it. What is dirty counts in the
+ * budget.
  */
 export class Arena implements HostBuffers, Disposable {
   readonly fd: Fd;
   /** the whole arena, for its address; its `bytes()` are not for the event loop */
   readonly mapping: Mapping;
   readonly size: number;
-  readonly #ranges: RangeList;
+  readonly #clean: RangeList;
+  readonly #dirty: RangeList;
+  /** the range that another thread cleans now, or that is about to be chosen */
+  #sweeping: Promise<void> | undefined;
+  /** bytes that may still be cleaned in this turn */
+  #atOnce = CLEAN_AT_ONCE;
+  /** bytes that count in the budget */
+  #held = 0;
   readonly #budget: MemoryBudget | undefined;
   #allocated = 0;
   #blocks = 0;
@@ -31,7 +48,8 @@ export class Arena implements HostBuffers, Disposable {
     this.fd = fd;
     this.mapping = mapping;
     this.size = size;
-    this.#ranges = new RangeList(size, ARENA_ALIGN);
+    this.#clean = new RangeList(size, ARENA_ALIGN);
+    this.#dirty = new RangeList(0, ARENA_ALIGN);
   }
 
   /**
@@ -64,13 +82,10 @@ export class Arena implements HostBuffers, Disposable {
 
   allocate(length: number): ArenaBlock | undefined {
     if (!Number.isSafeInteger(length) || length <= 0 || !this.fd.open) return undefined;
-    const size = this.#ranges.rounded(length);
-    if (this.#budget?.take(size) === false) return undefined;
-    const offset = this.#ranges.take(length);
-    if (offset === undefined) {
-      this.#budget?.give(size);
-      return undefined;
-    }
+    const size = this.#clean.rounded(length);
+    let offset = this.#take(size);
+    while (offset === undefined && this.#cleanSome()) offset = this.#take(size);
+    if (offset === undefined) return undefined;
     this.#allocated += size;
     this.#blocks += 1;
     let references = 1;
@@ -87,31 +102,86 @@ export class Arena implements HostBuffers, Disposable {
       release: () => {
         live('released');
         references -= 1;
-        if (references === 0) this.#free(offset, length, size);
+        if (references === 0) this.#free(offset, size);
       },
     };
   }
 
+  settled(): Promise<void> | undefined {
+    return this.#sweeping;
+  }
+
   /** Ends the arena; blocks that are still referenced stay in memory as long as somebody pins `mapping` or holds the fd. */
   [Symbol.dispose](): void {
-    if (this.fd.open) this.#budget?.give(this.#allocated);
+    this.#budget?.give(this.#held);
+    this.#held = 0;
     this.mapping[Symbol.dispose]();
     this.fd.close();
   }
 
-  #free(offset: number, length: number, size: number): void {
+  /** A place in what is clean, within the budget. */
+  #take(size: number): number | undefined {
+    if (this.#budget?.take(size) === false) return undefined;
+    const offset = this.#clean.take(size);
+    if (offset === undefined) this.#budget?.give(size);
+    else this.#held += size;
+    return offset;
+  }
+
+  #free(offset: number, size: number): void {
     this.#allocated -= size;
     this.#blocks -= 1;
     if (!this.fd.open) return;
-    this.#budget?.give(size);
+    this.#dirty.give(offset, size);
+    this.#sweeping ??= this.#sweep();
+  }
+
+  async #sweep(): Promise<void> {
+    // Neighbours that are freed together are cleaned together.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#atOnce = CLEAN_AT_ONCE;
+    for (let range = this.#nextDirty(); range !== undefined; range = this.#nextDirty()) {
+      const { start, length } = range;
+      let done = false;
+      try {
+        done = await punchHoleAside(this.fd, start, length);
+      } catch {
+        // No descriptor for it: see below.
+      }
+      this.#atOnce = CLEAN_AT_ONCE;
+      if (this.fd.open) this.#cleaned(start, length, done);
+    }
+    this.#sweeping = undefined;
+  }
+
+  #nextDirty(): { start: number; length: number } | undefined {
+    return this.fd.open ? this.#dirty.takeFirst(CLEAN_BYTES) : undefined;
+  }
+
+  /** Cleans a part of what is dirty here and now, as far as this turn may. False if it did not. */
+  #cleanSome(): boolean {
+    const range = this.#dirty.takeFirst(this.#atOnce);
+    if (range === undefined) return false;
+    this.#atOnce -= range.length;
+    let done = true;
     try {
-      punchHole(this.fd, offset, size);
+      punchHole(this.fd, range.start, range.length);
     } catch {
+      done = false;
+    }
+    this.#cleaned(range.start, range.length, done);
+    return true;
+  }
+
+  #cleaned(start: number, length: number, done: boolean): void {
+    if (!done) {
       // Without memory for the bookkeeping of a hole, zeros do as well: what counts is that the next owner sees nothing.
-      const view = viewAt(this.mapping.address + offset, size);
+      const view = viewAt(this.mapping.address + start, length);
       view.fill(0);
       detach(view);
     }
-    this.#ranges.give(offset, length);
+    this.#held -= length;
+    this.#budget?.give(length);
+    this.#clean.give(start, length);
   }
 }

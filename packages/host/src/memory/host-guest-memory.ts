@@ -44,11 +44,6 @@ export interface ResolvedMemory {
 /** Pieces of one copy: the limits on scatter lists allow no more, but a table may be cut up after a list was looked at. */
 const MAX_PIECES = 1 << 18;
 
-interface Entry {
-  readonly address: number;
-  readonly mapping: Mapping;
-}
-
 /**
  * A guest's memory, mapped into this process. It owns the mappings of its regions: a region that is removed loses its
  * view at once, and is unmapped when no copy uses it any more.
@@ -59,8 +54,8 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
   readonly #policy: MemoryPolicy;
   readonly #events: MemoryEvents;
   #noted = false;
-  /** by guest address */
-  #entries: Entry[] = [];
+  /** by the guest address of the region that it is */
+  readonly #mappings = new Map<number, Mapping>();
   readonly #budget: MemoryBudget;
   #mapped = 0;
 
@@ -119,21 +114,19 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     this.addRegion({ address, bytes: mapping.bytes() });
     this.#budget.take(mapping.length);
     this.#mapped += mapping.length;
-    this.#entries.push({ address, mapping });
-    this.#entries.sort((a, b) => a.address - b.address);
+    this.#mappings.set(address, mapping);
   }
 
   /** Removes the region that starts at `address`, and its mapping; false if there is none. */
   override removeRegion(address: number): boolean {
-    const removed = super.removeRegion(address);
-    const at = this.#entries.findIndex((entry) => entry.address === address);
-    const [entry] = at < 0 ? [] : this.#entries.splice(at, 1);
-    if (entry !== undefined) {
-      this.#mapped -= entry.mapping.length;
-      this.#budget.give(entry.mapping.length);
-      entry.mapping[Symbol.dispose]();
+    const mapping = this.#mappings.get(address);
+    if (mapping !== undefined) {
+      this.#mappings.delete(address);
+      this.#mapped -= mapping.length;
+      this.#budget.give(mapping.length);
+      mapping[Symbol.dispose]();
     }
-    return removed;
+    return super.removeRegion(address);
   }
 
   override read(address: number, into: Uint8Array): boolean {
@@ -146,7 +139,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
 
   /** Removes every region. */
   clear(): void {
-    for (const { address } of [...this.#entries]) this.removeRegion(address);
+    for (const address of [...this.#mappings.keys()]) this.removeRegion(address);
   }
 
   [Symbol.dispose](): void {
@@ -168,13 +161,14 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
       missing -= left;
       if (!this.covers(at, left)) return undefined;
       while (left > 0) {
-        const entry = this.#find(at);
-        if (entry === undefined) return undefined;
-        const offset = at - entry.address;
-        const run = Math.min(left, entry.mapping.length - offset);
+        const start = this.regionAt(at)?.address;
+        const mapping = start === undefined ? undefined : this.#mappings.get(start);
+        if (start === undefined || mapping === undefined) return undefined;
+        const offset = at - start;
+        const run = Math.min(left, mapping.length - offset);
         if (pieces.length >= MAX_PIECES) return undefined;
-        pieces.push({ address: entry.mapping.address + offset, length: run });
-        used.add(entry.mapping);
+        pieces.push({ address: mapping.address + offset, length: run });
+        used.add(mapping);
         at += run;
         left -= run;
       }
@@ -188,18 +182,5 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
         },
       },
     };
-  }
-
-  #find(address: number): Entry | undefined {
-    let low = 0;
-    let high = this.#entries.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.#entries[middle] as Entry;
-      if (address < entry.address) high = middle - 1;
-      else if (address - entry.address >= entry.mapping.length) low = middle + 1;
-      else return entry;
-    }
-    return undefined;
   }
 }

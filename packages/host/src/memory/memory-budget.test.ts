@@ -8,7 +8,7 @@ import { GuestBudgets } from './memory-budget.ts';
 const budgets = () =>
   new GuestBudgets({ buffers: { guest: 1 << 20, all: 1.5 * (1 << 20) }, addresses: { guest: 1 << 20, all: 1.5 * (1 << 20) } });
 
-it('buffers count for the guest and for all guests, and are given back one by one or with the arena', () => {
+it('buffers count for the guest and for all guests, and are given back one by one or with the arena', async () => {
   const all = budgets();
   const [first, second] = [all.of(undefined), all.of(undefined)];
   const one = Arena.create('one', 1 << 24, undefined, first.buffers);
@@ -19,6 +19,7 @@ it('buffers count for the guest and for all guests, and are given back one by on
   expect(one.allocate(6 * 65_536)?.length).toBe(6 * 65_536);
   expect([two.allocate(600_000), two.allocate(8 * 65_536)?.length]).toEqual([undefined, 8 * 65_536]);
   block?.release();
+  await one.settled();
   expect(first.buffers.used).toBe(6 * 65_536);
   expect(two.allocate(8 * 65_536)?.length).toBe(8 * 65_536);
   one[Symbol.dispose]();

@@ -55,6 +55,15 @@ export class RangeList {
     }
   }
 
+  /** Takes the first bytes of the first range, at most `most`; undefined if there is no range. */
+  takeFirst(most: number): { start: number; length: number } | undefined {
+    const [gap] = this.#gaps;
+    if (gap === undefined) return undefined;
+    const length = Math.min(gap.length, Math.floor(most / this.#unit) * this.#unit);
+    const start = this.take(length);
+    return start === undefined ? undefined : { start, length };
+  }
+
   /** Number of gaps: 1 when nothing is taken. */
   get gaps(): number {
     return this.#gaps.length;

@@ -5,7 +5,7 @@ export { faultGuardMissing } from './fault-guard.ts';
 export { canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
-export { fileSize, memfd, memoryKind, punchHole, residentSize } from './memfd.ts';
+export { fileSize, memfd, memoryKind, punchHole, punchHoleAside, residentSize } from './memfd.ts';
 export {
   limitResource,
   type Resource,

@@ -68,6 +68,17 @@ export const libc = {
   sysconf: bind<(name: number) => number>('int64 sysconf(int name)'),
 };
 
+/**
+ * Makes a call of `libc` in a thread of Node's pool, for calls whose time grows with what they are given; resolves to what C returns.
+ * What is -1 has no errno here.
+ */
+export function aside<F extends (...args: never[]) => number>(call: F, ...args: Parameters<F>): Promise<number> {
+  const { async: begin } = call as unknown as { async: (...args: unknown[]) => void };
+  return new Promise((resolve, reject) => {
+    begin(...args, (error: Error | null, result: number) => (error === null ? resolve(result) : reject(error)));
+  });
+}
+
 /** errno of the last call of `libc` in this thread */
 export function lastErrno(): number {
   return koffi.errno();

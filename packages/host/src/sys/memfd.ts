@@ -2,7 +2,7 @@
 /** Anonymous shared files and what can be asked of, and done to, a file that holds memory. */
 import { fstatSync } from 'node:fs';
 import { Fd } from './fd.ts';
-import { check, libc, PAGE_SIZE } from './libc.ts';
+import { aside, check, libc, PAGE_SIZE } from './libc.ts';
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -53,6 +53,13 @@ export function memoryKind(fd: Fd): 'sealed' | 'shrinkable' | 'foreign' {
 export function punchHole(fd: Fd, offset: number, length: number): void {
   const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
   check(libc.fallocate(fd.number, mode, offset, length), 'fallocate(FALLOC_FL_PUNCH_HOLE)', `${length} bytes at ${offset}`);
+}
+
+/** The same in another thread; the descriptor may be closed meanwhile. False if it could not be done. */
+export async function punchHoleAside(fd: Fd, offset: number, length: number): Promise<boolean> {
+  using own = fd.dup();
+  const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  return (await aside(libc.fallocate, own.number, mode, offset, length)) === 0;
 }
 
 /** Bytes of memory that a sparse file really holds. */

@@ -4,6 +4,7 @@
  * regions) and pieces that may not be written are remembered, so that they can be unmapped, but hold nothing for the device.
  */
 import { constants } from 'node:os';
+import { firstFrom } from '@paravideo/core';
 import type { HostGuestMemory } from '../memory/index.ts';
 import type { Fd, Mapping } from '../sys/index.ts';
 import { DMA_FLAG, MAX_DMA_MAPS } from './protocol.ts';
@@ -24,7 +25,8 @@ export interface DmaPiece {
 /** See the top of the file. */
 export class DmaTable {
   readonly #memory: HostGuestMemory;
-  #pieces: { readonly address: number; readonly size: number; readonly mapped: boolean }[] = [];
+  /** by address; none overlaps another */
+  readonly #pieces: { readonly address: number; readonly size: number; readonly mapped: boolean }[] = [];
 
   constructor(memory: HostGuestMemory) {
     this.#memory = memory;
@@ -47,29 +49,35 @@ export class DmaTable {
       throw new VfioRefusedError(EINVAL, `impossible memory ${describe(piece)}, file offset ${offset}, flags ${flags}`);
     }
     if (this.#pieces.length >= MAX_DMA_MAPS) throw new VfioRefusedError(ENOSPC, `more than ${MAX_DMA_MAPS} pieces of memory`);
-    const other = this.#pieces.find((known) => known.address < address + size && address < known.address + known.size);
-    if (other !== undefined) throw new VfioRefusedError(EEXIST, `memory ${describe(piece)} overlaps ${describe(other)}`);
+    const at = this.#firstTouched(address);
+    const other = this.#pieces[at];
+    if (other !== undefined && other.address < address + size)
+      throw new VfioRefusedError(EEXIST, `memory ${describe(piece)} overlaps ${describe(other)}`);
     const mapped = fd !== undefined && flags === (DMA_FLAG.READ | DMA_FLAG.WRITE);
     if (mapped) this.#add(piece, fd);
-    this.#pieces.push({ address, size, mapped });
+    this.#pieces.splice(at, 0, { address, size, mapped });
     return mapped;
   }
 
   /** DMA_UNMAP of all pieces inside a range. True if memory went. Throws `VfioRefusedError` if there are none or one is cut. */
   unmap(address: number, size: number): boolean {
     const end = address + size;
-    const touched = this.#pieces.filter((piece) => piece.address < end && address < piece.address + piece.size);
-    if (touched.length === 0) throw new VfioRefusedError(ENOENT, `no memory is mapped ${describe({ address, size })}`);
-    const cut = touched.find((piece) => piece.address < address || piece.address + piece.size > end);
-    if (cut !== undefined) {
+    const from = this.#firstTouched(address);
+    const to = firstFrom(this.#pieces, end);
+    const [first, last] = [this.#pieces[from], this.#pieces[to - 1]];
+    if (from >= to || first === undefined || last === undefined) {
+      throw new VfioRefusedError(ENOENT, `no memory is mapped ${describe({ address, size })}`);
+    }
+    const cut = first.address < address ? first : last;
+    if (cut.address < address || cut.address + cut.size > end) {
       throw new VfioRefusedError(EINVAL, `unmapping memory ${describe({ address, size })} would cut that ${describe(cut)}`);
     }
-    return this.#remove(touched);
+    return this.#remove(from, to);
   }
 
   /** DMA_UNMAP of everything. True if memory went. */
   unmapAll(): boolean {
-    return this.#remove(this.#pieces);
+    return this.#remove(0, this.#pieces.length);
   }
 
   #add(piece: DmaPiece, fd: Fd): void {
@@ -85,11 +93,17 @@ export class DmaTable {
     }
   }
 
-  #remove(pieces: readonly { address: number; mapped: boolean }[]): boolean {
-    const gone = new Set(pieces);
+  /** Index of the first piece that ends above `address`. */
+  #firstTouched(address: number): number {
+    const at = firstFrom(this.#pieces, address);
+    const before = this.#pieces[at - 1];
+    return before !== undefined && before.address + before.size > address ? at - 1 : at;
+  }
+
+  #remove(from: number, to: number): boolean {
+    const gone = this.#pieces.splice(from, to - from);
     for (const { address, mapped } of gone) if (mapped) this.#memory.removeRegion(address);
-    this.#pieces = this.#pieces.filter((piece) => !gone.has(piece));
-    return [...gone].some(({ mapped }) => mapped);
+    return gone.some(({ mapped }) => mapped);
   }
 }
 

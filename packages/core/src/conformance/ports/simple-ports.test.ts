@@ -90,7 +90,7 @@ describe('the suites find adapters that do not conform', () => {
         const block = allocate(length);
         return block && { offset: block.offset, length, retain: () => {}, release: () => block.release() };
       };
-      return { ...fixture, buffers: { allocate: forgetful, allocated: 0 } };
+      return { ...fixture, buffers: { allocate: forgetful, settled: () => undefined, allocated: 0 } };
     };
     expect(await broken(hostBuffersSuite(careless))).toBeGreaterThan(0);
   });
