@@ -62,7 +62,9 @@ export class PictureCopier implements Disposable {
       const next = geometry.planes[i + 1];
       const end = next?.memory === plane.memory ? next.offset : (geometry.sizes[plane.memory] ?? 0);
       const row = i > 0 && pairs ? 2 * (bytes[i] ?? 0) : (bytes[i] ?? 0);
-      if (whole !== undefined) zeroRest(whole.subarray(plane.offset, end), plane.stride, row, lines[i] ?? 0);
+      const written = plane.stride * (lines[i] ?? 0);
+      if (whole === undefined || (row === plane.stride && plane.offset + written >= end)) continue;
+      zeroRest(whole.subarray(plane.offset, end), plane.stride, row, lines[i] ?? 0);
     }
   }
 

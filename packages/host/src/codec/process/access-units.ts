@@ -6,11 +6,13 @@ import { H264Classifier } from './h264-classifier.ts';
 import { JpegSplitter } from './jpeg-splitter.ts';
 import type { AccessUnit, Cut, Splitter } from './splitter.ts';
 import { StartCodeSplitter } from './start-code-splitter.ts';
-import { HEVC_CLASSIFIER, Mpeg2Classifier } from './start-codes.ts';
+import { HevcClassifier, Mpeg2Classifier } from './start-codes.ts';
 import { isShown, superframeParts } from './superframe.ts';
 
 /** Codecs whose units do not say where they end: an input is a unit. */
 class WholeInput implements Splitter {
+  readonly steady = false;
+
   push(id: number, bytes: Buffer): Cut {
     return { units: bytes.length === 0 ? [] : [{ id, bytes }], understood: bytes.length > 0 };
   }
@@ -44,7 +46,7 @@ export function splitterFor(codec: VideoCodec): Splitter {
     case 'h264':
       return new StartCodeSplitter(new H264Classifier());
     case 'hevc':
-      return new StartCodeSplitter(HEVC_CLASSIFIER);
+      return new StartCodeSplitter(new HevcClassifier());
     case 'mpeg2':
       return new StartCodeSplitter(new Mpeg2Classifier());
     case 'mjpeg':

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the units of H.264 mean for the cutting into frames: which slices begin one, and which fields are of one frame. */
 import { BitReader, unescaped } from './bit-reader.ts';
+import { SequenceHeaders } from './sequence-headers.ts';
 import type { Classifier, UnitKind } from './start-codes.ts';
 
 const SLICE = 1;
@@ -38,6 +39,7 @@ interface Picture {
 export class H264Classifier implements Classifier {
   readonly zeroByte = true;
   readonly #sequences = new Map<number, Sequence>();
+  readonly #headers = new SequenceHeaders();
   /** picture parameter set to sequence parameter set */
   readonly #pictureSets = new Map<number, number>();
   #fieldsPossible = false;
@@ -60,6 +62,10 @@ export class H264Classifier implements Classifier {
   /** True if decoding can begin at the picture: it is an IDR picture, or says itself from where on all is whole. */
   get entry(): boolean {
     return this.#entry;
+  }
+
+  get steady(): boolean {
+    return this.#headers.same;
   }
 
   classify(data: Buffer, at: number): UnitKind {
@@ -98,8 +104,10 @@ export class H264Classifier implements Classifier {
     if (type !== SPS && type !== PPS && type !== SEI) return;
     const bytes = unescaped(data, from + 1, to, HEADER_BYTES);
     if (type === SEI) this.#recovery ||= announcesRecovery(bytes);
-    else if (type === SPS) this.#sequence(bytes);
-    else {
+    else if (type === SPS) {
+      this.#headers.add(data, from, to);
+      this.#sequence(bytes);
+    } else {
       const reader = new BitReader(bytes);
       const id = reader.ue();
       const sequence = reader.ue();

@@ -70,6 +70,7 @@ function describe(image: Buffer): Image {
 
 /** Cuts Motion JPEG into frames, of one image or of two fields; what lies between images is dropped. */
 export class JpegSplitter implements Splitter {
+  readonly steady = false;
   readonly #inputs = new JoinedInputs();
   /** the first field of a frame */
   #half: { readonly start: number; readonly end: number; readonly image: Image } | undefined;

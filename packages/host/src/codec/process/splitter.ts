@@ -24,6 +24,11 @@ export interface Cut {
 /** A cutter of one stream. It keeps what may go on in the next input, and headers whose picture has not come yet. */
 export interface Splitter {
   /**
+   * True while the headers that say how pictures are cropped, and what shape their pixels have, have never changed: what holds
+   * for one picture holds for all. False where the splitter does not know these headers.
+   */
+  readonly steady: boolean;
+  /**
    * The input's units. With `mayContinue` its last one is kept, because its end is not known; without, a first field is
    * kept, because the second may come in the next input.
    */

@@ -34,6 +34,10 @@ export class StartCodeSplitter implements Splitter {
     this.#classifier = classifier;
   }
 
+  get steady(): boolean {
+    return this.#classifier.steady;
+  }
+
   push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
     this.#inputs.add(id, bytes);
     const units: AccessUnit[] = [];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the units between start codes (00 00 01) mean for the cutting of a stream into pictures. */
+import { SequenceHeaders } from './sequence-headers.ts';
 
 /**
  * `first`: a new picture begins here. `more`: goes on with a picture. `before`: belongs to the picture that follows.
@@ -17,6 +18,8 @@ export interface Classifier {
   readonly half: boolean;
   /** see `AccessUnit.entry`, of the picture so far */
   readonly entry: boolean | undefined;
+  /** see `Splitter.steady` */
+  readonly steady: boolean;
   /** The kind of the unit whose first byte after the start code is at `at`. */
   classify(data: Buffer, at: number): UnitKind;
   /** The unit at `at`, a `first` or `more`, belongs to the picture that is being collected. */
@@ -27,25 +30,43 @@ export interface Classifier {
   cut(): void;
 }
 
+const HEVC_SPS = 33;
+
 /** ITU-T H.265 7.4.2.4.4. */
-export const HEVC_CLASSIFIER: Classifier = {
-  lookahead: 3,
-  zeroByte: true,
-  half: false,
-  entry: undefined,
-  classify: (data, at) => {
-    const type = ((data[at] ?? 0) >> 1) & 0x3f;
+export class HevcClassifier implements Classifier {
+  readonly lookahead = 3;
+  readonly zeroByte = true;
+  readonly half = false;
+  readonly entry = undefined;
+  readonly #sequences = new SequenceHeaders();
+
+  get steady(): boolean {
+    return this.#sequences.same;
+  }
+
+  classify(data: Buffer, at: number): UnitKind {
+    const type = hevcType(data, at);
     const layer = (((data[at] ?? 0) & 1) << 5) | ((data[at + 1] ?? 0) >> 3);
     if (layer !== 0) return 'neutral';
     if (type < 32) return ((data[at + 2] ?? 0) & 0x80) !== 0 ? 'first' : 'more';
     // Parameter sets, delimiter, prefix SEI, reserved types that begin an access unit.
     if (type <= 35 || type === 39 || (type >= 41 && type <= 44) || (type >= 48 && type <= 55)) return 'before';
     return 'neutral';
-  },
-  picture: () => {},
-  complete: () => {},
-  cut: () => {},
-};
+  }
+
+  picture(): void {}
+
+  complete(data: Buffer, from: number, to: number): void {
+    if (hevcType(data, from) === HEVC_SPS) this.#sequences.add(data, from, to);
+  }
+
+  cut(): void {}
+}
+
+/** nal_unit_type */
+function hevcType(data: Buffer, at: number): number {
+  return ((data[at] ?? 0) >> 1) & 0x3f;
+}
 
 const PICTURE = 0x00;
 const EXTENSION = 0xb5;
@@ -58,6 +79,7 @@ export class Mpeg2Classifier implements Classifier {
   /** A slice may end with zero bits as far as its end is known: the decoder misses a byte that is cut off. */
   readonly zeroByte = false;
   readonly entry = undefined;
+  readonly steady = false;
   #pictures = 0;
   #field = false;
   #temporal = 0;

@@ -19,6 +19,7 @@ import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
 import { PICTURE_TYPES, type Report } from '../codec-messages.ts';
 import { splitterFor } from './access-units.ts';
+import { FormatGuard } from './format-guard.ts';
 import { FormatProbe } from './format-probe.ts';
 import { appearanceChanged, type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
 import { Recovery } from './recovery.ts';
@@ -83,6 +84,7 @@ export class StreamDecoder implements Disposable {
   readonly #recovery: Recovery;
   readonly #copier: PictureCopier;
   readonly #crop: CropFinder;
+  readonly #guard = new FormatGuard();
   readonly #splitter: Splitter;
   readonly #packet: InstanceType<Av['Packet']>;
   readonly #frame: InstanceType<Av['Frame']>;
@@ -314,10 +316,12 @@ export class StreamDecoder implements Disposable {
   /** Tells the format of the held frame if the user knows another one. */
   #lookAtFormat(): void {
     const before = this.#known?.format;
+    if (this.#guard.holds(before, this.#frame, this.#splitter.steady)) return;
     const now = readFormat(this.#host.av, this.#context, this.#frame, this.#crop);
     if (before === undefined || formatChanged(before, now)) this.#announce(now);
     // The decoder's guess at the reordering may have changed on the way, and is no reason for other buffers.
     else if (appearanceChanged(before, now)) this.#announce({ ...now, reorder: before.reorder });
+    this.#guard.compared(this.#known?.format, this.#frame);
   }
 
   #damaged(): boolean {
