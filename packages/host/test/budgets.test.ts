@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The memory of guests, through a socket: what is beyond it is refused, and nothing of it is left when a guest has gone. */
-import { IoctlError, V4L2_BUF_TYPE_VIDEO_CAPTURE } from '@paravideo/core';
+import { IoctlError, MediaDriver, V4L2_BUF_TYPE_VIDEO_CAPTURE } from '@paravideo/core';
 import { expect, it } from 'vitest';
-import { FrontendError } from '../src/frontend/index.ts';
+import { DaemonProcess } from '../src/daemon/index.ts';
+import { connectFrontend, FrontendError } from '../src/frontend/index.ts';
 import { GuestBudgets } from '../src/memory/index.ts';
 import { Rig } from './vhost-user-rig.ts';
 
@@ -38,4 +39,32 @@ it('buffers beyond those of a guest get ENOMEM, and are had again when its other
   await a.frontend.close();
   await expect.poll(() => budgets.of('vm1').buffers.used, { timeout: 60_000 }).toBe(0);
   expect((await b.ask(1)).count).toBe(1);
+});
+
+it('frames of a camera count for the guest that streams: STREAMON gets ENOMEM beyond its memory, until its other connection has gone', async () => {
+  // Eight frames of 720p in NV12 are 11 MB, four buffers 5.5 MB.
+  await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', sockets: 2, size: '1280x720', vm: 'vm1' }], {
+    'guest-buffers': '24MiB',
+  });
+  const open = async (path: string) => {
+    const frontend = await connectFrontend(path, { memoryBytes: 16 * MiB });
+    const session = await (await MediaDriver.attach(frontend)).open();
+    await session.reqbufs(V4L2_BUF_TYPE_VIDEO_CAPTURE, 4);
+    return { frontend, on: () => session.streamon(V4L2_BUF_TYPE_VIDEO_CAPTURE) };
+  };
+  const [a, b] = [await open(daemon.socket('camera', 0)), await open(daemon.socket('camera', 1))];
+  await a.on();
+  await expect(b.on()).rejects.toThrow(/ENOMEM/);
+  await a.frontend.close();
+  await expect
+    .poll(
+      async () =>
+        b.on().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe(true);
+  await b.frontend.close();
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One open file of a camera. */
-import type { Frame, FrameConsumer, SourceStream } from '../ports/index.ts';
+import { type Frame, type FrameConsumer, NoMemoryError, type SourceStream } from '../ports/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
 import { Errno, V4L2_BUF_FLAG_ERROR } from '../wire/index.ts';
 import { BufferQueue, type BufferResult, type QueueClient } from './buffer-queue.ts';
@@ -66,6 +66,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
       stream.start();
     } catch (error) {
       this.#endStream();
+      if (error instanceof NoMemoryError) return Errno.ENOMEM;
       throw error;
     }
     return 0;

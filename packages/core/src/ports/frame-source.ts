@@ -88,6 +88,7 @@ export interface FrameConsumer {
 export interface SourceStream {
   /** Layout and interval for the next start; the capabilities allow them. Only while idle. */
   configure(layout: PictureLayout, interval: Fraction): void;
+  /** Throws `NoMemoryError` if there is no memory for its frames. */
   start(): void;
   /** No `frame` call follows. Frames that were retained stay valid. */
   stop(): void;

@@ -14,6 +14,7 @@ import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
 import { openMediaFile, openPattern, SourceError } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
+import { budgetedSource } from './budgeted-source.ts';
 import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
@@ -78,8 +79,9 @@ export class DeviceFactory implements AsyncDisposable {
     const source = withDefaults(shared, config, field);
     return (guest) => {
       const access = this.#pool.access(guest);
+      const walled = walledSource(source);
       return new CaptureDevice({
-        source: walledSource(source),
+        source: guest.budget === undefined ? walled : budgetedSource(walled, guest.budget),
         buffers: guest.arena,
         access,
         clock: this.#clock,

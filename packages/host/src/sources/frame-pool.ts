@@ -6,6 +6,9 @@ import { SourceError } from './source-error.ts';
 /** Planes begin at multiples of this, in bytes: a page, so that a pool can be mapped in parts. */
 const PLANE_ALIGN = 4096;
 
+/** Frames of a pool, unless told otherwise. */
+export const DEFAULT_SLOTS = 8;
+
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** Where a plane lies in every slot of a pool. */
@@ -88,6 +91,11 @@ export class FramePool {
     if (!Number.isInteger(slots) || slots < 1) throw new SourceError(`a frame pool of ${slots} slots: it must have at least 1`);
     if (layout.planes.every(({ sizeImage }) => sizeImage === 0)) throw new SourceError('a frame pool for pictures of 0 bytes');
     return new FramePool(name, layout, slots);
+  }
+
+  /** Bytes of a pool of `slots` frames of `layout`. */
+  static bytes(layout: PictureLayout, slots: number = DEFAULT_SLOTS): number {
+    return slots * layout.planes.reduce((sum, { sizeImage }) => sum + roundUp(sizeImage, PLANE_ALIGN), 0);
   }
 
   /** bytes of all slots */

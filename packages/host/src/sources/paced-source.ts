@@ -22,13 +22,10 @@ import {
   V4L2_FIELD_NONE,
 } from '@paravideo/core';
 import type { ControlSet } from './control-set.ts';
-import { type FrameMoment, FramePool, type FrameSlot } from './frame-pool.ts';
+import { DEFAULT_SLOTS, type FrameMoment, FramePool, type FrameSlot } from './frame-pool.ts';
 import { Pacer, type PacerTick } from './pacer.ts';
 import { SourceError } from './source-error.ts';
 import { warmUp } from './warm-up.ts';
-
-/** Frames of a rendition that may be filling or lent at one time. */
-const DEFAULT_SLOTS = 8;
 
 /** Makes the pictures of one layout. At most `PacedSource`'s `inFlight` renders are under way at a time; they resolve in order. */
 export interface Rendition {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MediaDevice, SharedWindow } from '@paravideo/core';
-import type { Arena, HostGuestMemory } from '../memory/index.ts';
+import type { Arena, HostGuestMemory, MemoryBudget } from '../memory/index.ts';
 
 /** What a device is made from: one guest's memory, and what belongs to that guest alone. */
 export interface GuestContext {
@@ -10,6 +10,8 @@ export interface GuestContext {
   readonly memory: HostGuestMemory;
   /** shared memory region 0 */
   readonly window: SharedWindow;
+  /** what the memory that is made for it counts in; the arena counts by itself */
+  readonly budget?: MemoryBudget | undefined;
 }
 
 /** A device that lives as long as its front-end is connected. */

@@ -81,7 +81,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.window = new WholeWindow(this.arena);
     this.dma = new DmaTable(this.memory);
     try {
-      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window });
+      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window, budget: o.budget?.buffers });
     } catch (error) {
       this.arena[Symbol.dispose]();
       throw error;

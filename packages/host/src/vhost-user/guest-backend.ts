@@ -58,7 +58,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.window = new ShmemWindow(this.arena);
     this.table = new MemoryTable(this.memory);
     try {
-      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window });
+      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window, budget: o.budget?.buffers });
     } catch (error) {
       this.arena[Symbol.dispose]();
       throw error;
