@@ -223,23 +223,22 @@ export class StatefulDecoderClient {
     this.#coded = await BufferSet.create(session, format, this.#o.inputBuffers ?? 8, this.#o.inputMemory ?? 'mmap', 'read-write');
     this.#freeInputs = Array.from({ length: this.#coded.count }, (_, i) => i);
     for (const type of [this.#input, this.#output]) session.queue(type).onFinished = () => this.#signal.raise();
+    session.onEvent = () => this.#takeEvents();
+    session.onError((error) => this.#fail(error));
     await session.streamon(this.#input);
-    void this.#pump();
   }
 
-  /** Takes V4L2 events as they come, so that whoever looks at a LAST buffer knows what came before it. */
-  async #pump(): Promise<void> {
-    try {
-      for (;;) {
-        const event = await this.session.nextEvent();
-        if (event.type === V4L2_EVENT_SOURCE_CHANGE && (event.changes & V4L2_EVENT_SRC_CH_RESOLUTION) !== 0)
-          this.#sourceChanged = true;
-        if (event.type === V4L2_EVENT_EOS) this.#endOfStream = true;
-        this.#signal.raise();
-      }
-    } catch (error) {
-      if (this.#phase !== 'closed') this.#fail(error);
+  /**
+   * Takes V4L2 events the moment they come: whoever looks at a buffer, or at how many the device still has, knows what came
+   * before. (An event that is waited for is known a microtask later, and many buffers may come in one interrupt.)
+   */
+  #takeEvents(): void {
+    for (let event = this.session.tryNextEvent(); event !== undefined; event = this.session.tryNextEvent()) {
+      if (event.type === V4L2_EVENT_SOURCE_CHANGE && (event.changes & V4L2_EVENT_SRC_CH_RESOLUTION) !== 0)
+        this.#sourceChanged = true;
+      if (event.type === V4L2_EVENT_EOS) this.#endOfStream = true;
     }
+    this.#signal.raise();
   }
 
   /** Waits for the first header, or the next format, and sets CAPTURE up. False: the stream ended without one. */

@@ -106,6 +106,8 @@ export class SessionCore {
   readonly #errorListeners = new Set<(error: Error) => void>();
   #state: { kind: 'open' } | { kind: 'failed'; error: Error } | { kind: 'closed' } = { kind: 'open' };
   #closing: Promise<void> | undefined;
+  /** called after each V4L2 event, in the order in which events and finished buffers come */
+  onEvent: (() => void) | undefined;
 
   constructor(host: SessionHost, id: number) {
     this.host = host;
@@ -293,6 +295,7 @@ export class SessionCore {
       this.#queues.get(buffer.type)?.finished(buffer);
     } else if (event === VIRTIO_MEDIA_EVT_EVENT) {
       this.#events.put(decodeEvent(view, virtio_media_event_event.fields.event.offset));
+      this.onEvent?.();
     } else if (event === VIRTIO_MEDIA_EVT_ERROR) {
       const errno = virtio_media_event_error.fields.errno.get(view, 0);
       this.fail(new IoctlError('EVT_ERROR', errno, `session ${this.id}`));
