@@ -67,6 +67,35 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(client.returned().map(({ index }) => index)).toEqual([1]);
   });
 
+  test('however short the stream: the buffer that triggers SOURCE_CHANGE, and those after it, stay queued until CAPTURE is set up', async () => {
+    // dev-decoder, "Initialization", 4: "If data in a buffer that triggers the event is required to decode the first frame, it
+    // will not be returned to the client, until the initialization sequence completes". So a client whose buffers have all come
+    // back knows that there was no header in them.
+    await client.startOutput({ count: 2 });
+    await client.send(0, toyHeader());
+    await client.send(1, toyFiller());
+    await guest.rest();
+    expect(client.events()).toMatchObject([{ type: V4L2_EVENT_SOURCE_CHANGE }]);
+    expect(client.returned()).toEqual([]);
+    await client.startCapture();
+    await guest.rest();
+    expect(client.returned().map(({ index }) => index)).toEqual([0, 1]);
+    await client.send(0, toyPicture(0, 'key'));
+    expect(await pictures()).toEqual([0]);
+  });
+
+  test('a seek in the middle of the set-up frees the buffers that it kept', async () => {
+    await client.startOutput({ count: 1 });
+    await client.send(0, toyHeader());
+    await guest.rest();
+    await session.streamoff(OUTPUT);
+    await session.streamon(OUTPUT);
+    await client.send(0, toyChunk(toyHeader(), toyPicture(0, 'key')));
+    await client.startCapture();
+    expect(await pictures()).toEqual([0]);
+    expect(client.returned().map(({ index }) => index)).toEqual([0]);
+  });
+
   test('CAPTURE set up first, with the right size, by an application that listens: SOURCE_CHANGE, and no LAST', async () => {
     await session.sFmt({ type: OUTPUT, width: 64, height: 48 });
     await client.startCapture({ count: 3 });

@@ -45,6 +45,50 @@ describe('initialisation', () => {
     expect(await h.told()).toEqual(['out 2 a', 'in a']);
   });
 
+  test('the input that has the header, and those after it, come back when the output queue is set up', async () => {
+    // dev-decoder, "Initialization", 4: "it will not be returned to the client, until the initialization sequence completes".
+    const h = new StreamRig();
+    h.stream.startInput('toy');
+    h.input('a', toyFiller());
+    h.input('b', toyHeader(SMALL));
+    expect(await h.told()).toEqual(['in a', 'format initial 64x48']);
+    h.input('c', toyPicture(0, 'key'));
+    h.output('1');
+    expect(await h.told()).toEqual([]);
+    h.stream.startOutput(layoutOf(SMALL));
+    expect(await h.told()).toEqual(['in b', 'out 1 c', 'in c']);
+  });
+
+  test('so it is where a running output queue does not hold the format, up to the resume', async () => {
+    const h = new StreamRig();
+    h.stream.startOutput(layoutOf(SMALL));
+    h.output('1');
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(LARGE));
+    expect(await h.told()).toEqual(['format initial 128x96', 'out 1 - last']);
+    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(await h.told()).toEqual(['in a']);
+  });
+
+  test('a stop of the input frees what was kept, and a death of the decoder returns it with its error set', async () => {
+    const h = new StreamRig();
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(SMALL));
+    expect(await h.told()).toEqual(['format initial 64x48']);
+    await h.stream.stopInput();
+    h.stream.startInput('toy');
+    h.input('b', toyFiller());
+    h.stream.startOutput(layoutOf(SMALL));
+    expect(await h.told()).toEqual(['in b']);
+
+    const dying = new StreamRig();
+    dying.stream.startInput('toy');
+    dying.input('a', toyHeader(SMALL));
+    await settle();
+    dying.factory.kill();
+    expect(await dying.told()).toEqual(['format initial 64x48', 'in a bad', 'failed: killed']);
+  });
+
   test('chunks without a header come back, and are not an error', async () => {
     const h = new StreamRig();
     h.stream.startInput('toy');

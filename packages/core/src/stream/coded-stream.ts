@@ -64,6 +64,8 @@ export class CodedStream<In, Out, Cookie> {
   #applied: PictureLayout | undefined;
   #waiting: WaitingInput<In, Cookie>[] = [];
   readonly #decoding = new Map<number, In>();
+  /** from the first format until the output queue is set up for it: inputs that are done and stay queued so long */
+  #kept: { readonly handle: In; readonly ok: boolean }[] | undefined;
   readonly #cookies = new CookieTable<Cookie>();
   #held: OutputBuffer<Out>[] = [];
   readonly #lent = new Map<number, OutputBuffer<Out>>();
@@ -138,6 +140,7 @@ export class CodedStream<In, Out, Cookie> {
   async stopInput(): Promise<void> {
     this.#input = 'stopping';
     this.#waiting = [];
+    this.#kept = undefined;
     this.#move({ kind: 'stop-input' });
     const life = this.#life;
     if (life !== undefined) await Promise.race([life.decoder.flush(), life.over]);
@@ -237,6 +240,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#output = 'off';
     await this.#giveUp();
     this.#waiting = [];
+    this.#kept = undefined;
     this.#decoding.clear();
     this.#held = [];
     this.#lent.clear();
@@ -300,9 +304,19 @@ export class CodedStream<In, Out, Cookie> {
 
   /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */
   #pump(): void {
+    this.#returnKept();
     this.#submit();
     this.#giveLast();
     this.#supply();
+  }
+
+  /** The output queue is set up for the first format: what was done meanwhile comes back. */
+  #returnKept(): void {
+    const { kind } = this.#phase;
+    if (this.#kept === undefined || kind === 'setup' || kind === 'changing' || kind === 'changed') return;
+    const kept = this.#kept;
+    this.#kept = undefined;
+    for (const { handle, ok } of kept) this.#events.inputReturned(handle, ok);
   }
 
   #submit(): void {
@@ -395,7 +409,8 @@ export class CodedStream<In, Out, Cookie> {
     const handle = this.#decoding.get(id);
     if (handle === undefined || !this.#decoding.delete(id)) return;
     if (this.#input !== 'on') return;
-    this.#events.inputReturned(handle, ok);
+    if (this.#kept === undefined) this.#events.inputReturned(handle, ok);
+    else this.#kept.push({ handle, ok });
   }
 
   #picture(picture: DecodedPicture): void {
@@ -418,6 +433,8 @@ export class CodedStream<In, Out, Cookie> {
     const change = this.#format === undefined ? 'initial' : 'dynamic';
     this.#format = format;
     this.#applied = undefined;
+    // The input that has the header stays queued until the output queue is set up, and what comes after it keeps its place.
+    if (change === 'initial') this.#kept = [];
     const layout = this.#events.formatChanged(format, change);
     if (this.#over()) return;
     if (this.#output !== 'on') return this.#move({ kind: 'format-parked' });
@@ -435,9 +452,11 @@ export class CodedStream<In, Out, Cookie> {
   #failed(reason: string): void {
     this.#phase = nextPhase(this.#phase, { kind: 'fail', reason });
     this.#takeBack();
-    const inputs = [...this.#decoding.values(), ...this.#waiting.map((waiting) => waiting.handle)];
+    const kept = (this.#kept ?? []).map(({ handle }) => handle);
+    const inputs = [...kept, ...this.#decoding.values(), ...this.#waiting.map((waiting) => waiting.handle)];
     const outputs = this.#held;
     this.#decoding.clear();
+    this.#kept = undefined;
     this.#waiting = [];
     this.#held = [];
     void this.#giveUp();

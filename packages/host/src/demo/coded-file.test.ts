@@ -102,6 +102,13 @@ describe('the demo', () => {
     ]);
   });
 
+  it('finds every picture of the files that the project carries', async () => {
+    const report = await runDemo({ inputs: [], out: join(folder, 'out'), threads: 1 }, NO_PROGRESS);
+    expect(report.files.filter((each) => !each.ok)).toEqual([]);
+    expect(report.files.length).toBeGreaterThan(10);
+    expect(report.ok).toBe(true);
+  });
+
   it('shows the other files when one of them cannot be read', async () => {
     const note = join(folder, 'note3.txt');
     writeFileSync(note, 'not a video');

@@ -74,11 +74,8 @@ export interface DemoReport {
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const CAMERA = { frames: 90, rate: 30, width: 1280, height: 720 };
 
-/**
- * Carried streams that tests alone use: the ffmpeg command shows the lower layers of one, and the other is so short that a client
- * may have all of its coded buffers back before it hears of the format (docs/LIMITS.md).
- */
-const FOR_TESTS = ['vp9-layers.ivf', 'h264-paff.h264'];
+/** Carried streams that tests alone use: the ffmpeg command shows their lower spatial layers too, and is no reference for them. */
+const FOR_TESTS = ['vp9-layers.ivf'];
 
 /** Coded files that the project made and carries, and that are fit to be shown. */
 export function carriedFiles(): string[] {
