@@ -2,7 +2,9 @@
 /**
  * Random chains and payloads, a million and more, against the rings and the devices:
  * nothing crashes, nothing hangs, every chain comes back once, no answer holds an address of the host or a byte of
- * another guest, no used length is beyond the writable part.
+ * another guest, no used length is beyond the writable part. Each buffer comes back once; while the rings are stopped no byte of
+ * the guest changes; one wake-up takes no more commands than its budget, and what waits (events, commands, buffers) has its cap;
+ * a size becomes the nearest of the list; the timestamp of PREPARE_BUF is stored nowhere.
  *
  *   node scripts/fuzz.ts [--seed N] [--count N] [--only rings|capture|capture-multi|decoder] [--world N] [--table]
  *
@@ -27,17 +29,21 @@ const KINDS: readonly DeviceKind[] = [
   {
     name: 'capture',
     types: [V4L2_BUF_TYPE_VIDEO_CAPTURE],
-    make: ({ source, arena, access, clock }) => new CaptureDevice({ source, buffers: arena, access, clock }),
+    listed: true,
+    make: ({ source, arena, access, clock, limits }) => new CaptureDevice({ source, buffers: arena, access, clock, limits }),
   },
   {
     name: 'capture-multi',
     types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE],
-    make: ({ source, arena, access, clock }) => new CaptureDevice({ source, buffers: arena, access, clock, planar: 'multi' }),
+    listed: true,
+    make: ({ source, arena, access, clock, limits }) =>
+      new CaptureDevice({ source, buffers: arena, access, clock, limits, planar: 'multi' }),
   },
   {
     name: 'decoder',
     types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
-    make: ({ factory, arena, access, clock }) => new DecoderDevice({ factory, buffers: arena, access, clock }),
+    listed: false,
+    make: ({ factory, arena, access, clock, limits }) => new DecoderDevice({ factory, buffers: arena, access, clock, limits }),
   },
 ];
 /** What the memory of each guest is filled with. */
@@ -66,13 +72,19 @@ interface Totals {
   answers: number;
   /** answers with status 0 */
   good: number;
+  /** buffers that came back */
+  buffers: number;
+  pauses: number;
   milliseconds: number;
   /** times of each status, by ioctl */
   readonly ioctls: Map<number, Map<number, number>>;
 }
 
 const totals = new Map<string, Totals>(
-  WORLDS.map((name) => [name, { chains: 0, broken: 0, events: 0, answers: 0, good: 0, milliseconds: 0, ioctls: new Map() }]),
+  WORLDS.map((name) => [
+    name,
+    { chains: 0, broken: 0, events: 0, answers: 0, good: 0, buffers: 0, pauses: 0, milliseconds: 0, ioctls: new Map() },
+  ]),
 );
 
 /** Runs one world to its end; adds to the totals. Throws for what went wrong, with the round in `at`. */
@@ -102,6 +114,8 @@ async function world(name: string, index: number, at: { round: number }): Promis
       sum.chains += guest.commands;
       sum.broken += guest.broken;
       sum.events += guest.eventsSeen;
+      sum.buffers += guest.returned;
+      sum.pauses += guest.pauses;
       for (const [code, row] of guest.ioctls) {
         const whole = sum.ioctls.get(code) ?? new Map<number, number>();
         sum.ioctls.set(code, whole);
@@ -170,7 +184,10 @@ function report(milliseconds: number): void {
   for (const [name, sum] of totals) {
     if (sum.chains === 0) continue;
     const rate = Math.round(sum.chains / (sum.milliseconds / 1000));
-    const answers = name === 'rings' ? '' : `, ${sum.answers} answers (${sum.good} of status 0), ${sum.events} events`;
+    const answers =
+      name === 'rings'
+        ? ''
+        : `, ${sum.answers} answers (${sum.good} of status 0), ${sum.events} events, ${sum.buffers} buffers back, ${sum.pauses} pauses`;
     console.log(`${name.padEnd(14)} ${sum.chains} chains, ${sum.broken} broken rings${answers}, ${rate}/s`);
   }
   if (values.table) for (const [name, sum] of totals) table(name, sum);

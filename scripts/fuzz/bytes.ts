@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Random, VIRTIO_MEDIA_CMD_IOCTL } from '@paravideo/core';
+import { type GuestRange, type Random, VIRTIO_MEDIA_CMD_IOCTL } from '@paravideo/core';
 import type { IoctlPayloadBytes } from './payload.ts';
 
 /** A command of these 32-bit words, with `room` for its answer; now and then cut short, or with other room. */
@@ -20,6 +20,17 @@ export function ioctlCommand(random: Random, session: number, ioctl: IoctlPayloa
   bytes.set(header);
   bytes.set(ioctl.bytes, header.length);
   return { bytes, room: 8 + ioctl.room };
+}
+
+/** The same memory in up to five pieces. */
+export function split(random: Random, address: number, length: number): GuestRange[] {
+  const ranges: GuestRange[] = [];
+  for (let at = 0; at < length && ranges.length < 5; ) {
+    const part = ranges.length === 4 || !random.once(3) ? length - at : random.below(length - at + 1);
+    ranges.push({ address: address + at, length: part });
+    at += part;
+  }
+  return ranges;
 }
 
 /** The little-endian word at `at`; 0 beyond the end. */

@@ -4,20 +4,23 @@
  * guest sends batches of commands, some with a ring that it then spoils; after each batch everything must be settled.
  */
 import {
+  ARENA_ALIGN,
   type BufferAccess,
+  type CommandBudget,
+  DEFAULT_LIMITS,
+  type DeviceLimits,
   DriverQueue,
-  type GuestRange,
   HeapAccess,
   HeapArena,
   HeapWindow,
+  MAX_PENDING_PER_SESSION,
   ManualClock,
   type MediaDevice,
+  MemoryGate,
   type Random,
-  RegionMemory,
   type RingFeatures,
   type RingLayout,
   type SolidSource,
-  TOY_UNIT,
   ToyDecoderFactory,
   toyHeader,
   toyPicture,
@@ -28,10 +31,12 @@ import {
   VIRTIO_MEDIA_CMD_OPEN,
   VirtioMediaDevice,
 } from '@paravideo/core';
-import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32 } from './bytes.ts';
+import { Books } from './books.ts';
+import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32, split } from './bytes.ts';
 import { FuzzError } from './fuzz-error.ts';
+import { GuestRam, RAM } from './guest-ram.ts';
 import { AddressAccess, AddressSource, HOST_ADDRESS } from './host-address.ts';
-import { type IoctlPayloadBytes, type PayloadContext, randomIoctl, streaming } from './payload.ts';
+import { type IoctlPayloadBytes, type PayloadContext, PREPARED_STAMP, randomIoctl, streaming } from './payload.ts';
 import { WatchedQueue } from './watched-queue.ts';
 
 /** What makes the device of a guest. */
@@ -41,6 +46,7 @@ export interface GuestParts {
   readonly factory: ToyDecoderFactory;
   readonly clock: ManualClock;
   readonly source: SolidSource;
+  readonly limits: Partial<DeviceLimits>;
 }
 
 /** A kind of device to fuzz. */
@@ -48,28 +54,25 @@ export interface DeviceKind {
   readonly name: string;
   /** V4L2_BUF_TYPE_* of its queues */
   readonly types: readonly number[];
+  /** whether its pictures have a size of the source's list */
+  readonly listed: boolean;
   make(parts: GuestParts): MediaDevice;
 }
 
 const QUEUE = 64;
 const EVENT_BYTES = 608;
-/**
- * Rings and commands lie here, and the data of buffers in memory of its own. A list that was changed at random may make
- * the device write anywhere in the guest; it must not hit the rings by chance, or the guest's own mistake looks like ours.
- */
-const RAM = 0x5a_1357_0000;
-const DATA = 0x3_0000_0000;
-const LOW = 0x10_0000;
 const COMMANDS = 0x2_0000;
 const COMMAND_SLOT = 0x4000;
 const RAM_BYTES = COMMANDS + QUEUE * COMMAND_SLOT;
-const DATA_BYTES = 0x4_0000;
-/** Each of the two is two regions that touch here. */
-const SEAM = 0x3_2345;
 const UNTOUCHED = 0xee;
 /** A batch takes microseconds; one that takes this long hangs. */
 const STEP_LIMIT_MS = 5000;
 const TURNS = 2000;
+/** Small, so that the guest meets them; work is counted and not timed, so that the same seed makes the same run. */
+const BUDGET: CommandBudget = { commands: 4, milliseconds: 1, waitingBytes: 4096 };
+const LIMITS: Partial<DeviceLimits> = { bufferBytes: 4 << 20 };
+/** Buffers that a session can have on its two queues: as many EVT_DQBUF may wait. */
+const BUFFERS = 2 * DEFAULT_LIMITS.buffersPerQueue;
 
 interface Sent {
   readonly slot: number;
@@ -79,6 +82,8 @@ interface Sent {
   /** where the answer goes, in guest memory; undefined where it shares memory with the command */
   readonly answer: number | undefined;
   readonly room: number;
+  /** what was sent */
+  readonly input: Uint8Array;
 }
 
 /** One guest. */
@@ -86,9 +91,8 @@ export class Guest {
   readonly kind: DeviceKind;
   readonly features: RingFeatures;
   readonly #random: Random;
-  readonly #memory = new RegionMemory();
-  readonly #ram = new Uint8Array(RAM_BYTES);
-  readonly #data = new Uint8Array(DATA_BYTES);
+  readonly #memory: GuestRam;
+  readonly #ram: Uint8Array;
   readonly #clock = new ManualClock();
   readonly #source: AddressSource;
   readonly #arena = new HeapArena(32 << 20);
@@ -97,12 +101,15 @@ export class Guest {
   readonly #command: WatchedQueue;
   readonly #event: WatchedQueue;
   readonly #device: VirtioMediaDevice;
-  readonly #marker: Uint8Array;
   readonly #foreign: readonly Uint8Array[];
   /** commands that are to come next, in this order */
   #script: { readonly session: number; readonly ioctl: IoctlPayloadBytes }[] = [];
   #memoryType = 1;
   readonly #bugs: unknown[] = [];
+  /** closed while no ring runs */
+  readonly #gate = new MemoryGate();
+  readonly #books: Books;
+  readonly #rings = { command: layoutAt(RAM), event: layoutAt(RAM + 0x2000) };
   #driver: DriverQueue<Sent>;
   #events: DriverQueue<number>;
   #sessions: number[] = [];
@@ -117,43 +124,50 @@ export class Guest {
   /** answers of each ioctl, by status */
   readonly ioctls = new Map<number, Map<number, number>>();
   eventsSeen = 0;
+  pauses = 0;
 
   /** `marker` fills this guest's memory; `foreign` are the markers of the others. */
   constructor(kind: DeviceKind, random: Random, marker: Uint8Array, foreign: readonly Uint8Array[]) {
     this.kind = kind;
     this.#random = random;
-    this.#marker = marker;
-    this.#foreign = [...foreign, addressBytes(HOST_ADDRESS)];
+    this.#memory = new GuestRam(random, marker, RAM_BYTES);
+    this.#ram = this.#memory.ram;
+    this.#foreign = [...foreign, addressBytes(HOST_ADDRESS), PREPARED_STAMP];
     this.features = { indirect: random.once(2), eventIdx: random.once(2) };
-    // Two regions that touch, above 4 GiB; a hole between them and low memory.
-    this.#memory.addRegion({ address: RAM, bytes: this.#ram.subarray(0, SEAM) });
-    this.#memory.addRegion({ address: RAM + SEAM, bytes: this.#ram.subarray(SEAM) });
-    this.#memory.addRegion({ address: DATA, bytes: this.#data.subarray(0, SEAM) });
-    this.#memory.addRegion({ address: DATA + SEAM, bytes: this.#data.subarray(SEAM) });
-    this.#memory.addRegion({ address: LOW, bytes: new Uint8Array(4096).fill(0x11) });
-    const heapAccess = new HeapAccess(this.#arena, this.#memory);
+    const { memory } = this.#memory;
+    const heapAccess = new HeapAccess(this.#arena, memory, this.#gate);
     this.#source = new AddressSource({ clock: this.#clock });
-    this.#factory = new ToyDecoderFactory({ access: heapAccess });
+    this.#factory = new ToyDecoderFactory({ access: heapAccess, ...(random.once(2) && { turn: () => this.#turn() }) });
     const parts = {
       arena: this.#arena,
       access: new AddressAccess(heapAccess),
       clock: this.#clock,
       source: this.#source,
       factory: this.#factory,
+      limits: LIMITS,
     };
+    const list = this.#source.capabilities.sizes(0);
+    this.#books = new Books(kind.listed && list.kind === 'discrete' ? list.sizes : []);
     const device = kind.make(parts);
-    this.#command = new WatchedQueue(this.#memory, this.features);
-    this.#event = new WatchedQueue(this.#memory, this.features);
+    this.#command = new WatchedQueue(memory, this.features);
+    this.#event = new WatchedQueue(memory, this.features);
     this.#device = new VirtioMediaDevice({
       device,
-      memory: this.#memory,
+      memory,
       window: this.#window,
       queues: { command: this.#command, event: this.#event },
       notify: () => {},
-      again: () => void Promise.resolve().then(() => this.#device.resume()),
+      again: () => void Promise.resolve().then(() => this.#again()),
+      now: () => 0,
+      budget: BUDGET,
       onBug: (error) => this.#bugs.push(error),
     });
     [this.#driver, this.#events] = this.#freshRings();
+  }
+
+  /** buffers that came back so far */
+  get returned(): number {
+    return this.#books.returned;
   }
 
   /** Sends one batch and checks what came of it. Throws `FuzzError`. */
@@ -166,19 +180,22 @@ export class Guest {
     this.#driver.flush();
     const spoilt = random.once(60);
     if (spoilt) this.#spoil();
-    while (this.#device.kick(0)) this.#late(began);
+    while (this.#kick()) this.#late(began);
     this.#device.kick(1);
     this.#world();
-    const unplugged = random.once(50) && this.#memory.removeRegion(DATA + SEAM);
+    if (!spoilt && random.once(40)) await this.#pause();
+    const unplugged = random.once(50) && this.#memory.unplug();
     await this.#settle(began);
-    if (unplugged) this.#memory.addRegion({ address: DATA + SEAM, bytes: this.#data.subarray(SEAM) });
+    if (unplugged) this.#memory.plug();
     if (this.#bugs.length > 0) throw new FuzzError(`an error of our own: ${describe(this.#bugs[0])}`);
     if (this.#command.error !== undefined || this.#event.error !== undefined) this.broken++;
     if (spoilt || this.#command.error !== undefined || this.#event.error !== undefined) await this.#reset();
     else {
       this.#collect();
       this.#collectEvents();
+      this.#books.settle();
     }
+    this.#caps();
     if (random.once(400)) await this.#reset();
   }
 
@@ -191,6 +208,61 @@ export class Guest {
     }
     if (this.#source.running !== 0) throw new FuzzError(`${this.#source.running} streams of the source still run`);
     if (this.#factory.live !== 0) throw new FuzzError(`${this.#factory.live} decoders still live`);
+  }
+
+  /** One wake-up. It takes no more commands than it may, however many there are. */
+  #kick(): boolean {
+    const before = this.#command.taken;
+    const more = this.#device.kick(0);
+    const taken = this.#command.taken - before;
+    if (taken > BUDGET.commands) throw new FuzzError(`one wake-up took ${taken} commands`);
+    return more;
+  }
+
+  #again(): void {
+    const before = this.#command.taken;
+    this.#device.resume();
+    if (this.#command.taken !== before) throw new FuzzError('commands were taken by what only goes on with others');
+    if (this.#kick()) void Promise.resolve().then(() => this.#again());
+  }
+
+  /** What a guest may make the device keep. */
+  #caps(): void {
+    const { pendingEvents, waitingBytes, sessions } = this.#device.stats;
+    // Beyond the cap a V4L2 event still waits if none of its own subscription does.
+    const events = sessions * (MAX_PENDING_PER_SESSION + DEFAULT_LIMITS.subscriptions + BUFFERS);
+    if (pendingEvents > events) throw new FuzzError(`${pendingEvents} events wait for ${sessions} sessions`);
+    if (waitingBytes > BUDGET.waitingBytes + COMMAND_SLOT / 4) throw new FuzzError(`${waitingBytes} bytes of commands wait`);
+    const bytes = this.#arena.allocated - this.#arena.blocks * ARENA_ALIGN;
+    if (this.#window.mappings === 0 && bytes > (LIMITS.bufferBytes ?? 0)) throw new FuzzError(`buffers take ${bytes} bytes`);
+  }
+
+  /** The machine is paused: both rings stop, the world goes on, and no byte of the guest changes. Then all goes on. */
+  async #pause(): Promise<void> {
+    await this.#device.idle();
+    // A ring that broke needs a reset, and no pause.
+    if (this.#command.error !== undefined || this.#event.error !== undefined) return;
+    const next = { command: this.#command.stop(), event: this.#event.stop() };
+    await this.#gate.close();
+    const same = this.#memory.watch();
+    for (let i = 1 + this.#random.below(3); i > 0; i--) {
+      this.#world();
+      for (let turn = 0; turn < 2; turn++) await this.#turn();
+      if (this.#kick()) throw new FuzzError('a device with stopped rings has more to do');
+      this.#device.kick(1);
+    }
+    same();
+    this.#gate.reopen();
+    this.#command.start(this.#rings.command, next.command);
+    this.#event.start(this.#rings.event, next.event);
+    while (this.#kick());
+    this.#device.kick(1);
+    this.pauses++;
+  }
+
+  /** A decoder that takes its time: it is at work when other things happen. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   #late(began: number): void {
@@ -208,7 +280,7 @@ export class Guest {
 
   async #settle(began: number): Promise<void> {
     for (let turn = 0; turn < TURNS; turn++) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#turn();
       this.#late(began);
       if (this.#command.waiting === 0 && turn > 0) return;
     }
@@ -225,47 +297,32 @@ export class Guest {
   }
 
   #freshRings(): [DriverQueue<Sent>, DriverQueue<number>] {
-    for (const bytes of [this.#ram, this.#data]) {
-      for (let at = 0; at < bytes.length; at += this.#marker.length) bytes.set(this.#marker.subarray(0, bytes.length - at), at);
-    }
+    this.#memory.fresh();
     const start = this.#random.once(3) ? 65500 + this.#random.below(36) : 0;
-    const command = layoutAt(RAM);
-    const event = layoutAt(RAM + 0x2000);
-    const driver = new DriverQueue<Sent>(this.#memory, command, this.features, start);
-    const events = new DriverQueue<number>(this.#memory, event, this.features, start);
+    const { command, event } = this.#rings;
+    const driver = new DriverQueue<Sent>(this.#memory.memory, command, this.features, start);
+    const events = new DriverQueue<number>(this.#memory.memory, event, this.features, start);
     this.#command.start(command, start);
     this.#event.start(event, start);
     this.#freeSlots = Array.from({ length: QUEUE }, (_, i) => i);
     this.#sessions = [];
+    this.#books.forget();
     this.#script = [];
     for (let i = 0; i < 8; i++) this.#postEvent(events, i);
     events.flush();
-    this.#toyData();
     return [driver, events];
   }
 
   #postEvent(events: DriverQueue<number>, slot: number): void {
     const address = RAM + 0x4000 + 0x400 * slot;
-    this.#memory.write(address, new Uint8Array(EVENT_BYTES).fill(UNTOUCHED));
+    this.#memory.memory.write(address, new Uint8Array(EVENT_BYTES).fill(UNTOUCHED));
     const length = this.#random.once(40) ? this.#random.below(EVENT_BYTES) : EVENT_BYTES;
     events.add([], [{ address, length }], slot);
   }
 
-  /** Coded data for the decoder somewhere in the data area. */
-  #toyData(): void {
-    const random = this.#random;
-    for (let i = 0; i < 40; i++) {
-      const at = 64 * random.below(DATA_BYTES / 64);
-      const unit = random.once(3)
-        ? toyHeader({ width: random.pick([64, 128, 63]), height: random.pick([48, 96]), depth: random.below(4) })
-        : toyPicture(random.below(9), random.pick(['key', 'p', 'b'] as const), random.once(5));
-      this.#data.set(unit.subarray(0, TOY_UNIT), at);
-    }
-  }
-
   #refill(): void {
     const random = this.#random;
-    if (random.once(5)) this.#toyData();
+    if (random.once(5)) this.#memory.sow();
     if (random.once(8)) {
       // What the guest writes into a buffer it has mapped.
       const view = this.#window.view(random.pick(this.#mappings), 256);
@@ -290,8 +347,8 @@ export class Guest {
     const shares = random.once(4);
     const answer = shares ? base : base + size;
     if (!shares) this.#ram.fill(UNTOUCHED, answer, answer + size);
-    const readable = this.#split(RAM + base, input.length);
-    const writable = this.#split(RAM + answer, space);
+    const readable = split(random, RAM + base, input.length);
+    const writable = split(random, RAM + answer, space);
     if (readable.length + writable.length === 0) readable.push({ address: RAM + base, length: 0 });
     const table = random.once(2) ? { address: RAM + base + 2 * size, length: size } : undefined;
     const sent: Sent = {
@@ -300,19 +357,10 @@ export class Guest {
       code: readU32(input, 12),
       answer: shares ? undefined : answer,
       room: space,
+      input: input.slice(),
     };
     if (this.#driver.add(readable, writable, sent, table)) this.commands++;
     else this.#freeSlots.push(slot);
-  }
-
-  #split(address: number, length: number): GuestRange[] {
-    const ranges: GuestRange[] = [];
-    for (let at = 0; at < length && ranges.length < 5; ) {
-      const part = ranges.length === 4 || !this.#random.once(3) ? length - at : this.#random.below(length - at + 1);
-      ranges.push({ address: address + at, length: part });
-      at += part;
-    }
-    return ranges;
   }
 
   #commandBytes(): { bytes: Uint8Array; room: number } {
@@ -345,25 +393,14 @@ export class Guest {
     const context: PayloadContext = {
       types: this.kind.types,
       memory: this.#memoryType,
-      data: (length) => ({ address: random.once(60) ? LOW : this.#place(length), length }),
-      coded: (length) => {
-        const address = this.#place(length);
-        for (let at = 0; at < 6; at++) {
-          const unit = at === 0 ? toyHeader({ depth: random.below(3) }) : toyPicture(at, at === 1 ? 'key' : 'p', random.once(9));
-          this.#memory.write(address + TOY_UNIT * at, unit);
-        }
-        return { address, length };
-      },
+      data: (length) => this.#memory.data(length),
+      coded: (length) => this.#memory.coded(length),
     };
     if (random.once(60)) {
       this.#memoryType = random.pick([1, 2]);
       this.#script = streaming(random, context).map((ioctl) => ({ session, ioctl }));
     }
     return ioctlCommand(random, session, randomIoctl(random, context));
-  }
-
-  #place(length: number): number {
-    return DATA + 64 * this.#random.below(Math.max(1, (DATA_BYTES - Math.min(length, DATA_BYTES)) / 64));
   }
 
   /** Overwrites words of the rings and of the tables in the command slots. */
@@ -399,13 +436,14 @@ export class Guest {
     const at = sent.answer ?? COMMANDS + sent.slot * COMMAND_SLOT;
     const answer = this.#ram.subarray(at, at + written);
     for (const foreign of this.#foreign) {
-      if (includes(answer, foreign)) throw new FuzzError(`an answer holds bytes that are not this guest's: ${hex(answer)}`);
+      if (includes(answer, foreign)) throw new FuzzError(`an answer holds bytes that it must not have: ${hex(answer)}`);
     }
     if (sent.answer !== undefined) {
       const rest = this.#ram.subarray(at + written, at + COMMAND_SLOT / 4);
       if (!rest.every((byte) => byte === UNTOUCHED))
         throw new FuzzError(`the device wrote beyond the ${written} bytes that it told of`);
     }
+    if (sent.command === VIRTIO_MEDIA_CMD_CLOSE) this.#books.closed(readU32(sent.input, 8));
     if (written === 0) return;
     if (written < 8) throw new FuzzError(`an answer of ${written} bytes has no header`);
     const status = readU32(answer, 0);
@@ -413,6 +451,7 @@ export class Guest {
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
     if (sent.command === VIRTIO_MEDIA_CMD_IOCTL) count(this.ioctls, sent.code, status);
     if (status !== 0) return;
+    if (sent.command === VIRTIO_MEDIA_CMD_IOCTL) this.#books.succeeded(sent.input, answer);
     if (sent.command === VIRTIO_MEDIA_CMD_OPEN && written === 16) this.#sessions.push(readU32(answer, 8));
     if (sent.command === VIRTIO_MEDIA_CMD_MMAP && written === 24) {
       this.#mappings.push(readU32(answer, 8));
@@ -431,10 +470,13 @@ export class Guest {
       const at = 0x4000 + 0x400 * slot;
       const event = this.#ram.subarray(at, at + done.written);
       for (const foreign of this.#foreign) {
-        if (includes(event, foreign)) throw new FuzzError(`an event holds bytes that are not this guest's: ${hex(event)}`);
+        if (includes(event, foreign)) throw new FuzzError(`an event holds bytes that it must not have: ${hex(event)}`);
       }
       if (done.written > 0 && ![16, 144, 608].includes(done.written)) throw new FuzzError(`an event has ${done.written} bytes`);
-      if (done.written > 0) this.eventsSeen++;
+      if (done.written > 0) {
+        this.eventsSeen++;
+        this.#books.event(event);
+      }
       if (!this.#random.once(10)) this.#postEvent(this.#events, slot);
     }
     // Slots that were left out come back when there are none.

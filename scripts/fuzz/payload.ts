@@ -97,6 +97,8 @@ const CONTROLS = [
   0xc0000000,
 ];
 const NASTY = [0, 1, 2, 3, 7, 8, 9, 31, 32, 64, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff, 0x1_0000, 4095, 4096];
+/** The timestamp that every PREPARE_BUF brings. It is not stored, so no answer and no event may have it. */
+export const PREPARED_STAMP = Uint8Array.from('PREPARED', (char) => char.charCodeAt(0));
 const byNumber = new Map<number, IoctlInfo>(IOCTLS.map((info) => [info.nr, info]));
 
 /** What the generator knows of the guest. */
@@ -128,6 +130,7 @@ export function randomIoctl(random: Random, context: PayloadContext): IoctlPaylo
   const buffers = nr === VIDIOC_QBUF || nr === VIDIOC_QUERYBUF || nr === VIDIOC_PREPARE_BUF;
   const controls = nr === VIDIOC_G_EXT_CTRLS || nr === VIDIOC_S_EXT_CTRLS || nr === VIDIOC_TRY_EXT_CTRLS;
   if (buffers) tail = buffer(random, context, view);
+  if (nr === VIDIOC_PREPARE_BUF) head.set(PREPARED_STAMP, v4l2_buffer.fields.timestamp.offset);
   else if (controls) tail = extControls(random, context, view);
   else fill(random, context, nr, view);
   mutate(random, head, 9);
