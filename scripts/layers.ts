@@ -47,10 +47,10 @@ const HOST_LAYERS = {
   frontend: ['sys', 'memory', 'transport', 'vhost-user', 'vfio-user'],
   sources: ['sys', 'memory', 'copy', 'av', 'clock', 'threads', 'child'],
   codec: ['sys', 'memory', 'copy', 'av', 'child'],
-  daemon: ['sys', 'memory', 'copy', 'clock', 'transport', 'vhost-user', 'vfio-user', 'sources', 'codec', 'av'],
+  daemon: ['sys', 'child', 'memory', 'copy', 'clock', 'transport', 'vhost-user', 'vfio-user', 'sources', 'codec', 'av'],
   demo: ['sys', 'frontend', 'av', 'daemon'],
   bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
-  cli: ['sys', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench', 'vmm'],
+  cli: ['sys', 'child', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench', 'vmm'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */

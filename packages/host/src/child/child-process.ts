@@ -3,19 +3,17 @@
  * A child process that handles foreign data: it gets the descriptors named here and a socket, nothing else; none of our
  * environment, no channel of Node's. What it says is only numbers (`message.ts`), for its user to check.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { Socket } from 'node:net';
-import { setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { closeOnExec, type Fd, setBlocking, socketpair } from '../sys/index.ts';
+import { closeOnExec } from '../sys/index.ts';
+import { LINK_FD } from './descriptors.ts';
+import { isolation } from './isolation.ts';
+import { launch } from './launch.ts';
 import { MessageLink } from './message-link.ts';
+import { hasLauncher, launched, type Namespace } from './namespaces.ts';
 import { ProtocolError } from './protocol-error.ts';
-
-/** Where the child finds its socket. */
-export const LINK_FD = 3;
-/** Where the child finds the first of the descriptors that it was given; the others follow. */
-export const FIRST_GIVEN_FD = 4;
 
 /** Most bytes of a child's stderr that are logged; the rest is read and dropped. */
 const MAX_STDERR = 4096;
@@ -38,6 +36,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** descriptors of ours that the child gets as FIRST_GIVEN_FD and following; they stay ours */
   readonly fds: readonly number[];
+  /** the namespaces of its own that it gets; those that the machine grants unless told otherwise */
+  readonly namespaces?: readonly Namespace[];
   /** nice value of its threads, until all but the first are told to yield; unless told otherwise that of those that yield */
   readonly nice?: number;
   /** A message came. Whatever is thrown kills the child, and becomes the reason: a ProtocolError, or a fault of our own. */
@@ -58,19 +58,6 @@ const permissionFlags = (): string[] => {
 /** Nice value of children: where the processor is short, the event loop and the cameras come before the decoders. */
 const CHILD_NICE = 5;
 
-/**
- * Copies of more bytes than this go past the processor's caches. A picture is larger than what a cache has for it, its
- * reader is another process, and what it would push out belongs to the decoder. glibc decides by the size of the cache
- * that the processor reports, which a virtual one may overstate by far. Where there is no glibc nobody reads it.
- */
-const CACHED_COPY_BYTES = 256 * 1024;
-
-const ENVIRONMENT = {
-  // Rings of io_uring would reach files and sockets past the system call filter.
-  UV_USE_IO_URING: '0',
-  GLIBC_TUNABLES: `glibc.cpu.x86_non_temporal_threshold=${CACHED_COPY_BYTES}`,
-};
-
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
@@ -84,42 +71,28 @@ function setNice(thread: number, nice: number): void {
   }
 }
 
-interface Launched {
-  readonly process: ChildProcess;
-  readonly link: Socket;
-  readonly stderr: Socket;
+function describeEnd(code: number | null, signal: NodeJS.Signals | null, launcher: boolean): string {
+  // A shell says so what a process died of.
+  const number = launcher && code !== null ? code - 128 : 0;
+  const name = signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  return name === undefined ? `exit code ${code}` : `signal ${name}`;
 }
 
-/**
- * Starts a process with a socket and the descriptors given. Undefined if the system has nothing left for it (descriptors,
- * processes, memory), whichever way Node says so: it throws, or tells later; `failed` is called later in any case. The sockets are
- * made here, since Node forgets those that it made itself where descriptors run out.
- */
-function launch(args: readonly string[], given: readonly number[], failed: (error: Error) => void): Launched | undefined {
-  using ends = new DisposableStack();
+/** False if it may not be killed, or is gone. */
+function killed(pid: number): boolean {
   try {
-    const [link, childLink] = socketpair().map((fd) => ends.use(fd)) as [Fd, Fd];
-    const [stderr, childStderr] = socketpair().map((fd) => ends.use(fd)) as [Fd, Fd];
-    // A child without an event loop waits in read.
-    setBlocking(childLink);
-    setBlocking(childStderr);
-    const started = spawn(process.execPath, args, {
-      cwd: '/',
-      env: ENVIRONMENT,
-      stdio: ['ignore', 'ignore', childStderr.number, childLink.number, ...given],
-    });
-    started.on('error', failed);
-    if (started.pid === undefined) return undefined;
-    return { process: started, link: new Socket({ fd: link.take() }), stderr: new Socket({ fd: stderr.take() }) };
-  } catch (error) {
-    setImmediate(() => failed(error instanceof Error ? error : new TypeError(String(error))));
-    return undefined;
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
   }
 }
 
 /** One child, from start to exit. */
 export class Child {
-  readonly pid: number | undefined;
+  /** Id of the process that was started: the child, or what only waits for it. */
+  readonly startedPid: number | undefined;
+  readonly #launcher: boolean;
+  readonly #nice: number;
   /** undefined if the system refused it */
   readonly #process: ChildProcess | undefined;
   readonly #link: MessageLink | undefined;
@@ -141,14 +114,18 @@ export class Child {
     };
     // What the daemon was started with, or a library opened without the flag, is nothing for a child.
     closeOnExec(LINK_FD);
-    const started = launch([...flags, script, ...(o.args ?? [])], o.fds, (error) =>
-      exit(`it could not be started: ${error.message}`),
-    );
+    const namespaces = o.namespaces ?? isolation().namespaces;
+    this.#launcher = hasLauncher(namespaces);
+    this.#nice = o.nice ?? CHILD_NICE;
+    const started = launch([...flags, script, ...(o.args ?? [])], o.fds, namespaces, {
+      failed: (error) => exit(`it could not be started: ${error.message}`),
+      broken: (error) => this.kill(`its user namespace could not be made: ${error.message}`),
+    });
     if (started === undefined) return;
     this.#process = started.process;
-    this.pid = this.#process.pid;
-    // Threads that it makes from now on inherit it.
-    if (this.pid !== undefined) setNice(this.pid, o.nice ?? CHILD_NICE);
+    this.startedPid = this.#process.pid;
+    // Processes and threads that it makes from now on inherit it.
+    if (this.startedPid !== undefined) setNice(this.startedPid, this.#nice);
     let text = MAX_STDERR;
     let [since, written] = [performance.now(), 0];
     started.stderr
@@ -185,12 +162,26 @@ export class Child {
       // A socket that just broke says less than the exit that follows.
       this.kill(error instanceof ProtocolError ? error.message : undefined),
     );
-    this.#process.on('exit', (code, signal) => exit(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    this.#process.on('exit', (code, signal) => {
+      const reason = describeEnd(code, signal, this.#launcher);
+      // A launcher that somebody killed goes before what it launched, which the kernel kills then. This is closed by the last.
+      this.#link?.close();
+      // What it says yet is that its parent is gone.
+      if (this.#launcher && signal !== null) text = 0;
+      if (this.#launcher && !started.stderr.closed) started.stderr.once('close', () => exit(reason));
+      else exit(reason);
+    });
   }
 
   /** Starts a child. A failure to start comes through `onExit`, like any other end. */
   static start(o: ChildOptions): Child {
     return new Child(o);
+  }
+
+  /** Id of the process that does the work; undefined if it has not been made yet, or is gone. */
+  get pid(): number | undefined {
+    if (this.startedPid === undefined || this.#gone) return undefined;
+    return this.#launcher ? launched(this.startedPid) : this.startedPid;
   }
 
   /** Sends numbers; nothing happens if the child is gone. */
@@ -203,20 +194,24 @@ export class Child {
 
   /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */
   yieldThreads(): void {
-    if (this.pid === undefined || this.#gone) return;
-    let threads: string[] = [];
+    const { pid } = this;
+    if (pid === undefined) return;
+    let threads: number[] = [];
     try {
-      threads = readdirSync(`/proc/${this.pid}/task`);
+      threads = readdirSync(`/proc/${pid}/task`).map(Number);
     } catch {
       // It has just ended.
     }
-    for (const thread of threads) if (Number(thread) !== this.pid) setNice(Number(thread), CHILD_NICE);
+    // The first may have been made before its launcher had its value.
+    for (const thread of threads) setNice(thread, thread === pid ? this.#nice : CHILD_NICE);
   }
 
   /** Ends the child at once; `onExit` follows, with `reason` if one is given. */
   kill(reason?: string): void {
     this.#fault ??= reason;
     this.#killed = true;
-    this.#process?.kill('SIGKILL');
+    // A launcher goes by itself when what it launched is gone, and says of what.
+    const { pid } = this;
+    if (!this.#launcher || pid === undefined || !killed(pid)) this.#process?.kill('SIGKILL');
   }
 }

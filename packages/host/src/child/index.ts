@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 export { allowedCalls, type ChildKind } from './allowed-calls.ts';
 export { Backoff } from './backoff.ts';
-export { Child, type ChildOptions, FIRST_GIVEN_FD, LINK_FD } from './child-process.ts';
+export { Child, type ChildOptions } from './child-process.ts';
+export { FIRST_GIVEN_FD, LINK_FD } from './descriptors.ts';
+export { type Isolation, isolation } from './isolation.ts';
 export { KeptChild, type KeptChildOptions } from './kept-child.ts';
 export type { Log } from './log.ts';
 export { encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader } from './message.ts';
 export { MessageLink } from './message-link.ts';
 export { type MessageOf, MessageSet, type MessageTable } from './message-set.ts';
+export { NAMESPACES, type Namespace } from './namespaces.ts';
 export { ParentLink } from './parent-link.ts';
 export { ProtocolError } from './protocol-error.ts';
 export { bindToParent, enterSandbox } from './sandbox.ts';

@@ -72,9 +72,14 @@ export class KeptChild {
     this.#state = o.lazy === true ? { kind: 'asleep' } : this.#start();
   }
 
-  /** Id of the process, undefined while there is none. */
+  /** Id of the process that does the work; undefined while there is none, and until it has been made. */
   get pid(): number | undefined {
     return this.#state.kind === 'running' ? this.#state.child.pid : undefined;
+  }
+
+  /** A number of the process that runs now, or is being started: no two have the same. Undefined while there is none. */
+  get incarnation(): number | undefined {
+    return this.#state.kind === 'running' ? this.#deaths : undefined;
   }
 
   /** True once the process that runs now has said something. */
@@ -155,13 +160,14 @@ export class KeptChild {
       args: this.#o.args ?? [],
       fds,
       ...(this.#o.nice === undefined ? {} : { nice: this.#o.nice }),
+      ...(this.#o.namespaces === undefined ? {} : { namespaces: this.#o.namespaces }),
       onMessage: (message) => this.#hear(message),
       onExit: (reason) => this.#exited(reason),
       onText: (text) => log.warn({ process: name, text }, 'a child process wrote to stderr'),
     });
     for (const message of [...greeting, ...queue]) child.send(message);
     const alarm = setTimeout(() => child.kill(`it did not start within ${START_WITHIN / 1000} s`), START_WITHIN);
-    log.debug({ process: name, pid: child.pid }, 'child process started');
+    log.debug({ process: name, pid: child.startedPid }, 'child process started');
     return { kind: 'running', child, heard: false, silent: 0, alarm };
   }
 
@@ -171,7 +177,8 @@ export class KeptChild {
     state.silent = 0;
     if (!state.heard) {
       state.heard = true;
-      if (this.#deaths > 0) this.#o.log.info({ process: this.#o.name, pid: state.child.pid }, 'a child process works again');
+      if (this.#deaths > 0)
+        this.#o.log.info({ process: this.#o.name, pid: state.child.startedPid }, 'a child process works again');
       // Those that it made before its nice value was set.
       state.child.yieldThreads();
       this.#mute = 0;
@@ -188,7 +195,7 @@ export class KeptChild {
     }
     clearTimeout(state.alarm);
     if (!state.heard) this.#mute += 1;
-    this.#wait(reason, state.child.pid);
+    this.#wait(reason, state.child.startedPid);
     this.#o.onExit(reason);
   }
 

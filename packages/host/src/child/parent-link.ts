@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readSync, writeSync } from 'node:fs';
 import { Fd, receive } from '../sys/index.ts';
-import { LINK_FD } from './child-process.ts';
+import { LINK_FD } from './descriptors.ts';
 import { encodeMessages, MessageReader } from './message.ts';
 
 const BUFFER_BYTES = 65536;

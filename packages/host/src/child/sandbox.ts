@@ -27,7 +27,9 @@ const MAX_THREADS = 512;
 export function bindToParent(parent: number): void {
   process.on('SIGINT', () => {});
   setParentDeathSignal(SIGKILL);
-  if (process.ppid !== parent) process.exit(1);
+  // In a pid namespace of its own the parent is a launcher outside, and has no number. One that went before the call is told
+  // by the end of the link; and the daemon's end is that of the launcher.
+  if (process.ppid !== parent && process.ppid !== 0) process.exit(1);
   setNoNewPrivileges();
   setDumpable(false);
   limitResource('core', 0);
@@ -46,7 +48,7 @@ export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataB
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
   limitResource('files', 32);
   limitResource('data', o.dataBytes);
-  const parent = process.ppid;
+  const parent = ownStatus('PPid');
   const user = dropUser();
   if (user !== undefined) {
     // The kernel counts a user's processes: those of nobody are all children together, of this daemon and of others.
@@ -54,7 +56,7 @@ export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataB
     // A change of user takes both away.
     setDumpable(false);
     setParentDeathSignal(SIGKILL);
-    if (process.ppid !== parent) process.exit(1);
+    if (ownStatus('PPid') !== parent) process.exit(1);
   }
   installSeccomp(allowedCalls(o.kind, process.pid));
 }
@@ -65,7 +67,7 @@ export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataB
  */
 function dropUser(): number | undefined {
   if (process.geteuid?.() !== 0 || !parentMayKill()) return undefined;
-  for (const id of [FIRST_UID + process.pid, NOBODY]) {
+  for (const id of [FIRST_UID + Number(ownStatus('Pid')), NOBODY]) {
     try {
       process.setgroups?.([]);
       process.setgid?.(id);
@@ -82,6 +84,10 @@ const CAP_KILL = 5n;
 
 /** A root without CAP_KILL, as in some containers, could not end a process of another user: it has this one's capabilities. */
 function parentMayKill(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-  return effective !== undefined && ((BigInt(`0x${effective}`) >> CAP_KILL) & 1n) === 1n;
+  return ((BigInt(`0x${ownStatus('CapEff') || '0'}`) >> CAP_KILL) & 1n) === 1n;
+}
+
+/** A line of what the kernel says of this process. Ids are those of the daemon's pid namespace, whose /proc is seen here. */
+function ownStatus(field: string): string {
+  return new RegExp(`^${field}:\\s*(\\w+)`, 'm').exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
 }

@@ -11,6 +11,7 @@ import {
   V4L2_CAP_VIDEO_CAPTURE_MPLANE,
 } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isolation } from '../child/index.ts';
 import { DaemonProcess } from '../daemon/index.ts';
 import { renderTable } from './table.ts';
 import { PARAVIDEO } from './testing/run-command.ts';
@@ -107,9 +108,10 @@ describe('paravideo', () => {
 
   it('doctor says what it found, also as JSON', () => {
     const { status, stdout } = paravideo('doctor', '--json');
-    const findings = JSON.parse(stdout) as { name: string; state: string }[];
+    const findings = JSON.parse(stdout) as { name: string; state: string; found: string }[];
     expect(findings.find((finding) => finding.name === 'Node')?.state).toBe('good');
     expect(findings.map((finding) => finding.name)).toContain('codecs (node-av)');
+    expect(findings.find((finding) => finding.name === 'sandbox of codecs')?.found).toBe(`level: ${isolation().level}`);
     expect(status).toBe(0);
   });
 

@@ -25,6 +25,7 @@ export async function examine(): Promise<Finding[]> {
     examineFfmpeg(),
     examineMemfd(),
     await examineFaults(),
+    await examineSandbox(),
     examineLimits(),
     examineKvm(),
     ...examineVmms(),
@@ -102,6 +103,19 @@ async function examineFaults(): Promise<Finding> {
   } catch (error) {
     return { name, state: 'limited', found: oneLine(error), remedy: 'npm install koffi' };
   }
+}
+
+async function examineSandbox(): Promise<Finding> {
+  const name = 'sandbox of codecs';
+  if (process.arch !== 'x64' && process.arch !== 'arm64')
+    return { name, state: 'missing', found: `no system call filter for ${process.arch}`, remedy: 'run it on x86-64 or arm64' };
+  const { isolation } = await import('../child/index.ts');
+  const { level, missing } = isolation();
+  const base = { name, found: `level: ${level}` };
+  const reasons = Object.entries(missing).map(([namespace, reason]) => `${namespace}: ${reason}`);
+  if (reasons.length === 0) return { ...base, state: 'good' };
+  const remedy = `allow the daemon namespaces (root, or unprivileged user namespaces); refused: ${reasons.join('; ')}`;
+  return { ...base, state: 'limited', remedy };
 }
 
 function examineLimits(): Finding {

@@ -166,9 +166,9 @@ export class CodecHost implements AsyncDisposable {
   }
 
   #watch(what: string): Disposable {
-    const { pid } = this.#child;
+    const { incarnation } = this.#child;
     const timer = setTimeout(() => {
-      if (pid !== undefined && this.#child.pid === pid)
+      if (incarnation !== undefined && this.#child.incarnation === incarnation)
         this.#child.kill(`it did not confirm the ${what} within ${CONFIRM_WITHIN} ms`);
     }, CONFIRM_WITHIN);
     return { [Symbol.dispose]: () => clearTimeout(timer) };

@@ -13,8 +13,8 @@ it('a lazy codec host has no process until it is woken or a stream needs one, an
   await using woken = makeRig({ lazy: true });
   await using rig = makeRig({ lazy: true });
   woken.host.wake();
+  await expect.poll(() => woken.host.pid, { timeout: 60_000 }).toBeTypeOf('number');
   const { pid } = woken.host;
-  expect(pid).toBeTypeOf('number');
   woken.host.wake();
   expect([woken.host.pid, rig.host.pid, never.host.pid]).toEqual([pid, undefined, undefined]);
   await using player = new Player(rig, 'h264');

@@ -3,6 +3,7 @@
  * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
  * a failure while starting goes straight to stopped and takes everything down again.
  */
+import { isolation } from '../child/index.ts';
 import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
 import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
@@ -38,6 +39,8 @@ export class Daemon implements AsyncDisposable {
   /** Opens the sources and listens on every socket. Throws `ConfigError`, or the error of the part that could not be had. */
   static async start(config: Config, log: Logger): Promise<Daemon> {
     await using parts = new AsyncDisposableStack();
+    const { level, missing } = isolation();
+    log.info({ level, missing }, 'sandbox of child processes');
     const factory = parts.use(await DeviceFactory.open(config, log));
     const sockets: ServedSocket[] = [];
     const budgets = new GuestBudgets({

@@ -8,7 +8,7 @@ import { AvError } from '../../av/av-error.ts';
 import { countPicturesAsHeap, loadAv } from '../../av/node-av.ts';
 import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
-import { FIRST_GIVEN_FD } from '../../child/child-process.ts';
+import { FIRST_GIVEN_FD } from '../../child/descriptors.ts';
 import { ParentLink } from '../../child/parent-link.ts';
 import { ProtocolError } from '../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../child/sandbox.ts';

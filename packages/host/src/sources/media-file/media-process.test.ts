@@ -56,7 +56,7 @@ class Rig implements AsyncDisposable {
   }
 
   signal(name: NodeJS.Signals): void {
-    process.kill(this.pids.at(-1) ?? expect.unreachable('a process was started'), name);
+    process.kill(this.film.pid ?? expect.unreachable('a process was started'), name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -103,7 +103,7 @@ export class MediaProcess implements FrameRenderer {
   }
 
   get #running(): boolean {
-    return this.#child.pid !== undefined;
+    return this.#child.incarnation !== undefined;
   }
 
   #say(request: MediaRequest): void {

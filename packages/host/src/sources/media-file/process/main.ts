@@ -4,7 +4,7 @@
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
-import { FIRST_GIVEN_FD } from '../../../child/child-process.ts';
+import { FIRST_GIVEN_FD } from '../../../child/descriptors.ts';
 import { ParentLink } from '../../../child/parent-link.ts';
 import { ProtocolError } from '../../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
