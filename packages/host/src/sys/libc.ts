@@ -65,6 +65,9 @@ export const libc = {
   syscall: bind<(number: number, a: number, b: number, c: number) => number>(
     'int64 syscall(int64 number, int64 a, int64 b, int64 c)',
   ),
+  syscall6: bind<(number: number, a: number, b: number, c: number, d: number, e: number, f: number) => number>(
+    'int64 syscall(int64 number, int64 a, int64 b, int64 c, int64 d, int64 e, int64 f)',
+  ),
   sysconf: bind<(name: number) => number>('int64 sysconf(int name)'),
 };
 
