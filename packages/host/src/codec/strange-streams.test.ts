@@ -47,6 +47,19 @@ describe('field pictures of H.264', () => {
     }
   });
 
+  it('tell the format where the first frame fills its input to the last byte, and nothing follows', async () => {
+    // A client cannot drain before it knows the format (dev-decoder, "Drain"), so nothing else would ever bring it out.
+    await using rig = makeRig();
+    await using player = new Player(rig, 'h264');
+    await player.send(units('h264', 'h264-paff.h264')[0] ?? Buffer.alloc(0), { mayContinue: true });
+    await player.until(() => player.events.some(({ kind }) => kind === 'inputDone'));
+    expect(player.formats).toMatchObject([{ field: V4L2_FIELD_INTERLACED }]);
+    player.decoder.drain();
+    await player.until(() => player.events.some(({ kind }) => kind === 'drained'));
+    expect(player.pictures.length).toBe(1);
+    expect(player.formats.length).toBe(1);
+  });
+
   it('tell the format when both fields of the first frame are there', async () => {
     await using rig = makeRig({ threads: 4 });
     await using player = new Player(rig, 'h264');

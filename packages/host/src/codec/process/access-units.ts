@@ -11,6 +11,8 @@ import { isShown, superframeParts } from './superframe.ts';
 
 /** Codecs whose units do not say where they end: an input is a unit. */
 class WholeInput implements Splitter {
+  readonly begun: AccessUnit | undefined = undefined;
+
   readonly steady = false;
 
   push(id: number, bytes: Buffer): Cut {

@@ -70,6 +70,8 @@ function describe(image: Buffer): Image {
 
 /** Cuts Motion JPEG into frames, of one image or of two fields; what lies between images is dropped. */
 export class JpegSplitter implements Splitter {
+  /** Whether a picture is one field or the whole frame shows when the next one comes. */
+  readonly begun: AccessUnit | undefined = undefined;
   readonly steady = false;
   readonly #inputs = new JoinedInputs();
   /** the first field of a frame */

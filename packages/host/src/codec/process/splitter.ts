@@ -33,6 +33,8 @@ export interface Splitter {
    * kept, because the second may come in the next input.
    */
   push(id: number, bytes: Buffer, mayContinue: boolean): Cut;
+  /** What there is of the picture that is kept, if its headers are there: it may be all of it. */
+  readonly begun: AccessUnit | undefined;
   /** What was kept: nothing follows it. */
   flush(): readonly AccessUnit[];
   /** Forgets data that was kept; headers of earlier inputs stay. */

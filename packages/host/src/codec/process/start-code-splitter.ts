@@ -53,6 +53,12 @@ export class StartCodeSplitter implements Splitter {
     return { units, understood };
   }
 
+  get begun(): AccessUnit | undefined {
+    if (!this.#picture) return undefined;
+    const bytes = Buffer.concat([this.#headers, this.#inputs.data.subarray(this.#start)]);
+    return { id: this.#inputs.idAt(this.#start), bytes };
+  }
+
   flush(): readonly AccessUnit[] {
     const units: AccessUnit[] = [];
     this.#look(units, true);

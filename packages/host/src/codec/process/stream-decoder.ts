@@ -97,6 +97,8 @@ export class StreamDecoder implements Disposable {
   /** what was reported since the last exchange */
   #owed = { inputs: 0, pictures: 0, news: false };
   #probe: FormatProbe | undefined;
+  /** the picture that was last looked at before its end was known */
+  #lookedAt: number | undefined;
   #feeding: Feeding | undefined;
   #mode: 'feeding' | 'draining' | 'replacing' = 'feeding';
   #frameHeld = false;
@@ -198,7 +200,19 @@ export class StreamDecoder implements Disposable {
     if (input.length === 0) return { inputId: input.id, pieces: [], ok: true };
     const bytes = Buffer.from(this.#host.bytes(input.offset, input.length));
     const { units, understood } = this.#splitter.push(input.id, bytes, input.mayContinue);
+    if (units.length === 0) this.#lookAhead();
     return { inputId: input.id, pieces: units.flatMap(piecesOf), ok: understood };
+  }
+
+  /**
+   * Looks for the format in a picture whose end is not known. The stream may end with it, and a client cannot ask for what is kept
+   * before it has heard of a format. Each such picture is looked at once, however many inputs it comes in.
+   */
+  #lookAhead(): void {
+    const begun = this.#probe === undefined ? undefined : this.#splitter.begun;
+    if (begun === undefined || begun.id === this.#lookedAt) return;
+    this.#lookedAt = begun.id;
+    this.#findFormat(begun, { inputId: begun.id, pieces: [], ok: true });
   }
 
   #feed(feeding: Feeding): boolean {
