@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isolation } from '../child/index.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import { ConfigError } from './config-error.ts';
 import { Daemon } from './daemon.ts';
@@ -32,8 +33,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+/** What a process started, and what that started: where a child has a pid namespace, the daemon's own only waits for it. */
+const descendantsOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    .split(' ')
+    .filter(Boolean)
+    .flatMap((child) => [Number(child), ...descendantsOf(Number(child))]);
 
 describe('the daemon', () => {
   it('serves every socket of every device and removes the files at the end', async () => {
@@ -77,7 +82,7 @@ describe('the daemon', () => {
       const guests = [await connectFrontend(daemon.socket('camera')), await connectFrontend(daemon.socket('decoder'))];
       // The decoder's process starts with its first session.
       for (const guest of guests) await (await MediaDriver.attach(guest)).open();
-      const children = childrenOf(daemon.pid);
+      const children = descendantsOf(daemon.pid);
       expect(children.length).toBeGreaterThan(0);
       expect(await daemon.stop(signal)).toBe(0);
       expect(readdirSync(daemon.folder)).toEqual(['config.yaml']);
@@ -85,6 +90,22 @@ describe('the daemon', () => {
       for (const guest of guests) await guest.close();
     },
   );
+
+  it('says once what separates its children from it, and leaves none of them when it is killed, hanging or not', async () => {
+    await using daemon = await DaemonProcess.start([{ kind: 'decoder', name: 'decoder' }], { log: 'info' });
+    const guest = await connectFrontend(daemon.socket('decoder'));
+    await (await MediaDriver.attach(guest)).open();
+    const decoding = (): number | undefined =>
+      descendantsOf(daemon.pid).find((pid) => /^Seccomp:\s+2$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1')));
+    await expect.poll(decoding, { timeout: 60_000 }).toBeTypeOf('number');
+    const children = descendantsOf(daemon.pid);
+    process.kill(decoding() ?? expect.unreachable('it was there'), 'SIGSTOP');
+    process.kill(daemon.pid, 'SIGKILL');
+    await expect.poll(() => children.filter(isAlive), { timeout: 60_000 }).toEqual([]);
+    expect(daemon.log.match(/sandbox of child processes/g)).toHaveLength(1);
+    expect(daemon.log).toContain(`"level":"${isolation().level}"`);
+    await guest.close();
+  });
 
   it('opens no inspector on SIGUSR1', async () => {
     await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera' }]);
