@@ -11,7 +11,7 @@ import { lab, type Rig, startRig, TRANSPORTS } from '../suites/rig.ts';
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** Milliseconds that the browser has under emulation, where it needs minutes. */
-const PATIENCE = 1_500_000;
+const PATIENCE = 3_600_000;
 
 const CHROMIUM = [
   'chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run',
