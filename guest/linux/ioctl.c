@@ -103,20 +103,6 @@ static int vmedia_s_output(struct file *file, void *fh, unsigned int output)
 			    true, true);
 }
 
-/*
- * The V4L2 core makes CROPCAP's rectangles of selections, but no selection has the shape of the
- * pixels. A device without CROPCAP says ENOTTY, which stands for squares to the core.
- */
-static int vmedia_g_pixelaspect(struct file *file, void *fh, int type, struct v4l2_fract *aspect)
-{
-	struct v4l2_cropcap cap = { .type = type };
-	int ret = vmedia_relay(file, _IOC_NR(VIDIOC_CROPCAP), &cap, sizeof(cap), 44, true, true);
-
-	if (!ret)
-		*aspect = cap.pixelaspect;
-	return ret;
-}
-
 static int vmedia_g_fmt(struct file *file, void *fh, struct v4l2_format *f)
 {
 	return vmedia_fmt_ioctl(vmedia_session_of(file), _IOC_NR(VIDIOC_G_FMT), f);
@@ -436,6 +422,10 @@ static int vmedia_try_ext_ctrls(struct file *file, void *fh, struct v4l2_ext_con
 	return vmedia_ext_ctrls(file, _IOC_NR(VIDIOC_TRY_EXT_CTRLS), c);
 }
 
+/*
+ * There is no vidioc_g_pixelaspect, as there is none in the kernel's own stateful decoders: users read
+ * CROPCAP's shape the wrong way round (ffmpeg), or refuse to decode where it is no square (GStreamer).
+ */
 const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
 	.vidioc_querycap = vmedia_querycap,
 	.vidioc_enum_fmt_vid_cap = vmedia_enum_fmt,
@@ -471,7 +461,6 @@ const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
 	.vidioc_s_output = vmedia_s_output,
 	.vidioc_enum_framesizes = vmedia_enum_framesizes,
 	.vidioc_enum_frameintervals = vmedia_enum_frameintervals,
-	.vidioc_g_pixelaspect = vmedia_g_pixelaspect,
 	.vidioc_g_selection = vmedia_g_selection,
 	.vidioc_s_selection = vmedia_s_selection,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)

@@ -8,7 +8,7 @@ import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { paddedMd5s } from './padded.ts';
 import { hostPictures, type PictureSize, pictureSizes } from './reference.ts';
-import { FIXTURES, putProgram, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
+import { FIXTURES, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
 
 /** Streams of the repository. */
 const CARRIED: readonly (readonly [file: string, codec: Codec])[] = [
@@ -140,12 +140,15 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
     expect(other.pictures).toEqual(await hostPictures(join(FIXTURES, both[1]), 'yuv420p'));
   });
 
-  it('tells the shape of the pixels, and that it has become another', async () => {
-    await putProgram(rig.guest, 'shape');
-    cpSync(join(FIXTURES, 'h264-looks.h264'), join(rig.guest.share, 'looks.h264'));
-    const told = await rig.guest.must(`/mnt/shape ${rig.nodes.decoder} /mnt/looks.h264`);
-    // 4:3, height to width; squares are not seen by who asks only when it has become another already
-    expect(told).toMatch(/^(pixels 1\/1\n)?pixels 3\/4\n$/);
+  // a shape in CROPCAP, of which no decoder of the kernel's makes use, is none that GStreamer takes: it decodes nothing then
+  it.each(CLIENTS)('decodes a stream whose pixels are no squares for %s', async (client) => {
+    const name = 'h264-oblong.h264';
+    const looks = readFileSync(join(FIXTURES, 'h264-looks.h264'));
+    // from its last sequence parameter set on they are 4:3
+    writeFileSync(join(rig.guest.share, name), looks.subarray(looks.lastIndexOf('0000000167', undefined, 'hex')));
+    const { pictures, stderr } = await decode(rig, client, name, 'h264');
+    expect(pictures, stderr).toEqual(await hostPictures(join(rig.guest.share, name), 'yuv420p'));
+    expect(pictures.length).toBeGreaterThan(0);
   });
 
   it('decodes h264 for GStreamer time after time', async () => {
