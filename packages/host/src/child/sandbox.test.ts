@@ -30,7 +30,7 @@ describe('the sandbox', () => {
     const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
       encoding: 'utf8',
       env: { UV_USE_IO_URING: '0' },
-      timeout: 30_000,
+      timeout: 50_000,
     });
     // The event loop's farewell is refused too.
     expect(stderr.replace(/^libuv: .*\n?/gm, '')).toBe('');
@@ -44,7 +44,7 @@ describe('the sandbox', () => {
     const script = `import { bindToParent } from ${here('sandbox.ts')}; bindToParent(1); console.log('alive');`;
     const { status, stdout } = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 50_000,
     });
     expect([status, stdout]).toEqual([1, '']);
   });

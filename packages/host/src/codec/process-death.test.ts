@@ -116,14 +116,14 @@ describe('a codec process that dies', () => {
   });
 
   it('is replaced when it hangs while it has units and room for pictures', async () => {
-    await using rig = makeRig({ silence: 600 });
+    await using rig = makeRig({ silence: 3000 });
     await using player = new Player(rig, 'h264');
     const playing = player.play(many);
     await player.until(() => player.pictures.length > 10);
     const { pid } = rig.host;
     process.kill(pid ?? 0, 'SIGSTOP');
-    await expect(playing).rejects.toThrow(/it had work and said nothing for 0.6 s/);
-    await expect.poll(() => rig.host.pid !== undefined && rig.host.pid !== pid, { timeout: 60_000 }).toBe(true);
+    await expect(playing).rejects.toThrow(/it had work and said nothing for 3 s/);
+    await expect.poll(() => rig.host.pid !== undefined && rig.host.pid !== pid).toBe(true);
   });
 
   it.each([
@@ -133,7 +133,7 @@ describe('a codec process that dies', () => {
     const script = new URL('./testing/unruly-codec.ts', import.meta.url);
     await using rig = makeRig({ program: { script, args: [argument] } });
     const died = (): object[] => rig.log.filter(({ level }) => level === 'warn').map(({ fields }) => fields);
-    await expect.poll(() => died().length, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => died().length).toBeGreaterThan(0);
     expect(died()[0]).toMatchObject({ reason: expect.stringMatching(reason) });
   });
 
@@ -201,7 +201,7 @@ describe('a codec process that has not started yet', () => {
         await closed.send(unit);
       }
       const answered = Promise.all([player.decoder.flush(), closed[Symbol.asyncDispose]()]).then(() => 'answered');
-      expect(await Promise.race([answered, delay(5000, 'it waits for the process')])).toBe('answered');
+      expect(await Promise.race([answered, delay(50_000, 'it waits for the process')])).toBe('answered');
       player.forgetInputs();
       expect(rig.host.streams).toBe(1);
       // Sent again from the beginning: what was taken back would come twice.

@@ -24,6 +24,9 @@ export type DeviceInput = ConfigInput['devices'][number] extends infer D
 const READY_FD = 3;
 const START_TIMEOUT = 30_000;
 
+/** Milliseconds until a daemon that was told to end has ended; then it is killed. */
+const STOP_TIMEOUT = 30_000;
+
 /** The command line's entry in the build: a daemon process runs the build, whoever starts it. */
 const ENTRY = fileURLToPath(new URL(`${import.meta.url.endsWith('.ts') ? '../../dist' : '..'}/cli/main.js`, import.meta.url));
 
@@ -128,7 +131,7 @@ export class DaemonProcess implements AsyncDisposable {
   /** Ends the daemon as a signal from outside would; resolves to its exit code, null if it had to be killed. */
   async stop(signal: (typeof ENDING_SIGNALS)[number] = 'SIGTERM'): Promise<number | null> {
     if (this.running) this.#child.kill(signal);
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT);
     const status = await this.#exit;
     clearTimeout(timer);
     return status;

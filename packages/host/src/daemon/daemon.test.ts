@@ -145,8 +145,7 @@ describe('the daemon', () => {
     const [pid, left] = text.toString().trim().split(' ') as [string, string];
     expect(isAlive(Number(pid))).toBe(true);
     starter.kill('SIGKILL');
-    for (let i = 0; i < 500 && isAlive(Number(pid)); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(isAlive(Number(pid))).toBe(false);
+    await expect.poll(() => isAlive(Number(pid))).toBe(false);
     expect(readdirSync(left)).toEqual(['config.yaml']);
     rmSync(left, { recursive: true });
   });

@@ -55,7 +55,7 @@ describe('devices of a configuration', () => {
         expect(listeners()).toBe(1);
         await client.close();
         await frontend.close();
-        await expect.poll(listeners, { timeout: 30_000 }).toBe(0);
+        await expect.poll(listeners).toBe(0);
       }
     } finally {
       await server.close();

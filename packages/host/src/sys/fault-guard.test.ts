@@ -15,7 +15,7 @@ function run(body: string): { out: string; status: number | string | null } {
     unlinkSync(path);
     ftruncateSync(fd.number, 65536);
   `;
-  const done = spawnSync(process.execPath, ['--input-type=module', '--eval', head + body], { encoding: 'utf8' });
+  const done = spawnSync(process.execPath, ['--input-type=module', '--eval', head + body], { encoding: 'utf8', timeout: 50_000 });
   return { out: done.stdout.trim() + done.stderr.trim(), status: done.status ?? done.signal };
 }
 

@@ -13,7 +13,7 @@ function child(script: string): { code: number | null; signal: string | null; ou
   const source = `import * as sys from ${JSON.stringify(sys)};\n${script}`;
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 50_000,
   });
   return { code: status, signal, out: stdout + stderr };
 }
