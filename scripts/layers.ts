@@ -40,7 +40,7 @@ const HOST_LAYERS = {
   child: ['sys'],
   memory: ['sys'],
   copy: ['sys', 'memory', 'threads'],
-  transport: ['sys', 'memory'],
+  transport: ['sys', 'memory', 'threads'],
   vmm: [],
   'vhost-user': ['sys', 'memory', 'transport'],
   'vfio-user': ['sys', 'memory', 'transport'],

@@ -84,9 +84,9 @@ export const region = (guest: bigint | number, size: bigint | number, user: bigi
 
 /** The server is as it was: a new front-end gets a working device. */
 export async function stillServes(rig: Rig): Promise<void> {
-  await until(() => !rig.server.connected, 'the connection to end');
+  await until(() => rig.server.free, 'the connection to end');
   const { frontend, driver } = await rig.attach();
   expect((await driver.open()).state).toBe('open');
   await frontend.close();
-  await until(() => !rig.server.connected, 'the connection to end');
+  await until(() => rig.server.free, 'the connection to end');
 }

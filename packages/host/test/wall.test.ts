@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectFrontend, connectVfioFrontend } from '../src/frontend/index.ts';
+import { connectFrontend, connectVfioFrontend, type Frontend, type VfioFrontend } from '../src/frontend/index.ts';
 import { connectUnix, memfd, receive, send } from '../src/sys/index.ts';
 import { eventually } from './process-rig.ts';
 import { input } from './vhost-user-rig.ts';
@@ -85,7 +85,9 @@ describe('a daemon with a device that throws', () => {
     await eventually(() => text.includes('connected'), 'the silent one to be served');
     using file = memfd('half', 4096);
     send(silent, Uint8Array.of(1, 0), [file, file]);
-    const guest = await comesIn(() => (name === 'a' ? connectFrontend(path, memory) : connectVfioFrontend(path, memory)));
+    const guest = await comesIn<Frontend | VfioFrontend>(() =>
+      name === 'a' ? connectFrontend(path, memory) : connectVfioFrontend(path, memory),
+    );
     expect((await (await MediaDriver.attach(guest)).open()).state).toBe('open');
     await guest.close();
     await eventually(() => receive(silent, new Uint8Array(8), 0) === 'closed', 'the silent one to be told');

@@ -14,22 +14,29 @@ const O_NONBLOCK = 0o4000;
 const SYS_close_range = 436;
 const CLOSE_RANGE_CLOEXEC = 4;
 
+/** Closes descriptors that are not our own: closing one may wait for whoever is behind it. Never throws. */
+export interface Closer {
+  close(number: number): void;
+}
+
 /**
  * A file descriptor with one owner. Whoever holds the object closes it (`using`, `close`, or `take` to hand the number
  * on); everybody else borrows. Closing twice is harmless.
  */
 export class Fd implements Disposable {
   #number: number;
+  readonly #closer: Closer | undefined;
 
-  private constructor(number: number) {
+  private constructor(number: number, closer?: Closer) {
     this.#number = number;
+    this.#closer = closer;
   }
 
-  /** Takes ownership of an open descriptor. */
-  static adopt(number: number): Fd {
+  /** Takes ownership of an open descriptor; `closer` closes it and its duplicates, if it came from elsewhere. */
+  static adopt(number: number, closer?: Closer): Fd {
     if (!Number.isInteger(number) || number < 0)
       throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
-    return new Fd(number);
+    return new Fd(number, closer);
   }
 
   /** The descriptor. Throws `SysError` (EBADF) after `close` or `take`. */
@@ -45,7 +52,7 @@ export class Fd implements Disposable {
 
   /** A second descriptor of the same file, close-on-exec, with an owner of its own. */
   dup(): Fd {
-    return new Fd(check(libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0), 'fcntl(F_DUPFD_CLOEXEC)'));
+    return new Fd(check(libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0), 'fcntl(F_DUPFD_CLOEXEC)'), this.#closer);
   }
 
   /** Gives the number away: this object does not close it any more. */
@@ -59,6 +66,7 @@ export class Fd implements Disposable {
     if (this.#number < 0) return;
     const number = this.#number;
     this.#number = -1;
+    if (this.#closer !== undefined) return this.#closer.close(number);
     // Linux has released the descriptor whatever close() answers, so there is nothing to do about an error.
     libc.close(number);
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
+export { closesAtOnce } from './closing.ts';
 export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
 export { drain, eventfd, signal } from './eventfd.ts';
 export { faultGuardMissing } from './fault-guard.ts';
-export { canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
+export { type Closer, canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { Mapping } from './mapping.ts';
 export { fileSize, memfd, memoryKind, punchHole, punchHoleAside, residentSize } from './memfd.ts';
@@ -26,5 +28,15 @@ export {
 } from './seccomp.ts';
 export { SysError } from './sys-error.ts';
 export { SYSCALLS, type SyscallName } from './syscall-numbers.ts';
-export { accept, connectUnix, hungUp, listenUnix, type Received, receive, send, socketpair } from './unix-socket.ts';
+export {
+  accept,
+  connectUnix,
+  endReceiving,
+  hungUp,
+  listenUnix,
+  type Received,
+  receive,
+  send,
+  socketpair,
+} from './unix-socket.ts';
 export { watch, watchWritable } from './watch.ts';

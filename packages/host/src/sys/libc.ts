@@ -51,6 +51,10 @@ export const libc = {
   ),
   recvmsg: bind<(fd: number, header: number, flags: number) => number>('int64 recvmsg(int fd, int64 header, int flags)'),
   sendmsg: bind<(fd: number, header: number, flags: number) => number>('int64 sendmsg(int fd, int64 header, int flags)'),
+  shutdown: bind<(fd: number, how: number) => number>('int shutdown(int fd, int how)'),
+  getsockopt: bind<(fd: number, level: number, name: number, value: number, length: number) => number>(
+    'int getsockopt(int fd, int level, int name, int64 value, int64 length)',
+  ),
   poll: bind<(fds: number, count: number, timeout: number) => number>('int poll(int64 fds, uint64 count, int timeout)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int flags)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: number) => number>(

@@ -36,6 +36,11 @@ export function fileSize(fd: Fd): number {
   return fstatSync(fd.number).size;
 }
 
+/** True for files of this machine's memory, sealed or not: only shmem and hugetlbfs know seals. */
+export function knowsSeals(fd: Fd): boolean {
+  return libc.fcntl(fd.number, F_GET_SEALS, 0) >= 0;
+}
+
 /**
  * What holds the memory behind a descriptor: a file of this machine's memory that nobody can shrink any more (`sealed`; it is sealed
  * now if it may be), one that can be shrunk under us (`shrinkable`: tmpfs, hugetlbfs, a memfd without seals), or anything else

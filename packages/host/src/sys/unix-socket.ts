@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Unix stream sockets that carry descriptors. Everything is close-on-exec, and nothing blocks, not even on a socket from elsewhere. */
 import { constants } from 'node:os';
-import { Fd } from './fd.ts';
+import { type Closer, Fd } from './fd.ts';
 import { check, lastErrno, libc, pinnedAddress, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
@@ -11,6 +11,9 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_DOMAIN = 39;
+const SHUT_RD = 0;
+const MSG_PEEK = 2;
 const MSG_CTRUNC = 8;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -52,10 +55,10 @@ export interface Received {
 }
 
 /**
- * Reads what is there, at most `into.length` bytes (which must not be 0). The caller owns the descriptors.
+ * Reads what is there, at most `into.length` bytes (which must not be 0). The caller owns the descriptors, which `closer` closes.
  * 'closed' is the end of the stream, orderly or not.
  */
-export function receive(fd: Fd, into: Uint8Array, maxFds: number): Received | 'again' | 'closed' {
+export function receive(fd: Fd, into: Uint8Array, maxFds: number, closer?: Closer): Received | 'again' | 'closed' {
   const length = Math.min(into.length, MAX_BYTES);
   if (length === 0) throw new SysError('recvmsg', EINVAL, 'nothing to read into');
   prepare(length, CONTROL_BYTES);
@@ -74,7 +77,7 @@ export function receive(fd: Fd, into: Uint8Array, maxFds: number): Received | 'a
     if (size < 16) break;
     if (words.getInt32(at + 8, true) === SOL_SOCKET && words.getInt32(at + 12, true) === SCM_RIGHTS) {
       for (let i = at + 16; i + 4 <= Math.min(at + size, end); i += 4) {
-        const received = Fd.adopt(words.getInt32(i, true));
+        const received = Fd.adopt(words.getInt32(i, true), closer);
         if (fds.length < maxFds) {
           fds.push(received);
         } else {
@@ -91,6 +94,27 @@ export function receive(fd: Fd, into: Uint8Array, maxFds: number): Received | 'a
   }
   into.set(bytes.subarray(0, result));
   return { bytes: result, fds, surplus };
+}
+
+/**
+ * Has a socket receive nothing more, through whatever descriptor, and drops what waits in it, up to the first message with descriptors.
+ * True if nothing is left: then closing it closes nothing else. False, too, if it is no Unix socket.
+ */
+export function endReceiving(fd: Fd): boolean {
+  words.setUint32(CONTROL, 4, true);
+  if (libc.getsockopt(fd.number, SOL_SOCKET, SO_DOMAIN, base + BYTES, base + CONTROL) < 0) return false;
+  if (words.getUint32(BYTES, true) !== AF_UNIX || libc.shutdown(fd.number, SHUT_RD) < 0) return false;
+  for (;;) {
+    // Without room for descriptors they are told of, not received: reading past them would be closing them.
+    prepare(MAX_BYTES, 0);
+    const there = libc.recvmsg(fd.number, base + HEADER, MSG_DONTWAIT | MSG_PEEK);
+    // An other side that went without having read everything is told of once, before what it sent.
+    if (there < 0 && lastErrno() === ECONNRESET) continue;
+    if (there <= 0) return there === 0;
+    if ((words.getUint32(HEADER + 48, true) & MSG_CTRUNC) !== 0) return false;
+    prepare(there, 0);
+    if (libc.recvmsg(fd.number, base + HEADER, MSG_DONTWAIT) <= 0) return false;
+  }
 }
 
 /**

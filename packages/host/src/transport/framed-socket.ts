@@ -9,7 +9,8 @@
  * Messages are handed over one at a time, in order: while a handler's promise is pending nothing more is read. Descriptors
  * that a handler does not take (`Fd.take`, or by emptying the list) are closed.
  */
-import { type Fd, receive, SysError, send, watch, watchWritable } from '../sys/index.ts';
+import { Fd, receive, SysError, send, watch, watchWritable } from '../sys/index.ts';
+import { GuestCloser } from './guest-closer.ts';
 import { DisconnectedError } from './transport-error.ts';
 
 /** One message as it came. */
@@ -64,6 +65,7 @@ export class FramedSocket implements Disposable {
   readonly #fd: Fd;
   readonly #framing: Framing;
   readonly #events: FrameEvents;
+  readonly #closer: GuestCloser;
   #header: Uint8Array;
   #headerBytes = 0;
   #payload: Uint8Array | undefined;
@@ -80,12 +82,20 @@ export class FramedSocket implements Disposable {
   #left = 0;
   #state: 'idle' | 'handling' | 'closed' = 'idle';
 
-  constructor(fd: Fd, framing: Framing, events: FrameEvents) {
-    this.#fd = fd;
+  /** `closer` closes what comes with messages, and in the end the connection. */
+  constructor(fd: Fd, framing: Framing, events: FrameEvents, closer: GuestCloser = new GuestCloser()) {
+    // Duplicates that are watched go before it, and close nothing else.
+    this.#fd = Fd.adopt(fd.take());
+    this.#closer = closer;
     this.#framing = framing;
     this.#events = events;
     this.#header = new Uint8Array(framing.headerBytes);
-    this.#reading = watch(fd, () => this.#pump());
+    try {
+      this.#reading = watch(this.#fd, () => this.#pump());
+    } catch (error) {
+      closer.closeConnection(this.#fd);
+      throw error;
+    }
   }
 
   /** True once a whole message has come. */
@@ -229,7 +239,7 @@ export class FramedSocket implements Disposable {
   #receive(wanted: Uint8Array): number | undefined {
     if (this.#left === 0) return undefined;
     const into = wanted.subarray(0, this.#left);
-    const got = receive(this.#fd, into, this.#framing.maxFds - this.#fds.length);
+    const got = receive(this.#fd, into, this.#framing.maxFds - this.#fds.length, this.#closer);
     if (got === 'again') return undefined;
     if (got === 'closed') {
       const half =
@@ -253,7 +263,8 @@ export class FramedSocket implements Disposable {
     }
     if (pending === undefined) {
       for (const fd of frame.fds) fd.close();
-      return;
+      if (!this.#closer.full) return;
+      pending = this.#closer.settled();
     }
     this.#state = 'handling';
     this.#reading?.[Symbol.dispose]();
@@ -265,9 +276,10 @@ export class FramedSocket implements Disposable {
   }
 
   #resume(frame: Frame, error: Error | undefined): void {
-    for (const fd of frame.fds) fd.close();
+    for (const fd of frame.fds.splice(0)) fd.close();
     if (this.#state !== 'handling') return;
     if (error !== undefined) return this.#end(error);
+    if (this.#closer.full) return void this.#closer.settled().then(() => this.#resume(frame, undefined));
     this.#state = 'idle';
     try {
       this.#reading = watch(this.#fd, () => this.#pump());
@@ -286,7 +298,7 @@ export class FramedSocket implements Disposable {
     for (const fd of this.#fds) fd.close();
     for (const { fds } of this.#outgoing) for (const fd of fds) fd.close();
     this.#outgoing.length = 0;
-    this.#fd.close();
+    this.#closer.closeConnection(this.#fd);
     this.#events.closed(error);
   }
 }

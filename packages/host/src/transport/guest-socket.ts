@@ -8,6 +8,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { accept, connectUnix, eventfd, type Fd, hungUp, listenUnix, SysError, watch } from '../sys/index.ts';
+import { GuestCloser } from './guest-closer.ts';
 import type { Log } from './log.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { SocketPathError } from './transport-error.ts';
@@ -15,8 +16,10 @@ import { SocketPathError } from './transport-error.ts';
 /** A front-end that is being served. */
 export interface GuestClient {
   readonly connection: { readonly heard: boolean; poll(): void; close(): void };
-  /** settles when everything of this front-end is given back; never rejects */
+  /** settles when everything of this front-end is given back, but for descriptors that are being closed; never rejects */
   readonly gone: Promise<void>;
+  /** settles when its descriptors are closed, at once unless there is such a thing; never rejects */
+  readonly closed?: Promise<void>;
 }
 
 /** How a socket is set up. */
@@ -60,6 +63,8 @@ export class GuestSocket implements AsyncDisposable {
   #pause: NodeJS.Timeout | undefined;
   readonly #arrivals = new TokenBucket(CONNECTION_BURST, CONNECTIONS_PER_SECOND, performance.now());
   #state: State = { kind: 'free' };
+  /** of front-ends that were never served */
+  readonly #closer = new GuestCloser();
 
   private constructor(o: GuestSocketOptions, listener: Fd) {
     this.#o = o;
@@ -95,6 +100,11 @@ export class GuestSocket implements AsyncDisposable {
     return this.#state.kind === 'busy';
   }
 
+  /** True if a front-end that connects now is served at once. */
+  get free(): boolean {
+    return this.#state.kind === 'free';
+  }
+
   /** Ends the front-end's connection, gives everything back and removes the socket. */
   async close(): Promise<void> {
     const state = this.#state;
@@ -114,7 +124,7 @@ export class GuestSocket implements AsyncDisposable {
       state.client.connection.close();
       await state.client.gone;
     } else if (state.kind === 'clearing') {
-      state.next?.close();
+      if (state.next !== undefined) this.#closer.closeConnection(state.next);
       await state.done;
     }
   }
@@ -142,12 +152,21 @@ export class GuestSocket implements AsyncDisposable {
     const state = this.#state;
     if (state.kind === 'free') return this.#serve(fd);
     if (state.kind === 'clearing' && (state.next === undefined || hungUp(state.next))) {
-      state.next?.close();
+      if (state.next !== undefined) this.#turnAway(state.next);
       state.next = fd;
       return;
     }
     this.#log.warn({ path: this.path }, 'a second front-end was turned away: this socket serves one at a time');
-    fd.close();
+    this.#turnAway(fd);
+  }
+
+  /** Ends a connection that was not served. Where too many of them wait to be closed, the next are not accepted until they are. */
+  #turnAway(fd: Fd): void {
+    this.#closer.closeConnection(fd);
+    if (!this.#closer.full || this.#watch === undefined) return;
+    this.#watch[Symbol.dispose]();
+    this.#watch = undefined;
+    void this.#closer.settled().then(() => this.#listenAgain());
   }
 
   /** Who has connected and not said a whole message makes room for another, who may be the guest that is meant. */
@@ -165,7 +184,7 @@ export class GuestSocket implements AsyncDisposable {
     this.#spare = undefined;
     try {
       const refused = accept(this.#listener);
-      if (refused !== 'again') refused.close();
+      if (refused !== 'again') this.#closer.closeConnection(refused);
       this.#spare = eventfd();
     } catch {
       this.#rest(ACCEPT_PAUSE);
@@ -180,6 +199,7 @@ export class GuestSocket implements AsyncDisposable {
   }
 
   #listenAgain(): void {
+    if (this.#state.kind === 'closed' || this.#watch !== undefined) return;
     try {
       this.#watch = watch(this.#listener, () => this.#accept());
     } catch {
@@ -192,7 +212,7 @@ export class GuestSocket implements AsyncDisposable {
       const client = this.#o.serve(fd, () => this.#clear(client));
       this.#state = { kind: 'busy', client, since: performance.now() };
     } catch (error) {
-      fd.close();
+      this.#turnAway(fd);
       this.#log.error({ err: error, path: this.path }, 'the device could not be made: the front-end was turned away');
       return;
     }
@@ -203,7 +223,7 @@ export class GuestSocket implements AsyncDisposable {
     if (this.#state.kind !== 'busy') return;
     const state: State = { kind: 'clearing', done: client.gone, next: undefined };
     this.#state = state;
-    void client.gone.then(() => {
+    void Promise.all([client.gone, client.closed]).then(() => {
       if (this.#state !== state) return;
       this.#state = { kind: 'free' };
       if (state.next !== undefined) this.#serve(state.next);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './framed-socket.ts';
+export { GuestCloser } from './guest-closer.ts';
 export type * from './guest-context.ts';
 export * from './guest-socket.ts';
 export * from './guest-wall.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A socket that carries vfio-user messages. Both sides use it. */
 import type { Fd } from '../sys/index.ts';
-import { type Frame, FramedSocket, type Framing } from '../transport/index.ts';
+import { type Frame, FramedSocket, type Framing, type GuestCloser } from '../transport/index.ts';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS, vfio_header } from './protocol.ts';
 import { VfioProtocolError } from './vfio-user-error.ts';
 
@@ -40,20 +40,25 @@ const framing: Framing = {
 export class VfioConnection implements Disposable {
   readonly #socket: FramedSocket;
 
-  constructor(fd: Fd, events: VfioConnectionEvents) {
-    this.#socket = new FramedSocket(fd, framing, {
-      frame: ({ header, payload, fds, surplusFds }) =>
-        events.message({
-          id: f.id.get(header, 0),
-          command: f.command.get(header, 0),
-          flags: f.flags.get(header, 0),
-          error: f.error.get(header, 0),
-          payload,
-          fds,
-          surplusFds,
-        }),
-      closed: (error) => events.closed(error),
-    });
+  constructor(fd: Fd, events: VfioConnectionEvents, closer?: GuestCloser) {
+    this.#socket = new FramedSocket(
+      fd,
+      framing,
+      {
+        frame: ({ header, payload, fds, surplusFds }) =>
+          events.message({
+            id: f.id.get(header, 0),
+            command: f.command.get(header, 0),
+            flags: f.flags.get(header, 0),
+            error: f.error.get(header, 0),
+            payload,
+            fds,
+            surplusFds,
+          }),
+        closed: (error) => events.closed(error),
+      },
+      closer,
+    );
   }
 
   /** True once a whole message has come. */

@@ -4,6 +4,7 @@ import { ArenaError, type GuestBudget, MAX_ARENA_BYTES, type MemoryPolicy } from
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
+  GuestCloser,
   type GuestContext,
   type GuestDevice,
   GuestSocket,
@@ -70,6 +71,11 @@ export class VfioUserServer implements AsyncDisposable {
     return this.#socket.connected;
   }
 
+  /** True if the next one is served at once: nothing of the last is left. */
+  get free(): boolean {
+    return this.#socket.free;
+  }
+
   /** The device of the client that is connected: for statistics and tests. */
   get guest(): PciGuest | undefined {
     return this.connected ? this.#guest : undefined;
@@ -104,23 +110,28 @@ export class VfioUserServer implements AsyncDisposable {
     });
     const handler = new VfioHandler(guest, log);
     const gone = Promise.withResolvers<void>();
+    const closer = new GuestCloser();
     let connection: VfioConnection;
     try {
-      connection = new VfioConnection(fd, {
-        message: (message) => handler.handle(connection, message),
-        closed: (error) => {
-          this.#report(error);
-          void guest[Symbol.asyncDispose]().then(gone.resolve);
-          ended();
+      connection = new VfioConnection(
+        fd,
+        {
+          message: (message) => handler.handle(connection, message),
+          closed: (error) => {
+            this.#report(error);
+            void guest[Symbol.asyncDispose]().then(gone.resolve);
+            ended();
+          },
         },
-      });
+        closer,
+      );
     } catch (error) {
       // Nobody else knows of the guest yet.
       void guest[Symbol.asyncDispose]();
       throw error;
     }
     this.#guest = guest;
-    return { connection, gone: gone.promise };
+    return { connection, gone: gone.promise, closed: gone.promise.then(() => closer.settled()) };
   }
 
   #report(error: Error | undefined): void {

@@ -30,7 +30,7 @@ function words(...values: number[]): Uint8Array {
 }
 
 async function greeted(rig: VfioRig): Promise<BareVfio> {
-  await until(() => !rig.server.connected, 'the last connection to end');
+  await until(() => rig.server.free, 'the last connection to end');
   const bare = new BareVfio(rig.path);
   await bare.greet();
   return bare;
@@ -46,7 +46,7 @@ describe('the greeting', () => {
   it('answers with version 0.0 and capabilities that end with NUL, also to a client of a later minor version', async () => {
     await using rig = new VfioRig();
     for (const minor of [0, 1]) {
-      await until(() => !rig.server.connected, 'the last connection to end');
+      await until(() => rig.server.free, 'the last connection to end');
       using bare = new BareVfio(rig.path);
       const payload = versionPayload();
       payload[2] = minor;
@@ -412,7 +412,7 @@ describe('anything at all on the socket', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(dressed, { maxLength: 40 }), async (steps) => {
-        await until(() => !rig.server.connected, 'the last connection to end');
+        await until(() => rig.server.free, 'the last connection to end');
         using bare = new BareVfio(rig.path);
         bare.message(Command.VERSION, versionPayload());
         for (const {

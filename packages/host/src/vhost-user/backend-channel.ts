@@ -4,6 +4,7 @@
  * answer, since the front-end may be waiting for us on the main channel at that moment (the deadlock rule).
  */
 import type { Fd } from '../sys/index.ts';
+import type { GuestCloser } from '../transport/index.ts';
 import { Connection, type Message } from './connection.ts';
 import { FLAG_NEED_REPLY, FLAG_REPLY, u64_payload } from './protocol.ts';
 import { ProtocolError } from './vhost-user-error.ts';
@@ -20,15 +21,19 @@ export class BackendChannel implements Disposable {
   readonly #close: () => void;
 
   /** `ended` is told why the channel ended, once, if it was not this side that closed it. */
-  constructor(fd: Fd, ended: (error: Error | undefined) => void) {
+  constructor(fd: Fd, closer: GuestCloser, ended: (error: Error | undefined) => void) {
     let closing = false;
-    this.#connection = new Connection(fd, {
-      message: (message) => this.#reply(message),
-      closed: (error) => {
-        for (const { settle } of this.#waiting.splice(0)) settle(false);
-        if (!closing) ended(error);
+    this.#connection = new Connection(
+      fd,
+      {
+        message: (message) => this.#reply(message),
+        closed: (error) => {
+          for (const { settle } of this.#waiting.splice(0)) settle(false);
+          if (!closing) ended(error);
+        },
       },
-    });
+      { closer },
+    );
     this.#close = () => {
       closing = true;
       this.#connection.close();

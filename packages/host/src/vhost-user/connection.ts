@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A socket that carries vhost-user messages. Both sides and both channels use it. */
 import type { Fd } from '../sys/index.ts';
-import { type Frame, FramedSocket, type Framing } from '../transport/index.ts';
+import { type Frame, FramedSocket, type Framing, type GuestCloser } from '../transport/index.ts';
 import { FLAG_VERSION, FLAG_VERSION_MASK, MAX_REQUEST_BYTES, message_header } from './protocol.ts';
 import { ProtocolError } from './vhost-user-error.ts';
 
@@ -28,12 +28,17 @@ const f = message_header.fields;
 export class Connection implements Disposable {
   readonly #socket: FramedSocket;
 
-  constructor(fd: Fd, events: ConnectionEvents, o: { maxBytes?: number } = {}) {
-    this.#socket = new FramedSocket(fd, framing(o.maxBytes ?? MAX_REQUEST_BYTES), {
-      frame: ({ header, payload, fds, surplusFds }) =>
-        events.message({ request: f.request.get(header, 0), flags: f.flags.get(header, 0), payload, fds, surplusFds }),
-      closed: (error) => events.closed(error),
-    });
+  constructor(fd: Fd, events: ConnectionEvents, o: { maxBytes?: number; closer?: GuestCloser } = {}) {
+    this.#socket = new FramedSocket(
+      fd,
+      framing(o.maxBytes ?? MAX_REQUEST_BYTES),
+      {
+        frame: ({ header, payload, fds, surplusFds }) =>
+          events.message({ request: f.request.get(header, 0), flags: f.flags.get(header, 0), payload, fds, surplusFds }),
+        closed: (error) => events.closed(error),
+      },
+      o.closer,
+    );
   }
 
   /** True once a whole message has come. */

@@ -11,7 +11,7 @@ import {
   VIRTIO_RING_F_INDIRECT_DESC,
 } from '@paravideo/core';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
-import type { Log } from '../transport/index.ts';
+import { GuestCloser, type Log } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
 import type { GuestBackend } from './guest-backend.ts';
@@ -70,6 +70,7 @@ export interface HandlerOptions {
 export class Handler {
   readonly #guest: HandledGuest;
   readonly #log: Log;
+  readonly #closer: GuestCloser;
   readonly #virtioOffer: bigint;
   readonly #protocolOffer: bigint;
   readonly #shmemBit: number;
@@ -78,8 +79,10 @@ export class Handler {
   #status = 0n;
   #channel: BackendChannel | undefined;
 
-  constructor(guest: HandledGuest, log: Log, o: HandlerOptions = {}) {
+  /** `closer` closes what the front-end hands over. */
+  constructor(guest: HandledGuest, log: Log, o: HandlerOptions = {}, closer: GuestCloser = new GuestCloser()) {
     this.#guest = guest;
+    this.#closer = closer;
     this.#log = log;
     this.#shmemBit = o.oldShmemBit === true ? ProtocolFeature.SHMEM_OLD : ProtocolFeature.SHMEM;
     this.#virtioOffer =
@@ -286,7 +289,7 @@ export class Handler {
     const fd = message.fds.shift() as Fd;
     this.close();
     try {
-      const channel = new BackendChannel(fd, (error) => {
+      const channel = new BackendChannel(fd, this.#closer, (error) => {
         const what = 'the back-end channel has ended: nothing can be mapped into the guest any more';
         // A front-end that goes closes both channels, in any order.
         if (error === undefined) this.#log.debug({}, what);

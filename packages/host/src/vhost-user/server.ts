@@ -4,6 +4,7 @@ import { DEFAULT_ARENA_BYTES, type GuestBudget, type MemoryPolicy } from '../mem
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
+  GuestCloser,
   type GuestContext,
   type GuestDevice,
   GuestSocket,
@@ -57,6 +58,11 @@ export class VhostUserServer implements AsyncDisposable {
     return this.#socket.connected;
   }
 
+  /** True if the next one is served at once: nothing of the last is left. */
+  get free(): boolean {
+    return this.#socket.free;
+  }
+
   /** The back-end of the front-end that is connected: for statistics and tests. */
   get guest(): GuestBackend | undefined {
     return this.connected ? this.#guest : undefined;
@@ -88,26 +94,31 @@ export class VhostUserServer implements AsyncDisposable {
       log,
       fault: () => connection.close(new MemoryFaultError()),
     });
-    const handler = new Handler(guest, log, this.#o);
+    const closer = new GuestCloser();
+    const handler = new Handler(guest, log, this.#o, closer);
     const gone = Promise.withResolvers<void>();
     let connection: Connection;
     try {
-      connection = new Connection(fd, {
-        message: (message) => handler.handle(connection, message),
-        closed: (error) => {
-          this.#report(error);
-          handler.close();
-          void guest[Symbol.asyncDispose]().then(gone.resolve);
-          ended();
+      connection = new Connection(
+        fd,
+        {
+          message: (message) => handler.handle(connection, message),
+          closed: (error) => {
+            this.#report(error);
+            handler.close();
+            void guest[Symbol.asyncDispose]().then(gone.resolve);
+            ended();
+          },
         },
-      });
+        { closer },
+      );
     } catch (error) {
       // Nobody else knows of the guest yet.
       void guest[Symbol.asyncDispose]();
       throw error;
     }
     this.#guest = guest;
-    return { connection, gone: gone.promise };
+    return { connection, gone: gone.promise, closed: gone.promise.then(() => closer.settled()) };
   }
 
   #report(error: Error | undefined): void {
