@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How often a line may be logged that says the same as others, for one guest: a burst, then one a second. */
 
-import { TokenBucket } from '../transport/index.ts';
-
 /** Lines of one message that are logged at once. */
 const BURST = 10;
 /** Lines of all messages of one guest that are logged at once. */
@@ -15,19 +13,44 @@ const MAX_MESSAGES = 200;
 /** What was suppressed is told this often, milliseconds. */
 export const SUMMARY_INTERVAL = 10_000;
 
+class Bucket {
+  readonly #burst: number;
+  readonly #rate: number;
+  #level: number;
+  #at: number;
+
+  constructor(burst: number, perSecond: number, now: number) {
+    this.#burst = burst;
+    this.#rate = perSecond / 1000;
+    this.#level = burst;
+    this.#at = now;
+  }
+
+  /** Whether there is one left at `now` (milliseconds). */
+  has(now: number): boolean {
+    this.#level = Math.min(this.#burst, this.#level + (now - this.#at) * this.#rate);
+    this.#at = now;
+    return this.#level >= 1;
+  }
+
+  take(): void {
+    this.#level -= 1;
+  }
+}
+
 interface Message {
-  readonly bucket: TokenBucket;
+  readonly bucket: Bucket;
   suppressed: number;
 }
 
 /** The lines of one guest. */
 export class RepeatLimit {
-  readonly #all: TokenBucket;
+  readonly #all: Bucket;
   #waiting = false;
   readonly #messages = new Map<string, Message>();
 
   constructor(now: number) {
-    this.#all = new TokenBucket(GUEST_BURST, GUEST_PER_SECOND, now);
+    this.#all = new Bucket(GUEST_BURST, GUEST_PER_SECOND, now);
   }
 
   /** True while something was suppressed that `suppressed` has not told. */
@@ -41,7 +64,7 @@ export class RepeatLimit {
     const name = this.#messages.has(key) || this.#messages.size < MAX_MESSAGES ? key : 'other messages';
     let message = this.#messages.get(name);
     if (message === undefined) {
-      message = { bucket: new TokenBucket(BURST, PER_SECOND, now), suppressed: 0 };
+      message = { bucket: new Bucket(BURST, PER_SECOND, now), suppressed: 0 };
       this.#messages.set(name, message);
     }
     if (message.bucket.has(now) && this.#all.has(now)) {

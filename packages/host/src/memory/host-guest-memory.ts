@@ -41,12 +41,15 @@ export interface ResolvedMemory {
   readonly pin: Disposable;
 }
 
+/** Regions that are unmapped in one turn of the event loop; each takes some tens of microseconds. */
+export const UNMAPS_PER_TURN = 64;
+
 /** Pieces of one copy: the limits on scatter lists allow no more, but a table may be cut up after a list was looked at. */
 const MAX_PIECES = 1 << 18;
 
 /**
  * A guest's memory, mapped into this process. It owns the mappings of its regions: a region that is removed loses its
- * view at once, and is unmapped when no copy uses it any more.
+ * view at once, and is unmapped when no copy uses it any more, a number of regions in each turn.
  */
 export class HostGuestMemory extends RegionMemory implements Disposable {
   /** closed while the guest's device is stopped: no byte is read or written then, here or by a copy */
@@ -56,6 +59,10 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
   #noted = false;
   /** by the guest address of the region that it is */
   readonly #mappings = new Map<number, Mapping>();
+  /** out of the table, and to be unmapped in turns to come */
+  #leaving: Mapping[] = [];
+  #unmaps = 0;
+  #unmapping: Promise<void> | undefined;
   readonly #budget: MemoryBudget;
   #mapped = 0;
 
@@ -124,7 +131,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
       this.#mappings.delete(address);
       this.#mapped -= mapping.length;
       this.#budget.give(mapping.length);
-      mapping[Symbol.dispose]();
+      this.#unmap(mapping);
     }
     return super.removeRegion(address);
   }
@@ -144,6 +151,29 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
 
   [Symbol.dispose](): void {
     this.clear();
+  }
+
+  /** Settles when every region that was removed is unmapped; undefined if that is so now. */
+  unmapped(): Promise<void> | undefined {
+    return this.#leaving.length === 0 ? undefined : this.#unmapping;
+  }
+
+  #unmap(mapping: Mapping): void {
+    this.#unmapping ??= this.#unmapInTurns();
+    if (this.#unmaps < UNMAPS_PER_TURN) {
+      this.#unmaps += 1;
+      mapping[Symbol.dispose]();
+    } else this.#leaving.push(mapping);
+  }
+
+  async #unmapInTurns(): Promise<void> {
+    do {
+      await new Promise((resolve) => setImmediate(resolve));
+      const turn = this.#leaving.splice(0, UNMAPS_PER_TURN);
+      this.#unmaps = turn.length;
+      for (const mapping of turn) mapping[Symbol.dispose]();
+    } while (this.#unmaps > 0);
+    this.#unmapping = undefined;
   }
 
   /**

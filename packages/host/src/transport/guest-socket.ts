@@ -2,15 +2,13 @@
 /**
  * A device at a Unix socket. One front-end at a time: a second one is turned away with a line in the log; one that comes
  * while the last one's device is being taken down waits until that is done. A front-end that goes, or breaks the protocol,
- * takes nothing but its own device with it, and the socket stays open for the next. Who connects again and again is made to wait
- * in the listener's queue, where it costs nothing.
+ * takes nothing but its own device with it, and the socket stays open for the next.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { accept, connectUnix, eventfd, type Fd, hungUp, listenUnix, SysError, watch } from '../sys/index.ts';
 import { GuestCloser } from './guest-closer.ts';
 import type { Log } from './log.ts';
-import { TokenBucket } from './token-bucket.ts';
 import { SocketPathError } from './transport-error.ts';
 
 /** A front-end that is being served. */
@@ -44,11 +42,6 @@ const SILENCE_LIMIT = 500;
 /** How long not to accept after an accept failed and the spare descriptor was gone, milliseconds. */
 const ACCEPT_PAUSE = 100;
 
-/** Connections to a socket that are accepted at once, whoever they are from. */
-export const CONNECTION_BURST = 64;
-/** Connections to a socket that are accepted each second after that. */
-export const CONNECTIONS_PER_SECOND = 100;
-
 /** See the top of the file. */
 export class GuestSocket implements AsyncDisposable {
   readonly path: string;
@@ -61,7 +54,6 @@ export class GuestSocket implements AsyncDisposable {
   #spare: Fd | undefined;
   #watch: Disposable | undefined;
   #pause: NodeJS.Timeout | undefined;
-  readonly #arrivals = new TokenBucket(CONNECTION_BURST, CONNECTIONS_PER_SECOND, performance.now());
   #state: State = { kind: 'free' };
   /** of front-ends that were never served */
   readonly #closer = new GuestCloser();
@@ -134,8 +126,6 @@ export class GuestSocket implements AsyncDisposable {
   }
 
   #accept(): void {
-    const wait = this.#arrivals.wait(performance.now());
-    if (wait > 0) return this.#rest(Math.ceil(wait));
     let fd: Fd | 'again';
     try {
       this.#spare ??= eventfd();
@@ -146,7 +136,6 @@ export class GuestSocket implements AsyncDisposable {
       return;
     }
     if (fd === 'again') return;
-    this.#arrivals.take();
     // The old front-end may be gone without our having read so yet.
     if (this.#state.kind === 'busy') this.#yield(this.#state);
     const state = this.#state;
@@ -187,15 +176,10 @@ export class GuestSocket implements AsyncDisposable {
       if (refused !== 'again') this.#closer.closeConnection(refused);
       this.#spare = eventfd();
     } catch {
-      this.#rest(ACCEPT_PAUSE);
+      this.#watch?.[Symbol.dispose]();
+      this.#watch = undefined;
+      this.#pause = setTimeout(() => this.#listenAgain(), ACCEPT_PAUSE);
     }
-  }
-
-  /** Accepts nobody for so many milliseconds. */
-  #rest(milliseconds: number): void {
-    this.#watch?.[Symbol.dispose]();
-    this.#watch = undefined;
-    this.#pause = setTimeout(() => this.#listenAgain(), milliseconds);
   }
 
   #listenAgain(): void {

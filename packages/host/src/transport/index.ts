@@ -5,6 +5,5 @@ export type * from './guest-context.ts';
 export * from './guest-socket.ts';
 export * from './guest-wall.ts';
 export type * from './log.ts';
-export * from './token-bucket.ts';
 export * from './transport-error.ts';
 export * from './within.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { HostGuestMemory } from '../memory/index.ts';
-import { memfd } from '../sys/index.ts';
+import { HostGuestMemory, UNMAPS_PER_TURN } from '../memory/index.ts';
+import { mappingsOf, memfd } from '../sys/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { MAX_DMA_MAPS } from './protocol.ts';
 
@@ -36,6 +36,19 @@ describe('a table of many pieces of memory', () => {
     expect(table.map({ address, size: PAGE, offset: 0, flags: RW }, fd)).toBe(true);
     expect(table.unmap(address, PAGE)).toBe(true);
     expect(looks()).toBeLessThan(64);
+  });
+
+  it('unmaps a number of them in a turn of the event loop, however many go at once', async () => {
+    using memory = new HostGuestMemory();
+    using fd = memfd('many-pieces', PAGE);
+    const mapped = () => mappingsOf('/memfd:many-pieces');
+    const table = new DmaTable(memory);
+    for (let i = 0; i < MAX_DMA_MAPS; i++) table.map({ address: 2 * i * PAGE, size: PAGE, offset: 0, flags: RW }, fd);
+    expect(table.unmapAll()).toBe(true);
+    expect([table.size, memory.regions.length, mapped()]).toEqual([0, 0, MAX_DMA_MAPS - UNMAPS_PER_TURN]);
+    await memory.unmapped();
+    expect(mapped()).toBe(0);
+    expect(memory.unmapped()).toBeUndefined();
   });
 
   it('takes out what lies in a range, and refuses to cut a piece at either end of it', () => {

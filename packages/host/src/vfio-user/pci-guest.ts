@@ -155,9 +155,11 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     return this.#leaving;
   }
 
-  /** Settles when no copy touches what has gone from guest memory; undefined if that is so now. */
+  /** Settles when no copy touches what has gone from guest memory, and it is unmapped; undefined if that is so now. */
   settled(): Promise<void> | undefined {
-    return this.memory.gate.ended();
+    const unmapped = this.memory.unmapped();
+    const copies = this.memory.gate.ended();
+    return unmapped === undefined ? copies : Promise.all([unmapped, copies]).then(() => {});
   }
 
   async #leave(): Promise<void> {
@@ -237,6 +239,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     await within(copies, RESET_LIMIT);
     this.window.reset();
     this.memory[Symbol.dispose]();
+    await this.memory.unmapped();
     this.arena[Symbol.dispose]();
   }
 

@@ -233,6 +233,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     }
     await within(copies, DRAIN_LIMIT);
     this.memory[Symbol.dispose]();
+    await this.memory.unmapped();
     this.arena[Symbol.dispose]();
   }
 }
