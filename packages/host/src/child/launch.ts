@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { type Fd, setBlocking, socketpair } from '../sys/index.ts';
-import { hasLauncher, inNamespaces, type Namespace, needsMap, writeMaps } from './namespaces.ts';
+import { inNamespaces, type Namespace, needsMap, writeMaps } from './namespaces.ts';
 
 /**
  * Copies of more bytes than this go past the processor's caches. A picture is larger than what a cache has for it, its
@@ -57,8 +57,6 @@ export function launch(
       cwd: '/',
       env: ENVIRONMENT,
       stdio: [gate?.[1].number ?? 'ignore', 'ignore', childStderr.number, childLink.number, ...given],
-      // A signal of the terminal that ended the launcher would end what it launched.
-      detached: hasLauncher(namespaces),
     });
     started.on('error', (error) => events.failed(error));
     const { pid } = started;

@@ -52,9 +52,11 @@ const GATE = 'echo there >&0 && read -r _ && exec "$@" </dev/null';
 
 /**
  * Starts the first process of a pid namespace, and ends as that does; with 128 and the number of a signal. A shell would tell of
- * that on standard error, which is the process's alone from then on.
+ * that on standard error, which is the process's alone from then on. A signal of the terminal ends neither of the two: that is the
+ * daemon's to hear. It stays in the daemon's session all the same: each session has the same share of the processors where the kernel
+ * groups them (sched_autogroup), and then a child that is nicer than the event loop would not be.
  */
-const LAUNCHER = '"$@" <&0 & exec 2>/dev/null; wait "$!"';
+const LAUNCHER = 'trap "" INT QUIT HUP; "$@" <&0 & exec 2>/dev/null; wait "$!"';
 
 /**
  * A command, with its arguments, in namespaces of its own. With a gate it waits until the map of its user namespace has been

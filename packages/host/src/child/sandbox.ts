@@ -22,10 +22,10 @@ const MAX_THREADS = 512;
 
 /**
  * Ties the life of this process to its parent's and lowers its limits. To be called first. Ends the process if the parent
- * has gone already. SIGINT of a terminal is for the parent, which ends its children in order.
+ * has gone already. Signals of a terminal are for the parent, which ends its children in order.
  */
 export function bindToParent(parent: number): void {
-  process.on('SIGINT', () => {});
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => {});
   setParentDeathSignal(SIGKILL);
   // In a pid namespace of its own the parent is a launcher outside, and has no number. One that went before the call is told
   // by the end of the link; and the daemon's end is that of the launcher.

@@ -9,6 +9,12 @@ import { codedUnits } from './testing/streams.ts';
 
 const units = codedUnits('h264', readFileSync(fileURLToPath(new URL('../../fixtures/h264-b-frames.h264', import.meta.url))));
 
+/** The session of a process: where the kernel groups processes for the scheduler (sched_autogroup), that is the group. */
+const sessionOf = (pid: number | 'self'): number => {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
+};
+
 /** Nice values of the first thread of a process, and of its others while a stream is decoded by `threads`. */
 async function niceValues(threads: number): Promise<{ first: number; others: number[] }> {
   await using rig = makeRig({ threads });
@@ -32,5 +38,12 @@ describe.skipIf(getPriority() > 0)('the nice values of a codec process', () => {
     const { first, others } = await niceValues(1);
     expect(first).toBe(5);
     expect(new Set(others)).toEqual(new Set([5]));
+  });
+
+  it('count against the event loop, since the process is in its session', async () => {
+    await using rig = makeRig({ threads: 1 });
+    await using player = new Player(rig, 'h264');
+    await player.play(units);
+    expect(sessionOf(rig.host.pid ?? 0)).toBe(sessionOf('self'));
   });
 });
