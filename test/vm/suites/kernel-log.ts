@@ -12,7 +12,10 @@ const HARMLESS: readonly Harmless[] = [
   { line: /^\*\*.*\*\*$/, why: 'slub_debug shows addresses of the kernel, which it announces in a frame of asterisks' },
   { line: /: loading out-of-tree module taints kernel\.$/, why: 'the driver is built outside of the kernel' },
   { line: /: module verification failed: signature and\/or required key missing/, why: 'and nobody has signed it' },
-  { line: /^ACPI: IRQ \d+ override to edge/, why: 'the firmware of the emulated machine' },
+  {
+    line: /^ACPI: IRQ \d+ override to edge|^amd_pstate: the _CPC object is not present/,
+    why: 'the firmware of the emulated machine, and what 6.12 misses in it',
+  },
   {
     line: /^(tsc|TSC|APIC calibration|\.\.TIMER|Performance Events|hpet)\b/,
     why: 'clocks and counters of an emulated processor on a busy machine',
