@@ -143,6 +143,8 @@ describe('resets', () => {
     await driver.detach();
     const again = await MediaDriver.attach(frontend);
     expect(frontend.sharedPieces).toBe(1);
+    // The place of the first block is free again once its pages are given back.
+    await rig.server.guest?.arena.settled();
     const fresh = await again.open();
     expect(device.blocks[1]?.offset).toBe(device.blocks[0]?.offset);
     await fresh.mmap(device.blocks[1]?.offset ?? -1);
