@@ -8,6 +8,8 @@ import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { closeOnExec } from '../sys/index.ts';
+import type { CgroupLeaf } from './cgroup-leaf.ts';
+import { childCgroups } from './cgroups.ts';
 import { LINK_FD } from './descriptors.ts';
 import { isolation } from './isolation.ts';
 import { launch } from './launch.ts';
@@ -40,6 +42,8 @@ export interface ChildOptions {
   readonly namespaces?: readonly Namespace[];
   /** nice value of its threads, until all but the first are told to yield; unless told otherwise that of those that yield */
   readonly nice?: number;
+  /** most bytes of memory that it may have, with what it shares, where it has a cgroup of its own; see `allow` */
+  readonly memory?: number;
   /** A message came. Whatever is thrown kills the child, and becomes the reason: a ProtocolError, or a fault of our own. */
   onMessage(message: readonly number[]): void;
   /** The child is gone, everything of it: it writes nothing any more. Called once. */
@@ -96,6 +100,7 @@ export class Child {
   /** undefined if the system refused it */
   readonly #process: ChildProcess | undefined;
   readonly #link: MessageLink | undefined;
+  readonly #cgroup: CgroupLeaf | undefined;
   #fault: string | undefined;
   #killed = false;
   #gone = false;
@@ -110,17 +115,25 @@ export class Child {
       if (this.#gone) return;
       this.#gone = true;
       this.#link?.close();
-      o.onExit(this.#fault ?? reason);
+      const ending = this.#cgroup?.ranOut === true ? `${reason}: it wanted more memory than its cgroup may have` : reason;
+      void this.#cgroup?.remove();
+      o.onExit(this.#fault ?? ending);
     };
     // What the daemon was started with, or a library opened without the flag, is nothing for a child.
     closeOnExec(LINK_FD);
     const namespaces = o.namespaces ?? isolation().namespaces;
     this.#launcher = hasLauncher(namespaces);
     this.#nice = o.nice ?? CHILD_NICE;
-    const started = launch([...flags, script, ...(o.args ?? [])], o.fds, namespaces, {
-      failed: (error) => exit(`it could not be started: ${error.message}`),
-      broken: (error) => this.kill(`its user namespace could not be made: ${error.message}`),
-    });
+    this.#cgroup = childCgroups()?.leaf(o.memory);
+    const started = launch(
+      [...flags, script, ...(o.args ?? [])],
+      o.fds,
+      { namespaces, cgroup: this.#cgroup },
+      {
+        failed: (error) => exit(`it could not be started: ${error.message}`),
+        broken: (error) => this.kill(`its user namespace could not be made: ${error.message}`),
+      },
+    );
     if (started === undefined) return;
     this.#process = started.process;
     this.startedPid = this.#process.pid;
@@ -168,7 +181,8 @@ export class Child {
       this.#link?.close();
       // What it says yet is that its parent is gone.
       if (this.#launcher && signal !== null) text = 0;
-      if (this.#launcher && !started.stderr.closed) started.stderr.once('close', () => exit(reason));
+      const others = this.#launcher || this.#cgroup !== undefined;
+      if (others && !started.stderr.closed) started.stderr.once('close', () => exit(reason));
       else exit(reason);
     });
   }
@@ -181,7 +195,9 @@ export class Child {
   /** Id of the process that does the work; undefined if it has not been made yet, or is gone. */
   get pid(): number | undefined {
     if (this.startedPid === undefined || this.#gone) return undefined;
-    return this.#launcher ? launched(this.startedPid) : this.startedPid;
+    if (!this.#launcher) return this.startedPid;
+    const pid = launched(this.startedPid);
+    return pid === undefined || this.#cgroup?.holds(pid) === false ? undefined : pid;
   }
 
   /** Sends numbers; nothing happens if the child is gone. */
@@ -190,6 +206,11 @@ export class Child {
     this.#owed = Math.min(MOST_OWED, this.#owed + ANSWERS);
     this.#link.send(message);
     if (this.#link.backlog > MAX_BACKLOG) this.kill(`it leaves more than ${MAX_BACKLOG} bytes of what it is sent unread`);
+  }
+
+  /** Raises the limit of its memory, once it has said something: it shares more now. */
+  allow(memory: number): void {
+    if (!this.#gone) this.#cgroup?.raise(memory);
   }
 
   /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */

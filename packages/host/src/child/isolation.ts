@@ -4,9 +4,9 @@
  * namespace; containers, sysctls and security modules take that away. So it is tried, with the commands that start a child,
  * once in the life of the daemon.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { childrenOf, findTools, hasLauncher, inNamespaces, NAMESPACES, type Namespace, needsMap, sameIds } from './namespaces.ts';
+import { refusalOf } from './refusal.ts';
 
 /** What separates a child from the daemon, beside its system call filter. */
 export interface Isolation {
@@ -70,7 +70,9 @@ function granted(list: readonly Namespace[]): Pick<Isolation, 'namespaces' | 'mi
 function refusal(namespaces: readonly Namespace[]): string | undefined {
   if (hasLauncher(namespaces) && !existsSync(childrenOf(process.pid)))
     return 'the kernel does not list the children of a process (CONFIG_PROC_CHILDREN)';
-  return run(inNamespaces(namespaces, false, [findTools().sh, '-c', ':'])) ?? (needsMap(namespaces) ? mapRefusal() : undefined);
+  return (
+    refusalOf(inNamespaces(namespaces, false, [findTools().sh, '-c', ':'])) ?? (needsMap(namespaces) ? mapRefusal() : undefined)
+  );
 }
 
 /** Writes what it is given as the map of a process in a user namespace of its own. */
@@ -85,21 +87,6 @@ const WRITE_MAPS = `
 function mapRefusal(): string | undefined {
   const { sh } = findTools();
   const waiting = inNamespaces(['user'], false, [sh, '-c', 'echo $$; exec sleep 10']);
-  const failed = run([sh, '-c', WRITE_MAPS, sh, ...waiting], { uids: sameIds('uid_map'), gids: sameIds('gid_map') });
+  const failed = refusalOf([sh, '-c', WRITE_MAPS, sh, ...waiting], { uids: sameIds('uid_map'), gids: sameIds('gid_map') });
   return failed === undefined ? undefined : `its user ids cannot be set: ${failed}`;
-}
-
-/** Milliseconds that a try may take. */
-const TRY_WITHIN = 10_000;
-
-function run([command = '', ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): string | undefined {
-  const { status, stderr, error } = spawnSync(command, args, {
-    env,
-    cwd: '/',
-    encoding: 'latin1',
-    timeout: TRY_WITHIN,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status === 0) return undefined;
-  return stderr.trim().split('\n', 1)[0] || error?.message || `status ${status}`;
 }

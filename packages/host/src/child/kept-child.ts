@@ -15,9 +15,11 @@ const SILENCE = 30_000;
 const LOOKS = 6;
 
 /** What a kept child is made of. */
-export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit' | 'fds'> {
+export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit' | 'fds' | 'memory'> {
   /** Descriptors for a process that is about to start (see ChildOptions.fds). */
   fds(): readonly number[];
+  /** Most bytes of memory that the process may have now (see ChildOptions.memory); when they become more `allow` is called. */
+  memory?(): number;
   /** What every process is told first. */
   greeting?(): readonly (readonly number[])[];
   /** for the log */
@@ -128,6 +130,13 @@ export class KeptChild {
     if (this.#state.kind === 'running') this.#state.child.yieldThreads();
   }
 
+  /** Has the process that runs now have the memory that it may have now; see `memory`. */
+  allow(): void {
+    const memory = this.#o.memory?.();
+    // One that said nothing yet may not have got to where its limit is; its first message comes here.
+    if (memory !== undefined && this.#state.kind === 'running' && this.#state.heard) this.#state.child.allow(memory);
+  }
+
   /** Ends the process that runs now; `onExit` follows, and then the next one. */
   kill(reason: string): void {
     if (this.#state.kind === 'running') this.#state.child.kill(reason);
@@ -155,10 +164,12 @@ export class KeptChild {
     this.#backoff.started(performance.now());
     const fds = this.#o.fds();
     const greeting = this.#o.greeting?.() ?? [];
+    const memory = this.#o.memory?.();
     const child = Child.start({
       script: this.#o.script,
       args: this.#o.args ?? [],
       fds,
+      ...(memory === undefined ? {} : { memory }),
       ...(this.#o.nice === undefined ? {} : { nice: this.#o.nice }),
       ...(this.#o.namespaces === undefined ? {} : { namespaces: this.#o.namespaces }),
       onMessage: (message) => this.#hear(message),
@@ -181,6 +192,7 @@ export class KeptChild {
         this.#o.log.info({ process: this.#o.name, pid: state.child.startedPid }, 'a child process works again');
       // Those that it made before its nice value was set.
       state.child.yieldThreads();
+      this.allow();
       this.#mute = 0;
       clearTimeout(state.alarm);
     }

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { type Fd, setBlocking, socketpair } from '../sys/index.ts';
-import { inNamespaces, type Namespace, needsMap, writeMaps } from './namespaces.ts';
+import type { CgroupLeaf } from './cgroup-leaf.ts';
+import { findTools, inNamespaces, type Namespace, needsMap, writeMaps } from './namespaces.ts';
 
 /**
  * Copies of more bytes than this go past the processor's caches. A picture is larger than what a cache has for it, its
@@ -16,6 +17,12 @@ const ENVIRONMENT = {
   UV_USE_IO_URING: '0',
   GLIBC_TUNABLES: `glibc.cpu.x86_non_temporal_threshold=${CACHED_COPY_BYTES}`,
 };
+
+/** What a child has of its own. */
+export interface Surroundings {
+  readonly namespaces: readonly Namespace[];
+  readonly cgroup: CgroupLeaf | undefined;
+}
 
 /** What a start can come to, later, beside the end of the process. */
 export interface LaunchEvents {
@@ -33,14 +40,14 @@ export interface Launched {
 }
 
 /**
- * Starts Node in namespaces of its own, with a socket and the descriptors given. Undefined if the system has nothing left for
+ * Starts Node in namespaces and a cgroup of its own, with a socket and the descriptors given. Undefined if the system has nothing left for
  * it (descriptors, processes, memory), whichever way Node says so: it throws, or tells later; `failed` is called later in any
  * case. The sockets are made here, since Node forgets those that it made itself where descriptors run out.
  */
 export function launch(
   args: readonly string[],
   given: readonly number[],
-  namespaces: readonly Namespace[],
+  { namespaces, cgroup }: Surroundings,
   events: LaunchEvents,
 ): Launched | undefined {
   using ends = new DisposableStack();
@@ -52,7 +59,8 @@ export function launch(
     // A child without an event loop waits in read.
     for (const fd of [childLink, childStderr, gate?.[1]]) if (fd !== undefined) setBlocking(fd);
     const program = [process.execPath, ...args];
-    const [command = '', ...rest] = inNamespaces(namespaces, gate !== undefined, program);
+    const apart = inNamespaces(namespaces, gate !== undefined, program);
+    const [command = '', ...rest] = cgroup === undefined ? apart : cgroup.inside(findTools(), apart);
     const started = spawn(command, rest, {
       cwd: '/',
       env: ENVIRONMENT,

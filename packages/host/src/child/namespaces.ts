@@ -9,7 +9,7 @@ export const NAMESPACES = ['user', 'net', 'ipc', 'mount', 'pid'] as const;
 /** A kind of namespace, as `unshare` names it. */
 export type Namespace = (typeof NAMESPACES)[number];
 
-const TOOLS = ['setpriv', 'unshare', 'sh'] as const;
+const TOOLS = ['setpriv', 'unshare', 'sh', 'mkdir'] as const;
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
 
 /** Absolute paths of the programs that are needed, all of them of every distribution. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { installSeccomp, limitResource, setDumpable, setNoNewPrivileges, setParentDeathSignal } from '../sys/index.ts';
 import { allowedCalls, type ChildKind } from './allowed-calls.ts';
+import { MAX_THREADS } from './sandbox-limits.ts';
 
 const SIGKILL = 9;
 
@@ -16,9 +17,6 @@ const SIGKILL = 9;
 const FIRST_UID = 1_900_000_000;
 /** Who it becomes where a user namespace does not have that one. */
 const NOBODY = 65534;
-
-/** Most processes and threads of a user id of its own: 16 streams of 16 threads, and those of V8. */
-const MAX_THREADS = 512;
 
 /**
  * Ties the life of this process to its parent's and lowers its limits. To be called first. Ends the process if the parent

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
+import { joinCgroups } from '../child/index.ts';
 import {
   type Config,
   ConfigError,
@@ -89,6 +90,8 @@ export function addServe(program: Command): void {
       const config = mergeFlags(flags);
       needCodecs(config);
       const log = createLogger(config.log);
+      // Before any thread or child of the daemon: those made while it moves wait for it.
+      joinCgroups();
       const daemon = await Daemon.start(config, log);
       await daemon.runUntilSignal(flags.readyFd, flags.untilEof === true);
     });

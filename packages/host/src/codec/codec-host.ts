@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { BufferAccess, Decoder, DecoderEvents, DecoderFactory, HostBuffers } from '@paravideo/core';
 import { AV_INSTALL_COMMAND, AvError, avInstalled, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
-import { type Backoff, KeptChild, type Log, ProtocolError } from '../child/index.ts';
+import { type Backoff, DATA_BYTES, KeptChild, type Log, ProtocolError } from '../child/index.ts';
 import type { Arena } from '../memory/index.ts';
 import { CAPABILITIES } from './capabilities.ts';
 import { type Report, type Request, reports, requests } from './codec-messages.ts';
@@ -68,6 +68,7 @@ export class CodecHost implements AsyncDisposable {
       ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
       ...(o.program ?? { script: new URL('./process/main.ts', import.meta.url), args: [String(process.pid)] }),
       fds: () => [o.arena.fd.number],
+      memory: () => DATA_BYTES.codec + o.arena.mapping.length,
       ...(this.#threads > 1 ? { nice: FEEDING_NICE } : {}),
       onMessage: (message) => this.#hear(reports.decode(message)),
       ...(o.silence === undefined ? {} : { silence: o.silence }),

@@ -104,6 +104,7 @@ describe('the daemon', () => {
     await expect.poll(() => children.filter(isAlive), { timeout: 60_000 }).toEqual([]);
     expect(daemon.log.match(/sandbox of child processes/g)).toHaveLength(1);
     expect(daemon.log).toContain(`"level":"${isolation().level}"`);
+    expect(daemon.log).toMatch(/"cgroup":"(no )?cgroups of their own/);
     await guest.close();
   });
 

@@ -3,7 +3,7 @@
  * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
  * a failure while starting goes straight to stopped and takes everything down again.
  */
-import { isolation } from '../child/index.ts';
+import { cgroupText, isolation } from '../child/index.ts';
 import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
 import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
@@ -40,7 +40,7 @@ export class Daemon implements AsyncDisposable {
   static async start(config: Config, log: Logger): Promise<Daemon> {
     await using parts = new AsyncDisposableStack();
     const { level, missing } = isolation();
-    log.info({ level, missing }, 'sandbox of child processes');
+    log.info({ level, missing, cgroup: cgroupText() }, 'sandbox of child processes');
     const factory = parts.use(await DeviceFactory.open(config, log));
     const sockets: ServedSocket[] = [];
     const budgets = new GuestBudgets({

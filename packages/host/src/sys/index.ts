@@ -3,6 +3,7 @@
 export { closesAtOnce } from './closing.ts';
 export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
 export { drain, eventfd, signal } from './eventfd.ts';
+export { extendedAttribute } from './extended-attribute.ts';
 export { faultGuardMissing } from './fault-guard.ts';
 export { type Closer, canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';

@@ -72,6 +72,9 @@ export const libc = {
   syscall6: bind<(number: number, a: number, b: number, c: number, d: number, e: number, f: number) => number>(
     'int64 syscall(int64 number, int64 a, int64 b, int64 c, int64 d, int64 e, int64 f)',
   ),
+  getxattr: bind<(path: string, name: string, value: number, length: number) => number>(
+    'int64 getxattr(str path, str name, int64 value, size_t length)',
+  ),
   sysconf: bind<(name: number) => number>('int64 sysconf(int name)'),
 };
 

@@ -12,12 +12,10 @@ import { FIRST_GIVEN_FD } from '../../child/descriptors.ts';
 import { ParentLink } from '../../child/parent-link.ts';
 import { ProtocolError } from '../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../child/sandbox.ts';
+import { DATA_BYTES } from '../../child/sandbox-limits.ts';
 import { Fd, fileSize, Mapping } from '../../sys/index.ts';
 import { type Report, type Request, reports, requests } from '../codec-messages.ts';
 import { StreamDecoder, type StreamHost } from './stream-decoder.ts';
-
-/** Private memory that the process may take: enough for 16 streams of 4K. */
-const DATA_BYTES = 6 * 2 ** 30;
 
 /** Milliseconds of work after which reports are sent and requests heard at the latest. */
 const TURN = 8;
@@ -152,6 +150,6 @@ function handle(request: Request): void {
   }
 }
 
-await enterSandbox({ kind: 'codec', dataBytes: DATA_BYTES });
+await enterSandbox({ kind: 'codec', dataBytes: DATA_BYTES.codec });
 report({ kind: 'ready' });
 turn();

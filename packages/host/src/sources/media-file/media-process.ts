@@ -5,7 +5,7 @@
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
 import { closeSync } from 'node:fs';
-import { type Backoff, KeptChild, type Log, ProtocolError } from '../../child/index.ts';
+import { type Backoff, DATA_BYTES, KeptChild, type Log, ProtocolError } from '../../child/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';
@@ -70,6 +70,7 @@ export class MediaProcess implements FrameRenderer {
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
       fds: () => this.#descriptors(),
+      memory: () => [...this.#renditions.values()].reduce((sum, { pool }) => sum + pool.length, DATA_BYTES['media file']),
       greeting: () => [...this.#renditions].map(([id, { pool }]) => mediaRequests.encode(this.#announce(id, pool))),
       onMessage: (message) => this.#hear(mediaReports.decode(message)),
       onExit: (reason) => this.#died(reason),
@@ -86,6 +87,7 @@ export class MediaProcess implements FrameRenderer {
     this.#nextId += 1;
     const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: undefined, closing: undefined };
     this.#renditions.set(id, rendition);
+    this.#child.allow();
     if (this.#running) this.#say(this.#announce(id, pool));
     return {
       render: (slot, moment) => this.#render(id, rendition, slot, moment),

@@ -8,6 +8,7 @@ import { FIRST_GIVEN_FD } from '../../../child/descriptors.ts';
 import { ParentLink } from '../../../child/parent-link.ts';
 import { ProtocolError } from '../../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
+import { DATA_BYTES } from '../../../child/sandbox-limits.ts';
 import { Fd, fileSize, Mapping, receive } from '../../../sys/index.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
@@ -15,7 +16,6 @@ import { MediaFault } from './media-fault.ts';
 import { fileAsStandardInput, MediaReader } from './media-reader.ts';
 import { PictureWriter, type WrittenPlane } from './picture-writer.ts';
 
-const DATA_BYTES = 3 * 2 ** 30;
 const THREADS = 2;
 
 interface OpenRendition {
@@ -30,7 +30,7 @@ fileAsStandardInput(FIRST_GIVEN_FD);
 const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
 const renditions = new Map<number, OpenRendition>();
 const link = new ParentLink((message) => handle(mediaRequests.decode(message)));
-await enterSandbox({ kind: 'media file', dataBytes: DATA_BYTES });
+await enterSandbox({ kind: 'media file', dataBytes: DATA_BYTES['media file'] });
 
 function report(message: MediaReport): void {
   link.send(mediaReports.encode(message));
