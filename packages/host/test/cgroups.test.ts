@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaDriver } from '@paravideo/core';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../src/frontend/index.ts';
 import { setAttribute } from '../src/sys/testing/set-attribute.ts';
 import { eventually, type OwnDaemon, serveWith } from './process-rig.ts';
@@ -19,8 +19,8 @@ const CONFIG = {
   ],
 };
 
-/** A new cgroup that is marked as delegated; or the reason why there can be none. */
-function delegate(): { base: string } | { none: string } {
+/** Where a cgroup can be made, and marked as delegated; or the reason why there can be none. */
+function delegable(): { base: string } | { none: string } {
   if (process.geteuid?.() !== 0) return { none: 'only root makes cgroups' };
   const mount = / (\S+) \S+(?: \S+)* - cgroup2 /.exec(
     readFileSync('/proc/self/mountinfo', 'latin1').replaceAll(/^(\S+ ){3}/gm, ''),
@@ -28,16 +28,20 @@ function delegate(): { base: string } | { none: string } {
   if (mount === undefined) return { none: 'no cgroup2 is mounted' };
   const base = join(mount, `pv-test-${process.pid}`);
   try {
-    mkdirSync(base);
+    const marked = delegate(base);
+    rmdirSync(base);
+    return marked ? { base } : { none: 'cgroups have no attributes' };
   } catch (error) {
     return { none: (error as Error).message };
   }
-  if (setAttribute(base, 'user.delegate', '1')) return { base };
-  rmdirSync(base);
-  return { none: 'cgroups have no attributes' };
 }
 
-const place = delegate();
+function delegate(folder: string): boolean {
+  mkdirSync(folder);
+  return setAttribute(folder, 'user.delegate', '1');
+}
+
+const place = delegable();
 const base = 'base' in place ? place.base : '';
 const name = base.slice(base.lastIndexOf('/'));
 
@@ -70,6 +74,7 @@ describe.skipIf('none' in place)(`a daemon in a cgroup of its own${'none' in pla
       text += bytes.toString();
     });
   }
+  beforeAll(() => void delegate(base));
   beforeEach(start);
   afterEach(() => daemon[Symbol.asyncDispose]());
   afterAll(async () => {

@@ -19,9 +19,14 @@ export function joinCgroups(): void {
 /** Where children are put; undefined where there is nothing of the kind. */
 export const childCgroups = (): CgroupTree | undefined => (joined instanceof CgroupTree ? joined : undefined);
 
-/** What children have, or here would have, for the log and for people. */
-export function cgroupText(): string {
-  if (joined instanceof CgroupTree) return joined.text;
-  const place = joined === undefined ? delegatedCgroup() : { none: joined };
-  return 'none' in place ? `no cgroups of their own (${place.none})` : 'cgroups of their own';
+/** What children have, for the log. */
+export const cgroupText = (): string =>
+  joined instanceof CgroupTree ? joined.text : none(joined ?? 'this process was not told to make any');
+
+/** What a daemon that is started in the cgroup of this process would make of it, for people. */
+export function delegationText(): string {
+  const place = delegatedCgroup();
+  return 'none' in place ? none(place.none) : 'cgroups of their own';
 }
+
+const none = (reason: string): string => `no cgroups of their own (${reason})`;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { allowedCalls, type ChildKind } from './allowed-calls.ts';
 export { Backoff } from './backoff.ts';
-export { cgroupText, joinCgroups } from './cgroups.ts';
+export { cgroupText, delegationText, joinCgroups } from './cgroups.ts';
 export { Child, type ChildOptions } from './child-process.ts';
 export { FIRST_GIVEN_FD, LINK_FD } from './descriptors.ts';
 export { type Isolation, isolation } from './isolation.ts';

@@ -11,7 +11,7 @@ import {
   V4L2_CAP_VIDEO_CAPTURE_MPLANE,
 } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cgroupText, isolation } from '../child/index.ts';
+import { delegationText, isolation } from '../child/index.ts';
 import { DaemonProcess } from '../daemon/index.ts';
 import { renderTable } from './table.ts';
 import { PARAVIDEO } from './testing/run-command.ts';
@@ -112,7 +112,7 @@ describe('paravideo', () => {
     expect(findings.find((finding) => finding.name === 'Node')?.state).toBe('good');
     expect(findings.map((finding) => finding.name)).toContain('codecs (node-av)');
     expect(findings.find((finding) => finding.name === 'sandbox of codecs')?.found).toBe(
-      `level: ${isolation().level}; ${cgroupText()}`,
+      `level: ${isolation().level}; ${delegationText()}`,
     );
     expect(status).toBe(0);
   });

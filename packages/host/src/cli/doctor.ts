@@ -109,9 +109,9 @@ async function examineSandbox(): Promise<Finding> {
   const name = 'sandbox of codecs';
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { name, state: 'missing', found: `no system call filter for ${process.arch}`, remedy: 'run it on x86-64 or arm64' };
-  const { cgroupText, isolation } = await import('../child/index.ts');
+  const { delegationText, isolation } = await import('../child/index.ts');
   const { level, missing } = isolation();
-  const base = { name, found: `level: ${level}; ${cgroupText()}` };
+  const base = { name, found: `level: ${level}; ${delegationText()}` };
   const reasons = Object.entries(missing).map(([namespace, reason]) => `${namespace}: ${reason}`);
   if (reasons.length === 0) return { ...base, state: 'good' };
   const remedy = `allow the daemon namespaces (root, or unprivileged user namespaces); refused: ${reasons.join('; ')}`;
