@@ -25,11 +25,24 @@ const CORE_LAYERS = {
   v4l2: ['wire', 'ports'],
   stream: ['ports'],
   device: ['stream', 'v4l2', 'wire', 'ports'],
-  'virtio-media': ['device', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
+  'virtio-device': ['virtqueue', 'memory', 'wire', 'ports'],
+  'virtio-media': ['device', 'v4l2', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-pci': ['virtqueue', 'memory', 'wire'],
-  driver: ['virtqueue', 'memory', 'wire', 'ports'],
-  conformance: ['driver', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
-  testing: ['conformance', 'driver', 'virtio-media', 'device', 'stream', 'v4l2', 'virtqueue', 'memory', 'wire', 'ports'],
+  driver: ['virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
+  conformance: ['driver', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
+  testing: [
+    'conformance',
+    'driver',
+    'virtio-media',
+    'virtio-device',
+    'device',
+    'stream',
+    'v4l2',
+    'virtqueue',
+    'memory',
+    'wire',
+    'ports',
+  ],
 } as const;
 
 const HOST_LAYERS = {

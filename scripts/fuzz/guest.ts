@@ -155,11 +155,14 @@ export class Guest {
       device,
       memory,
       window: this.#window,
-      queues: { command: this.#command, event: this.#event },
+      budget: BUDGET,
+    });
+    this.#device.attach({
+      queues: [this.#command, this.#event],
       notify: () => {},
       again: () => void Promise.resolve().then(() => this.#again()),
+      configChanged: () => {},
       now: () => 0,
-      budget: BUDGET,
       onBug: (error) => this.#bugs.push(error),
     });
     [this.#driver, this.#events] = this.#freshRings();
@@ -201,7 +204,7 @@ export class Guest {
 
   /** Ends the guest: nothing may be left of it. */
   async close(): Promise<void> {
-    await this.#device.close();
+    await this.#device[Symbol.asyncDispose]();
     // What the guest has mapped stays, by right, until it unmaps it.
     if (this.#arena.blocks > this.#window.mappings) {
       throw new FuzzError(`${this.#arena.blocks} blocks of the arena are left, and ${this.#window.mappings} mappings`);

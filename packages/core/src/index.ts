@@ -8,6 +8,7 @@ export * from './ports/index.ts';
 export * from './stream/index.ts';
 export * from './testing/index.ts';
 export * from './v4l2/index.ts';
+export * from './virtio-device/index.ts';
 export * from './virtio-media/index.ts';
 export * from './virtio-pci/index.ts';
 export * from './virtqueue/index.ts';

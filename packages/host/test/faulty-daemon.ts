@@ -5,7 +5,7 @@ import { lastResort } from '../src/daemon/last-resort.ts';
 import { drain, eventfd, signal, watch } from '../src/sys/index.ts';
 import { VfioUserServer } from '../src/vfio-user/index.ts';
 import { VhostUserServer } from '../src/vhost-user/index.ts';
-import { HookDevice } from './vhost-user-rig.ts';
+import { HookDevice, overMedia } from './vhost-user-rig.ts';
 
 const fail = (how: string): never => {
   throw new RangeError(`thrown from ${how}`);
@@ -34,7 +34,7 @@ const line = (level: string) => (fields: object, message: string) =>
   console.log(JSON.stringify({ level, message, err: String((fields as { err?: unknown }).err) }));
 const log = { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
 const [, , folder] = process.argv;
-const device = (guest: ConstructorParameters<typeof HookDevice>[0]): HookDevice => {
+const device = overMedia((guest) => {
   const hook = new HookDevice(guest);
   hook.onInput = (call) => {
     const way = call.payload.getUint32(0, true);
@@ -43,7 +43,7 @@ const device = (guest: ConstructorParameters<typeof HookDevice>[0]): HookDevice 
     return 0;
   };
   return hook;
-};
+});
 lastResort(log as unknown as Logger, () => process.exit(70));
 VhostUserServer.listen({ path: `${folder}/a`, device, log, arenaBytes: 1 << 24 });
 VhostUserServer.listen({ path: `${folder}/b`, device, log, arenaBytes: 1 << 24 });

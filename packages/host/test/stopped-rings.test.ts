@@ -16,9 +16,9 @@ import { describe, expect, it } from 'vitest';
 import { LinuxClock } from '../src/clock/index.ts';
 import { CopyPool } from '../src/copy/index.ts';
 import type { Frontend, VfioFrontend } from '../src/frontend/index.ts';
-import type { GuestContext, GuestDevice } from '../src/transport/index.ts';
+import type { GuestContext } from '../src/transport/index.ts';
 import { VfioRig } from './vfio-user-rig.ts';
-import { input, Rig, until } from './vhost-user-rig.ts';
+import { type HostedMedia, input, Rig, until } from './vhost-user-rig.ts';
 
 const enable = (ring: number, on: 0 | 1): Uint8Array => Uint8Array.of(ring, 0, 0, 0, on, 0, 0, 0);
 
@@ -64,7 +64,7 @@ class Camera implements AsyncDisposable {
   /** copies that were asked for */
   copies = 0;
 
-  readonly device = (guest: GuestContext): GuestDevice => {
+  readonly device = (guest: GuestContext): HostedMedia => {
     const pool = this.pool.access(guest);
     const slow = async (copy: () => Promise<boolean>): Promise<boolean> => {
       this.copies += 1;
@@ -94,7 +94,7 @@ class Camera implements AsyncDisposable {
   }
 }
 
-async function rigFor(transport: Pause['transport'], device: (guest: GuestContext) => GuestDevice): Promise<Rig | VfioRig> {
+async function rigFor(transport: Pause['transport'], device: (guest: GuestContext) => HostedMedia): Promise<Rig | VfioRig> {
   return transport === 'vhost-user' ? new Rig({ device }) : new VfioRig({ device });
 }
 
@@ -192,7 +192,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('a driver that begins anew o
     expect(ramOf(guest)).toBe(ram);
     const again = await MediaDriver.attach(guest);
     expect(camera.source.running).toBe(0);
-    expect(rig.server.guest?.stats.sessions).toBe(0);
+    expect(rig.server.guest?.device.stats.sessions).toBe(0);
     const session = await again.open();
     expect(await session.gFmt(V4L2_BUF_TYPE_VIDEO_CAPTURE)).toEqual(first);
     expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(128);

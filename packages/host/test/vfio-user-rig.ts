@@ -7,12 +7,13 @@ import { CaptureDevice, HeapAccess, type HeapArena, MediaDriver, SolidSource } f
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectVfioFrontend, type VfioFrontend, type VfioFrontendOptions, versionPayload } from '../src/frontend/index.ts';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
-import type { GuestContext, GuestDevice, Log } from '../src/transport/index.ts';
+import type { GuestContext, Log } from '../src/transport/index.ts';
 import { Command, type CommandName, type VfioServerOptions, VfioUserServer, vfio_header } from '../src/vfio-user/index.ts';
-import { HookDevice, type LogLine, PATIENCE, until } from './vhost-user-rig.ts';
+import { HookDevice, type HostedMedia, type LogLine, overMedia, PATIENCE, until } from './vhost-user-rig.ts';
 
 /** Options of a rig. */
-export interface VfioRigOptions extends Partial<Omit<VfioServerOptions, 'path' | 'log'>> {
+export interface VfioRigOptions extends Partial<Omit<VfioServerOptions, 'path' | 'log' | 'device'>> {
+  readonly device?: (guest: GuestContext) => HostedMedia;
   readonly camera?: boolean;
 }
 
@@ -30,13 +31,19 @@ export class VfioRig implements AsyncDisposable {
   constructor(o: VfioRigOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'pv-vfu-'));
     this.path = join(this.folder, 's');
-    const device = (guest: GuestContext): GuestDevice => {
+    const device = (guest: GuestContext): HostedMedia => {
       if (o.camera === true) return this.#camera(guest);
       const hook = new HookDevice(guest);
       this.devices.push(hook);
       return hook;
     };
-    this.server = VfioUserServer.listen({ device, arenaBytes: 1 << 24, ...o, path: this.path, log: this.log });
+    this.server = VfioUserServer.listen({
+      arenaBytes: 1 << 24,
+      ...o,
+      device: overMedia(o.device ?? device),
+      path: this.path,
+      log: this.log,
+    });
   }
 
   readonly log: Log = {
@@ -80,7 +87,7 @@ export class VfioRig implements AsyncDisposable {
     rmSync(this.folder, { recursive: true });
   }
 
-  #camera(guest: GuestContext): GuestDevice {
+  #camera(guest: GuestContext): HostedMedia {
     const { arena, memory } = guest;
     const heap = { bytes: arena.mapping.bytes() } as unknown as HeapArena;
     const device = new CaptureDevice({

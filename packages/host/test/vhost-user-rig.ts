@@ -9,6 +9,7 @@ import {
   HeapAccess,
   type HeapArena,
   type IoctlCall,
+  type MediaDevice,
   MediaDriver,
   type MediaSession,
   type SessionEvents,
@@ -16,10 +17,11 @@ import {
   V4L2_CAP_STREAMING,
   V4L2_CAP_VIDEO_CAPTURE,
   VIDIOC_S_INPUT,
+  VirtioMediaDevice,
 } from '@paravideo/core';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
-import type { GuestContext, GuestDevice, Log } from '../src/transport/index.ts';
+import type { GuestContext, Log } from '../src/transport/index.ts';
 import { type ServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
 
 /** A line of the log. */
@@ -29,8 +31,17 @@ export interface LogLine {
   readonly message: string;
 }
 
+/** A media device that is disposed of with its guest. */
+export type HostedMedia = MediaDevice & AsyncDisposable;
+
+/** Makes virtio-media devices of media devices. */
+export const overMedia =
+  (make: (guest: GuestContext) => HostedMedia) =>
+  (guest: GuestContext): VirtioMediaDevice =>
+    new VirtioMediaDevice({ device: make(guest), memory: guest.memory, window: guest.window });
+
 /** A device of a few lines whose S_INPUT does what the test wants, with one mappable block per session. */
-export class HookDevice implements GuestDevice {
+export class HookDevice implements HostedMedia {
   readonly deviceCaps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
   readonly deviceType = 0;
   readonly card = 'Hook';
@@ -59,7 +70,7 @@ export class HookDevice implements GuestDevice {
         if (!live) return;
         live = false;
         this.sessions -= 1;
-        this.guest.window.freed(block);
+        this.guest.window?.freed(block);
         block.release();
       },
     };
@@ -71,7 +82,8 @@ export class HookDevice implements GuestDevice {
 }
 
 /** Options of a rig. */
-export interface RigOptions extends Partial<Omit<ServerOptions, 'path' | 'log'>> {
+export interface RigOptions extends Partial<Omit<ServerOptions, 'path' | 'log' | 'device'>> {
+  readonly device?: (guest: GuestContext) => HostedMedia;
   readonly camera?: boolean;
 }
 
@@ -89,13 +101,19 @@ export class Rig implements AsyncDisposable {
   constructor(o: RigOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'pv-vu-'));
     this.path = join(this.folder, 's');
-    const device = (guest: GuestContext): GuestDevice => {
+    const device = (guest: GuestContext): HostedMedia => {
       if (o.camera === true) return this.#camera(guest);
       const hook = new HookDevice(guest);
       this.devices.push(hook);
       return hook;
     };
-    this.server = VhostUserServer.listen({ device, arenaBytes: 1 << 24, ...o, path: this.path, log: this.log });
+    this.server = VhostUserServer.listen({
+      arenaBytes: 1 << 24,
+      ...o,
+      device: overMedia(o.device ?? device),
+      path: this.path,
+      log: this.log,
+    });
   }
 
   readonly log: Log = {
@@ -130,7 +148,7 @@ export class Rig implements AsyncDisposable {
     rmSync(this.folder, { recursive: true });
   }
 
-  #camera(guest: GuestContext): GuestDevice {
+  #camera(guest: GuestContext): HostedMedia {
     const { arena, memory } = guest;
     const heap = { bytes: arena.mapping.bytes() } as unknown as HeapArena;
     return new CaptureDevice({

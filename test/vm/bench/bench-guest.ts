@@ -8,16 +8,16 @@ import { deviceArguments, type Transport } from '../harness/index.ts';
 import type { Lab } from '../lab/index.ts';
 import { loadDriver, type Rig, startRig } from '../suites/rig.ts';
 import { BenchError } from './bench-error.ts';
-import { serveEmptyBackend } from './empty-backend.ts';
-import { serveEmptyFunction } from './empty-function.ts';
-import { type EmptyDevice, VIRTIO_ID_RNG } from './empty-queue.ts';
+
+import { type EmptySocket, serveEmpty, VIRTIO_ID_RNG } from './empty-device.ts';
+
 import { Probe } from './probe.ts';
 
 /** See the top of the file. */
 export interface BenchGuest extends AsyncDisposable {
   readonly rig: Rig;
   readonly probe: Probe;
-  readonly empty: EmptyDevice;
+  readonly empty: EmptySocket;
   /** `/dev/videoN` */
   readonly nodes: { readonly camera: string; readonly decoder: string; readonly vivid: string };
   /** what runs the guest's processor, as the guest's kernel sees it */
@@ -33,7 +33,7 @@ export async function startBenchGuest(lab: Lab, transport: Transport, shared: bo
   const folder = mkdtempSync(join(tmpdir(), 'paravideo-bench-'));
   parts.defer(() => rmSync(folder, { recursive: true, force: true }));
   const socket = join(folder, 'empty.sock');
-  const empty = parts.use(transport === 'vfio-user' ? serveEmptyFunction(socket, LOG) : serveEmptyBackend(socket, LOG));
+  const empty = parts.use(serveEmpty(transport, socket, LOG));
   const rig = parts.use(
     await startRig(
       [

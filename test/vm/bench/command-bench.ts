@@ -3,7 +3,7 @@
 import { percentile } from '../../../packages/host/src/demo/index.ts';
 import type { Guest } from '../harness/index.ts';
 import { BenchError } from './bench-error.ts';
-import type { EmptyDevice } from './empty-queue.ts';
+import type { EmptySocket } from './empty-device.ts';
 import type { Probe } from './probe.ts';
 
 /** Microseconds of some calls, one after the other. */
@@ -36,7 +36,7 @@ const EMPTY = 'virtio_rng.1';
 
 /** Measures them, in two halves each, so that a machine that changes its pace changes it for all. */
 export async function benchCommands(
-  o: { probe: Probe; guest: Guest; empty: EmptyDevice },
+  o: { probe: Probe; guest: Guest; empty: EmptySocket },
   nodes: { camera: string; vivid: string },
 ): Promise<CommandReport> {
   const { probe, guest, empty } = o;

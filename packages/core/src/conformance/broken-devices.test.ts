@@ -4,15 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture-device.ts';
 import { DecoderDevice } from '../device/decoder-device.ts';
 import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
-import { HeapAccess } from '../testing/heap-access.ts';
-import type { HeapWindow } from '../testing/heap-window.ts';
-import { InProcessTransport, type QueueDeviceParts } from '../testing/in-process-transport.ts';
+import { HeapAccess } from '../memory/heap/heap-access.ts';
+import type { HeapWindow } from '../memory/heap/heap-window.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { changedDevice } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { type DeviceChange, tamper, tamperDevice, type WireChange } from '../testing/tampered-device.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyHeader, toyPicture } from '../testing/toy-stream.ts';
+import { type InProcessGuest, InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import { VirtioMediaDevice } from '../virtio-media/index.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_EXPBUF,
@@ -54,7 +56,7 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
   const sessions: SessionEvents[] = [];
   const wire = broken.wire ?? {};
   const deaf = { now: false };
-  const queueDevice = (parts: QueueDeviceParts) => {
+  const make = (parts: InProcessGuest) => {
     const access = broken.restless ? new HeapAccess(parts.arena, parts.memory) : parts.access;
     const common = { buffers: parts.arena, access, clock };
     const device: MediaDevice =
@@ -69,12 +71,12 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
       device: tamperDevice(device, broken, sessions),
       memory: parts.memory,
       window: parts.window,
-      queues: { command: tamper(parts.queues.command, 'command', wire), event: tamper(parts.queues.event, 'event', wire) },
-      notify: parts.notify,
-      again: parts.again,
-      now: () => 0,
     });
-    return {
+    return changedDevice(inner, {
+      attach: (host) => {
+        const [commands, events] = host.queues as [DeviceQueue, DeviceQueue];
+        inner.attach({ ...host, queues: [tamper(commands, 'command', wire), tamper(events, 'event', wire)] });
+      },
       config: () => wire.config?.(inner.config()) ?? inner.config(),
       kick: (queue: number) => {
         if (queue === 0 && deaf.now) {
@@ -83,13 +85,9 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
         }
         return inner.kick(queue);
       },
-      resume: () => inner.resume(),
-      idle: () => inner.idle(),
-      reset: () => inner.reset(),
-      close: () => inner.close(),
-    };
+    });
   };
-  const transport = new InProcessTransport({ queueDevice });
+  const transport = new InProcessTransport(make, { now: () => 0 });
   if (wire.deafAtStart) {
     const start = transport.startQueue.bind(transport);
     transport.startQueue = async (index, layout) => {

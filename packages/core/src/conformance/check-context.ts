@@ -9,8 +9,8 @@ import type { Format } from '../driver/formats.ts';
 import { MediaDriver, type MediaDriverOptions } from '../driver/media-driver.ts';
 import type { RawReply, RawRequest } from '../driver/raw-request.ts';
 import type { DriverSession } from '../driver/session.ts';
-import type { DriverTransport } from '../driver/transport.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DriverTransport } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { IOCTLS } from '../wire/ioctls.gen.ts';
 import {

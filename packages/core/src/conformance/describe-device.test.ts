@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture-device.ts';
 import { DecoderDevice } from '../device/decoder-device.ts';
 import { MediaDriver } from '../driver/media-driver.ts';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { describeDevice } from './describe-device.ts';
@@ -14,7 +14,7 @@ const clock = new ManualClock();
 
 async function camera(): Promise<MediaDriver> {
   return MediaDriver.attach(
-    new InProcessTransport({
+    mediaTransport({
       device: ({ arena, access }) =>
         new CaptureDevice({ source: new SolidSource({ clock, card: 'Front door' }), buffers: arena, access, clock }),
     }),
@@ -48,7 +48,7 @@ describe('describeDevice', () => {
 
   it('tells of a decoder both queues', async () => {
     const driver = await MediaDriver.attach(
-      new InProcessTransport({
+      mediaTransport({
         device: ({ arena, access }) =>
           new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock }),
       }),

@@ -7,13 +7,14 @@ import { timestampOf } from '../driver/buffers.ts';
 import { CaptureClient } from '../driver/capture-client.ts';
 import { StatefulDecoderClient } from '../driver/decoder-client.ts';
 import { MediaDriver } from '../driver/media-driver.ts';
-import { InProcessTransport, type QueueDeviceParts } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { changedDevice, mediaDevice, mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { type DeviceChange, tamper, tamperDevice, type WireChange } from '../testing/tampered-device.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyHeader, toyPicture } from '../testing/toy-stream.ts';
-import { VirtioMediaDevice } from '../virtio-media/index.ts';
+import { InProcessTransport } from '../virtio-device/in-process-transport.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_ENUM_FMT,
@@ -57,24 +58,23 @@ function foreign(o: Foreign) {
   const clock = new ManualClock();
   const source = new SolidSource({ clock });
   const wire = o.wire ?? {};
-  const transport = new InProcessTransport({
-    queueDevice: (parts: QueueDeviceParts) => {
-      const common = { buffers: parts.arena, access: parts.access, clock };
+  const transport = new InProcessTransport(
+    (guest) => {
+      const common = { buffers: guest.arena, access: guest.access, clock };
       const device =
         o.kind === 'decoder'
-          ? new DecoderDevice({ ...common, factory: new ToyDecoderFactory({ access: parts.access }) })
+          ? new DecoderDevice({ ...common, factory: new ToyDecoderFactory({ access: guest.access }) })
           : new CaptureDevice({ ...common, source, planar: o.kind === 'multi' ? 'multi' : 'single' });
-      return new VirtioMediaDevice({
-        device: tamperDevice(device, o, []),
-        memory: parts.memory,
-        window: parts.window,
-        queues: { command: tamper(parts.queues.command, 'command', wire), event: parts.queues.event },
-        notify: parts.notify,
-        again: parts.again,
-        now: () => 0,
+      const inner = mediaDevice(tamperDevice(device, o, []), guest);
+      return changedDevice(inner, {
+        attach: (host) => {
+          const [commands, events] = host.queues as [DeviceQueue, DeviceQueue];
+          inner.attach({ ...host, queues: [tamper(commands, 'command', wire), events] });
+        },
       });
     },
-  });
+    { now: () => 0 },
+  );
   const options = {
     clock,
     pause: async () => {
@@ -201,7 +201,7 @@ describe('a driver with a ring that is too small', () => {
   it('is refused at once where a command could never fit, and works where it fits', async () => {
     const make = (queueSize: number, indirect: boolean) => {
       const clock = new ManualClock();
-      const transport = new InProcessTransport({
+      const transport = mediaTransport({
         features: { indirect },
         device: ({ arena, access }) => new CaptureDevice({ source: new SolidSource({ clock }), buffers: arena, access, clock }),
       });

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture-device.ts';
 import { DecoderDevice } from '../device/decoder-device.ts';
 import type { SessionEvents } from '../device/media-device.ts';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyHeader, toyPicture } from '../testing/toy-stream.ts';
+import type { InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import type { RingFeatures } from '../virtqueue/ring-layout.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import type { ConformanceOptions, TestStream } from './check-context.ts';
@@ -45,7 +46,7 @@ function camera(o: RigOptions = {}): Rig {
   const clock = new ManualClock();
   const source = new SolidSource({ clock });
   const sessions: SessionEvents[] = [];
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     ...o,
     device: ({ arena, access }) => {
       const device = new CaptureDevice({ source, buffers: arena, access, clock, planar: o.planar ?? 'single' });
@@ -74,7 +75,7 @@ const STREAM: TestStream = {
 
 function decoder(o: RigOptions = {}): Rig {
   const clock = new ManualClock();
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     ...o,
     device: ({ arena, access }) =>
       new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock }),

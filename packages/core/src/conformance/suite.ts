@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The conformance suite: all checks, run one after the other against one back-end. */
-import type { DriverTransport } from '../driver/transport.ts';
+import type { DriverTransport } from '../virtio-device/driver-transport.ts';
 import type { Check } from './check.ts';
 import { CheckContext, type ConformanceOptions } from './check-context.ts';
 import {

@@ -3,8 +3,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CaptureClient, MediaDriver } from '../driver/index.ts';
 import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
-import { errnoOf, InProcessTransport, ManualClock, SolidSource, solidPlanes } from '../testing/index.ts';
+import { errnoOf, ManualClock, mediaTransport, SolidSource, solidPlanes } from '../testing/index.ts';
 import { fourcc } from '../v4l2/index.ts';
+import type { InProcessTransport } from '../virtio-device/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE as CAPTURE_MPLANE,
@@ -49,7 +50,7 @@ async function guest(
   store?: (copy: () => Promise<boolean>, from: readonly PlaneStorage[], to: readonly BufferMemory[]) => Promise<boolean>,
 ) {
   let device: CaptureDevice | undefined;
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     device: ({ arena, access }) => {
       const wrapped = {
         open: true,

@@ -2,9 +2,11 @@
 /** A camera whose source throws, refuses, or sends more than a buffer holds: the camera is usable again afterwards. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { CaptureClient, MediaDriver } from '../driver/index.ts';
+import { HeapArena } from '../memory/index.ts';
 import type { FrameSource } from '../ports/index.ts';
-import { errnoOf, HeapArena, InProcessTransport, ManualClock, SolidSource } from '../testing/index.ts';
+import { errnoOf, ManualClock, mediaTransport, SolidSource } from '../testing/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
+import type { InProcessTransport } from '../virtio-device/index.ts';
 import {
   Errno,
   V4L2_BUF_FLAG_ERROR,
@@ -27,7 +29,7 @@ afterEach(async () => {
 });
 
 async function guest(source: FrameSource) {
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     device: ({ arena, access }) => new CaptureDevice({ source, buffers: arena, access, clock: new ManualClock() }),
   });
   open.push(transport);

@@ -2,8 +2,8 @@
 /** A guest that sends anything: a device answers every ioctl with a number that is an errno, and leaks nothing. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RegionMemory } from '../memory/index.ts';
-import { HeapAccess, HeapArena, ManualClock, SolidSource } from '../testing/index.ts';
+import { HeapAccess, HeapArena, RegionMemory } from '../memory/index.ts';
+import { ManualClock, SolidSource } from '../testing/index.ts';
 import { Errno, IOCTLS, V4L2_CID_BRIGHTNESS, v4l2_ext_control, v4l2_plane } from '../wire/index.ts';
 import { CaptureDevice } from './capture-device.ts';
 import type { IoctlCall, MediaSession } from './media-device.ts';

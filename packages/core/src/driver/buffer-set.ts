@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The buffers of one queue with their memory: mapped (MMAP) or from the guest's own (SHARED_PAGES). */
+
+import type { GuestBlock } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP, V4L2_MEMORY_USERPTR } from '../wire/videodev2-constants.gen.ts';
 import { type BufferState, isMultiplanar, type QueuePlane } from './buffers.ts';
 import { IoctlError } from './errors.ts';
 import type { Format } from './formats.ts';
 import type { DriverSession } from './session.ts';
-import type { GuestBlock } from './transport.ts';
 
 /** Where the bytes of buffers live. */
 export type BufferKind = 'mmap' | 'shared-pages';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture-device.ts';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource, solidPlanes } from '../testing/solid-source.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { V4L2_CID_BRIGHTNESS, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_NV12M } from '../wire/videodev2-constants.gen.ts';
@@ -12,7 +12,7 @@ import { MediaDriver } from './media-driver.ts';
 async function rig(o: CaptureClientOptions = {}, planar: 'single' | 'multi' = 'single') {
   const clock = new ManualClock();
   const source = new SolidSource({ clock });
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     device: ({ arena, access }) => new CaptureDevice({ source, buffers: arena, access, clock, planar }),
   });
   const driver = await MediaDriver.attach(transport);

@@ -5,6 +5,7 @@
  * that a late answer does no harm.
  */
 import type { Clock } from '../ports/clock.ts';
+import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
 import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { QueueError } from '../virtqueue/queue-error.ts';
 import type { RingLayout } from '../virtqueue/ring-layout.ts';
@@ -13,7 +14,6 @@ import { VIRTIO_MEDIA_COMMANDQ } from '../wire/virtio-media.ts';
 import { CommandSlot, SLOT_BYTES, SLOT_READ_ROOM, SLOT_WRITE_ROOM } from './command-slot.ts';
 import { DriverError, IoctlError } from './errors.ts';
 import { buildRaw, type RawReply, type RawRequest } from './raw-request.ts';
-import type { DriverTransport, GuestBlock } from './transport.ts';
 
 /** An answer, valid only inside the `finish` that gets it. `used` is the used length, never more than there was room. */
 export interface CommandReply {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { GuestBlock } from './transport.ts';
+import type { GuestBlock } from '../virtio-device/driver-transport.ts';
 
 /** Bytes of a slot of the slab, and where its parts lie: readable bytes, an indirect table, writable bytes. */
 export const SLOT_BYTES = 4096;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { DecoderDevice } from '../device/decoder-device.ts';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { mediaTransport } from '../testing/media-transport.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyCrash, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/toy-stream.ts';
 import { Errno } from '../wire/errno.gen.ts';
@@ -12,7 +12,7 @@ import type { ClientPicture, CodedChunk, DecoderClientOptions } from './decoder-
 import { MediaDriver, type MediaDriverOptions } from './media-driver.ts';
 
 async function rig(o: Partial<DecoderClientOptions> = {}, driverOptions: MediaDriverOptions = {}) {
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     device: ({ arena, access }) =>
       new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock: new ManualClock() }),
   });

@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import { DecoderDevice } from '../device/decoder-device.ts';
 import type { MediaDevice } from '../device/media-device.ts';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { mediaTransport } from '../testing/media-transport.ts';
 import { tamperDevice } from '../testing/tampered-device.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyFiller, toyHeader, toyPicture } from '../testing/toy-stream.ts';
@@ -57,7 +57,7 @@ function copyingDevice(device: MediaDevice): { device: MediaDevice; told: Promis
 
 it('a SOURCE_CHANGE between coded buffers is heard before they are counted', async () => {
   let copying: ReturnType<typeof copyingDevice> | undefined;
-  const transport = new InProcessTransport({
+  const transport = mediaTransport({
     device: ({ arena, access }) => {
       const factory = new ToyDecoderFactory({ access });
       copying = copyingDevice(new DecoderDevice({ factory, buffers: arena, access, clock: new ManualClock() }));

@@ -21,4 +21,3 @@ export * from './media-driver.ts';
 export type * from './raw-request.ts';
 export * from './session.ts';
 export { type IoctlArrays, type IoctlResult, ioctlName, type Mapping } from './session-core.ts';
-export type * from './transport.ts';

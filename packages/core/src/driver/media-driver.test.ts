@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { InProcessTransport } from '../testing/in-process-transport.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { type CommandScript, ScriptedDevice } from '../testing/scripted-device.ts';
+import { InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { VIDIOC_G_EXT_CTRLS, VIDIOC_G_FMT, VIDIOC_REQBUFS, VIDIOC_STREAMON } from '../wire/ioctls.gen.ts';
 import { v4l2_buffer, v4l2_event } from '../wire/videodev2.ts';
@@ -37,16 +37,10 @@ function echo(override: CommandScript = () => undefined): CommandScript {
 }
 
 async function rig(script: CommandScript, options: MediaDriverOptions = {}, features = {}) {
-  let device: ScriptedDevice | undefined;
-  const transport = new InProcessTransport({
-    features,
-    queueDevice: (parts) => {
-      device = new ScriptedDevice(parts, script);
-      return device;
-    },
-  });
+  const device = new ScriptedDevice(script);
+  const transport = new InProcessTransport(() => device, { features, now: () => 0 });
   const driver = await MediaDriver.attach(transport, options);
-  return { transport, driver, device: device as ScriptedDevice };
+  return { transport, driver, device };
 }
 
 function dqbufEvent(session: number, index: number, flags = 0): Uint8Array {

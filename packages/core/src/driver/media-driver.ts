@@ -6,6 +6,7 @@
  * Life: create --start--> running --detach--> detached; the loss of the transport fails every session.
  */
 import type { Clock } from '../ports/clock.ts';
+import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
 import { type RingLayout, ringBytes } from '../virtqueue/ring-layout.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { decodeUtf8 } from '../wire/text.ts';
@@ -30,7 +31,6 @@ import { DriverError, IoctlError } from './errors.ts';
 import { EVENT_BYTES, EventChannel } from './event-channel.ts';
 import type { RawReply, RawRequest } from './raw-request.ts';
 import { DriverSession } from './session.ts';
-import type { DriverTransport, GuestBlock } from './transport.ts';
 
 /** What the Linux driver allows a command to take, in microseconds. */
 export const COMMAND_TIMEOUT = 5_000_000;

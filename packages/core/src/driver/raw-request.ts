@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Chains of any shape, for conformance checks: what a driver may do, though this one does not. */
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
 import { virtio_media_resp_header } from '../wire/virtio-media.ts';
-import type { DriverTransport, GuestBlock } from './transport.ts';
 
 /** A chain to send. */
 export interface RawRequest {

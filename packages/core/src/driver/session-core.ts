@@ -7,6 +7,7 @@
  * In failed and closed no command is sent for the session any more (VM-R2, VM-RX5).
  */
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import type { DriverTransport } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   IOCTLS,
@@ -48,7 +49,6 @@ import type { CommandChannel, CommandReply } from './command-channel.ts';
 import { DriverError, IoctlError } from './errors.ts';
 import { decodeEvent, type MediaEvent } from './events.ts';
 import { StreamQueue } from './stream-queue.ts';
-import type { DriverTransport } from './transport.ts';
 import { WaitList } from './wait-list.ts';
 
 const BY_NR = new Map<number, IoctlInfo>(IOCTLS.map((info) => [info.nr, info]));

@@ -4,6 +4,7 @@
  * Names are the kernel's, the arguments plain objects.
  */
 import type { Fraction, Rect } from '../ports/picture-layout.ts';
+import type { GuestBlock } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_CREATE_BUFS,
@@ -98,7 +99,6 @@ import {
   type InputDescription,
 } from './formats.ts';
 import { ioctlName, SessionCore } from './session-core.ts';
-import type { GuestBlock } from './transport.ts';
 
 /** Answer to REQBUFS. */
 export interface RequestedBuffers {

@@ -3,6 +3,7 @@
 import { BufferQueue, type QueueClient } from '../device/buffer-queue.ts';
 import { DEFAULT_LIMITS, type DeviceLimits } from '../device/limits.ts';
 import { makeCall, SeenEvents } from '../device/test-call.ts';
+import { HeapArena } from '../memory/heap/heap-arena.ts';
 import type { GuestRange, HostBuffers } from '../ports/index.ts';
 import { fourcc, pictureLayout, writeFormat } from '../v4l2/index.ts';
 import {
@@ -18,7 +19,6 @@ import {
   v4l2_plane,
   v4l2_requestbuffers,
 } from '../wire/index.ts';
-import { HeapArena } from './heap-arena.ts';
 
 const B = v4l2_buffer.fields;
 const P = v4l2_plane.fields;

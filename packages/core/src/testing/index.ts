@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './echo-device.ts';
+export * from './echo-driver.ts';
 export * from './errno-of.ts';
-export * from './heap-access.ts';
-export * from './heap-arena.ts';
-export * from './heap-window.ts';
 export * from './hostile-ring.ts';
-export * from './in-process-transport.ts';
 export * from './manual-clock.ts';
+export * from './media-transport.ts';
 export * from './random.ts';
 export * from './raw-ring.ts';
 export * from './scripted-device.ts';
@@ -13,4 +12,3 @@ export * from './solid-source.ts';
 export * from './toy-decoder.ts';
 export * from './toy-guest.ts';
 export * from './toy-stream.ts';
-export * from './transport-error.ts';

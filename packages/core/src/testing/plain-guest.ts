@@ -54,11 +54,14 @@ export class PlainGuest {
     this.device = new VirtioMediaDevice({
       device: media,
       memory: this.memory,
-      ...(window ? { window } : {}),
-      queues: { command: command.queue, event: event.queue },
+      window,
+    });
+    this.device.attach({
+      queues: [command.queue, event.queue],
       notify: (queue) => {
         this.interrupts[queue] = (this.interrupts[queue] ?? 0) + 1;
       },
+      configChanged: () => {},
       now: () => this.now,
       again: () => {
         void Promise.resolve().then(() => {

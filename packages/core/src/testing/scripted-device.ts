@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
-import type { QueueDevice, QueueDeviceParts } from './in-process-transport.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import { VIRTIO_ID_MEDIA } from '../wire/virtio-media.ts';
 
 /**
  * What a scripted device does with a command: the bytes to answer (empty for a used length of 0), or undefined to keep
@@ -9,17 +12,21 @@ import type { QueueDevice, QueueDeviceParts } from './in-process-transport.ts';
 export type CommandScript = (command: Uint8Array, room: number) => Uint8Array | undefined;
 
 /** A device of a few lines: for tests of the driver, and for devices that are wrong on purpose. */
-export class ScriptedDevice implements QueueDevice {
+export class ScriptedDevice implements VirtioDevice {
+  readonly id: number = VIRTIO_ID_MEDIA;
+  readonly features: bigint = 0n;
+  readonly queues: readonly QueueRole[] = ['answered', 'posted'];
+  readonly sharedMemory: boolean = true;
+  readonly stats: DeviceStats = {};
   /** commands as they came, oldest first */
   readonly commands: Uint8Array[] = [];
-  readonly #parts: QueueDeviceParts;
+  #host: VirtioDeviceHost | undefined;
   readonly #script: CommandScript;
   readonly #config: Uint8Array;
   readonly #held: Chain[] = [];
   readonly #events: Uint8Array[] = [];
 
-  constructor(parts: QueueDeviceParts, script: CommandScript, config: Uint8Array = new Uint8Array(40)) {
-    this.#parts = parts;
+  constructor(script: CommandScript, config: Uint8Array = new Uint8Array(40)) {
     this.#script = script;
     this.#config = config;
   }
@@ -28,17 +35,23 @@ export class ScriptedDevice implements QueueDevice {
     return this.#config;
   }
 
-  kick(queue: number): undefined {
+  attach(host: VirtioDeviceHost): void {
+    this.#host = host;
+  }
+
+  negotiated(): void {}
+
+  kick(queue: number): boolean {
     if (queue === 1) {
       this.#sendEvents();
-      return undefined;
+      return false;
     }
-    const ring = this.#parts.queues.command;
+    const ring = this.#queue(0);
     do {
       for (let chain = ring.pop(); chain !== undefined; chain = ring.pop()) this.#command(chain);
     } while (ring.running && ring.error === undefined && ring.enableNotifications());
     this.#flush(0);
-    return undefined;
+    return false;
   }
 
   /** Answers the oldest held command. False if there is none. */
@@ -56,7 +69,19 @@ export class ScriptedDevice implements QueueDevice {
     this.#sendEvents();
   }
 
-  async close(): Promise<void> {}
+  resume(): void {}
+
+  async idle(): Promise<void> {}
+
+  async reset(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #queue(index: 0 | 1): DeviceQueue {
+    const queue = this.#host?.queues[index];
+    if (queue === undefined) throw new TypeError('the device was not attached');
+    return queue;
+  }
 
   #command(chain: Chain): void {
     const command = new Uint8Array(chain.readableLength);
@@ -68,11 +93,11 @@ export class ScriptedDevice implements QueueDevice {
   }
 
   #push(chain: Chain, bytes: Uint8Array): void {
-    this.#parts.queues.command.push(chain, chain.write(0, bytes));
+    this.#queue(0).push(chain, chain.write(0, bytes));
   }
 
   #sendEvents(): void {
-    const ring = this.#parts.queues.event;
+    const ring = this.#queue(1);
     if (!ring.running) return;
     while (this.#events.length > 0) {
       const chain = ring.pop();
@@ -86,7 +111,7 @@ export class ScriptedDevice implements QueueDevice {
   }
 
   #flush(queue: 0 | 1): void {
-    const ring = queue === 0 ? this.#parts.queues.command : this.#parts.queues.event;
-    if (ring.running && ring.flush()) this.#parts.notify(queue);
+    const ring = this.#queue(queue);
+    if (ring.running && ring.flush()) this.#host?.notify(queue);
   }
 }

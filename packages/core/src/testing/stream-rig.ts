@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { HeapAccess } from '../memory/heap/heap-access.ts';
+import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { RegionMemory } from '../memory/index.ts';
 import type { BufferMemory, PictureLayout, StreamFormat } from '../ports/index.ts';
 import { CodedStream } from '../stream/coded-stream.ts';
 import type { StreamOutput } from '../stream/stream-events.ts';
-import { HeapAccess } from './heap-access.ts';
-import { HeapArena } from './heap-arena.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';
 import { toyChunk, toyHeader } from './toy-stream.ts';
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { HeapAccess } from '../memory/heap/heap-access.ts';
 import type {
   CodecId,
   CodedInput,
@@ -17,7 +18,6 @@ import {
   V4L2_PIX_FMT_YUV420,
   V4L2_PIX_FMT_YUV420M,
 } from '../wire/videodev2-constants.gen.ts';
-import type { HeapAccess } from './heap-access.ts';
 import { parseToyUnit, TOY_UNIT, type ToyHeader, type ToyPicture, toyPlanes } from './toy-stream.ts';
 
 /** Options of a `ToyDecoderFactory`. */

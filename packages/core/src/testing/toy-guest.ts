@@ -16,6 +16,7 @@ import {
   type MediaEvent,
 } from '../driver/index.ts';
 import type { CodecId } from '../ports/index.ts';
+import type { InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   V4L2_BUF_FLAG_ERROR,
@@ -25,8 +26,8 @@ import {
   V4L2_EVENT_EOS,
   V4L2_EVENT_SOURCE_CHANGE,
 } from '../wire/videodev2-constants.gen.ts';
-import { InProcessTransport } from './in-process-transport.ts';
 import { ManualClock } from './manual-clock.ts';
+import { mediaTransport } from './media-transport.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';
 import { TOY_FOURCC, toyHeader, toyPlanes } from './toy-stream.ts';
 
@@ -58,7 +59,7 @@ export class ToyGuest {
   /** Starts everything. */
   static async start(o: ToyGuestOptions = {}): Promise<ToyGuest> {
     const made: { factory?: ToyDecoderFactory; device?: DecoderDevice } = {};
-    const transport = new InProcessTransport({
+    const transport = mediaTransport({
       device: ({ arena, access }) => {
         const factory = new ToyDecoderFactory({
           access,

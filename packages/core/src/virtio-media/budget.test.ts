@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/index.ts';
 import type { MediaDevice, MediaSession } from '../device/media-device.ts';
-import { HeapAccess } from '../testing/heap-access.ts';
-import { HeapArena } from '../testing/heap-arena.ts';
+import { HeapAccess } from '../memory/heap/heap-access.ts';
+import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { BASE, join, PlainGuest, words } from '../testing/plain-guest.ts';
 import { SolidSource } from '../testing/solid-source.ts';

@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { CaptureDevice, type MediaDevice, type SessionEvents } from '../device/index.ts';
 import { CaptureClient, MediaDriver } from '../driver/index.ts';
-import { HeapAccess, InProcessTransport, ManualClock, SolidSource } from '../testing/index.ts';
+import { HeapAccess } from '../memory/index.ts';
+import { ManualClock, mediaTransport, SolidSource } from '../testing/index.ts';
 import { V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_CAPTURE } from '../wire/index.ts';
 
 /** Lets every microtask run that is due. */
@@ -28,7 +29,7 @@ function slow() {
       };
     },
   };
-  const transport = new InProcessTransport({ device: () => device });
+  const transport = mediaTransport({ device: () => device });
   return { transport, finish: closing.resolve, fail: (errno: number) => events?.error(errno) };
 }
 
@@ -71,7 +72,7 @@ describe('the end of a session', () => {
     const source = new SolidSource();
     const copied = Promise.withResolvers<boolean>();
     let device: CaptureDevice | undefined;
-    const transport = new InProcessTransport({
+    const transport = mediaTransport({
       device: ({ arena, memory }) => {
         const access = Object.assign(new HeapAccess(arena, memory), { store: () => copied.promise });
         device = new CaptureDevice({ source, buffers: arena, access, clock: new ManualClock() });

@@ -4,8 +4,8 @@
  * by the buffers, V4L2 events by the subscriptions, of which a burst is merged as in V4L2.
  */
 import type { DequeueTicket } from '../device/media-device.ts';
+import { type EventPlace, EventSender, type SentEvent } from '../virtio-device/event-sender.ts';
 import type { DeviceQueue } from '../virtqueue/device-queue.ts';
-import { type EventPlace, EventSender, type SentEvent } from '../virtqueue/event-sender.ts';
 import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/videodev2.ts';
 import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/videodev2-constants.gen.ts';
 import {

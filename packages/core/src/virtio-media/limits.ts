@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The limits of the protocol layer; docs/LIMITS.md lists them with the errno a guest gets. */
 
-import type { CommandBudget } from '../virtqueue/command-loop.ts';
+import type { CommandBudget } from '../virtio-device/command-loop.ts';
 
 /** Sessions of one device, broken ones not yet closed included; one more OPEN gets EBUSY. */
 export const MAX_SESSIONS = 256;

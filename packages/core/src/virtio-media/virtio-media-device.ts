@@ -11,12 +11,13 @@
 import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';
+import { type CommandBudget, CommandLoop } from '../virtio-device/command-loop.ts';
+import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
-import { type CommandBudget, CommandLoop } from '../virtqueue/command-loop.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { encodeUtf8 } from '../wire/text.ts';
 import {
+  VIRTIO_ID_MEDIA,
   VIRTIO_MEDIA_CMD_CLOSE,
   VIRTIO_MEDIA_CMD_IOCTL,
   VIRTIO_MEDIA_CMD_MMAP,
@@ -43,25 +44,27 @@ import { type SessionEntry, SessionTable } from './session-table.ts';
 
 /** What a `VirtioMediaDevice` is made of. */
 export interface VirtioMediaOptions {
-  readonly device: MediaDevice;
+  /** the V4L2 device; disposed of with this one, if it can be */
+  readonly device: MediaDevice & Partial<AsyncDisposable>;
   readonly memory: GuestMemory;
   /** shared memory region 0; without it every MMAP is refused (P13) */
-  readonly window?: SharedWindow;
-  readonly queues: { readonly command: DeviceQueue; readonly event: DeviceQueue };
-  /** interrupts the guest for queue 0 (commands) or 1 (events) */
-  readonly notify: (queue: 0 | 1) => void;
-  /** asks for `resume`, and a `kick` of queue 0, soon, though the guest rings no doorbell */
-  readonly again: () => void;
-  /** milliseconds of a clock that only rises; without one, the clock of the day */
-  readonly now?: () => number;
+  readonly window?: SharedWindow | undefined;
   /** default: COMMAND_BUDGET */
   readonly budget?: CommandBudget;
-  /** told of an error of our own while a command was handled; the guest got EIO */
-  readonly onBug?: (error: unknown) => void;
+}
+
+/** The command queue, and the event queue. */
+const QUEUES: readonly QueueRole[] = ['answered', 'posted'];
+
+/** What a device has once a transport carries it. */
+interface Attached {
+  readonly host: VirtioDeviceHost;
+  readonly events: EventQueue;
+  readonly loop: CommandLoop;
 }
 
 /** Counters since the device was made. */
-export interface VirtioMediaStats {
+export interface VirtioMediaStats extends DeviceStats {
   readonly commands: number;
   readonly events: number;
   readonly pendingEvents: number;
@@ -70,15 +73,18 @@ export interface VirtioMediaStats {
   readonly sessions: number;
 }
 
-/** The virtio-media device. */
-export class VirtioMediaDevice {
-  readonly #device: MediaDevice;
+/** See the top of the file. */
+export class VirtioMediaDevice implements VirtioDevice {
+  readonly id: number = VIRTIO_ID_MEDIA;
+  readonly features: bigint = 0n;
+  readonly queues: readonly QueueRole[] = QUEUES;
+  readonly sharedMemory: boolean;
+  readonly #device: MediaDevice & Partial<AsyncDisposable>;
   readonly #memory: GuestMemory;
   readonly #user: GuestUserMemory;
   readonly #window: SharedWindow | undefined;
-  readonly #events: EventQueue;
-  readonly #loop: CommandLoop;
-  readonly #onBug: (error: unknown) => void;
+  readonly #budget: CommandBudget;
+  #attached: Attached | undefined;
   readonly #sessions = new SessionTable();
   #fetched = new Uint8Array(4096);
   readonly #response = new Uint8Array(64);
@@ -93,20 +99,30 @@ export class VirtioMediaDevice {
     this.#memory = options.memory;
     this.#user = new GuestUserMemory(options.memory);
     this.#window = options.window;
-    this.#onBug = options.onBug ?? (() => {});
-    this.#events = new EventQueue(options.queues.event, () => options.notify(VIRTIO_MEDIA_EVENTQ));
-    this.#loop = new CommandLoop({
-      queue: options.queues.command,
-      budget: options.budget ?? COMMAND_BUDGET,
-      now: options.now ?? Date.now,
-      command: (chain) => this.#command(chain),
-      notify: () => options.notify(VIRTIO_MEDIA_COMMANDQ),
-      // Events first: an initial event must be in the ring before the answer to its subscription is seen (P10).
-      begin: () => this.#events.hold(),
-      end: () => this.#events.release(),
-      again: options.again,
-    });
+    this.sharedMemory = options.window !== undefined;
+    this.#budget = options.budget ?? COMMAND_BUDGET;
   }
+
+  attach(host: VirtioDeviceHost): void {
+    const [commands, posted] = host.queues;
+    if (commands === undefined || posted === undefined) throw new RangeError('a media device needs two queues');
+    const events = new EventQueue(posted, () => host.notify(VIRTIO_MEDIA_EVENTQ));
+    const loop = new CommandLoop({
+      queue: commands,
+      budget: this.#budget,
+      now: () => host.now(),
+      command: (chain) => this.#command(chain),
+      notify: () => host.notify(VIRTIO_MEDIA_COMMANDQ),
+      // Events first: an initial event must be in the ring before the answer to its subscription is seen (P10).
+      begin: () => events.hold(),
+      end: () => events.release(),
+      again: () => host.again(),
+    });
+    this.#attached = { host, events, loop };
+  }
+
+  /** The device type has no feature bits of its own. */
+  negotiated(): void {}
 
   /** The configuration space, 40 bytes (VM-DX14). */
   config(): Uint8Array {
@@ -162,9 +178,26 @@ export class VirtioMediaDevice {
     await Promise.all(this.#closing);
   }
 
-  /** Ends the device: the same as `reset`. The `MediaDevice` belongs to the caller. */
-  close(): Promise<void> {
-    return this.reset();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.reset();
+    await this.#device[Symbol.asyncDispose]?.();
+  }
+
+  get #events(): EventQueue {
+    return this.#parts.events;
+  }
+
+  get #loop(): CommandLoop {
+    return this.#parts.loop;
+  }
+
+  get #parts(): Attached {
+    if (this.#attached === undefined) throw new TypeError('a device is used before it was attached');
+    return this.#attached;
+  }
+
+  #onBug(error: unknown): void {
+    this.#attached?.host.onBug(error);
   }
 
   /** One command, from the chain to its answer, now or later. */

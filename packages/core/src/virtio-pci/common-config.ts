@@ -18,6 +18,8 @@ export type VirtioPciState = 'fresh' | 'probing' | 'negotiated' | 'live' | 'brok
 
 /** What the registers bring about. */
 export interface CommonConfigEvents {
+  /** The driver has chosen its features (FEATURES_OK). */
+  negotiated(features: bigint): void;
   /** Starts a ring; false if it is not sound, which breaks the device. `features` are those that were agreed on. */
   startQueue(index: number, layout: RingLayout, features: bigint): boolean;
   /** All rings that the driver enabled run: what waits in them is to be handled. */
@@ -251,8 +253,10 @@ export class CommonConfig {
     let added = value & DRIVER_BITS & ~this.#status;
     if (this.#state === 'fresh') this.#state = 'probing';
     if ((added & VirtioStatus.FEATURES_OK) !== 0) {
-      if (this.#state === 'probing' && this.#sound()) this.#state = 'negotiated';
-      else added &= ~VirtioStatus.FEATURES_OK;
+      if (this.#state === 'probing' && this.#sound()) {
+        this.#state = 'negotiated';
+        this.#events.negotiated(this.#chosen);
+      } else added &= ~VirtioStatus.FEATURES_OK;
     }
     const go = (added & VirtioStatus.DRIVER_OK) !== 0 && this.#state === 'negotiated';
     if (!go) added &= ~VirtioStatus.DRIVER_OK;

@@ -64,6 +64,8 @@ const MAX_QUEUES = 64;
 export interface VirtioPciOwner {
   /** The configuration of the device type; asked for at every access. */
   config(): Uint8Array;
+  /** The driver has chosen its features. */
+  negotiated?(features: bigint): void;
   /**
    * Starts a ring; false if it is not sound: the device then needs a reset. Called when the driver is ready (DRIVER_OK), or
    * later for a ring that it enables later.
@@ -165,6 +167,7 @@ export class VirtioPciDevice {
     this.#common = new CommonConfig(
       { features: o.features, queues: o.queues, queueSize, vectors: this.vectors },
       {
+        negotiated: (features) => owner.negotiated?.(features),
         startQueue: (index, layout, features) => owner.startQueue(index, layout, features),
         started: () => {
           for (let i = 0; i < o.queues; i++) owner.notify(i);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { Chain } from './chain.ts';
 export type { ChainLimits } from './chain-walk.ts';
-export * from './command-loop.ts';
 export * from './device-queue.ts';
 export * from './driver-queue.ts';
-export * from './event-sender.ts';
 export * from './queue-error.ts';
 export * from './ring-layout.ts';
 export { RingMark } from './ring-mark.ts';

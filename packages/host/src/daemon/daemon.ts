@@ -3,8 +3,10 @@
  * The daemon: the configured devices on their sockets. States: starting --all sockets listen--> serving --stop--> stopped;
  * a failure while starting goes straight to stopped and takes everything down again.
  */
+import { type VirtioDevice, VirtioMediaDevice } from '@paravideo/core';
 import { cgroupText, isolation } from '../child/index.ts';
 import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
+import type { GuestContext } from '../transport/index.ts';
 import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import type { Config, DeviceConfig } from './config.ts';
@@ -101,11 +103,13 @@ function listen(
   config: Config,
   log: Logger,
 ): { close(): Promise<void> } {
+  const virtio = (guest: GuestContext): VirtioDevice =>
+    new VirtioMediaDevice({ device: make(guest), memory: guest.memory, window: guest.window });
   if (device.transport === 'vfio-user') {
     const shared = config['vfio-shared-memory'];
     return VfioUserServer.listen({
       path,
-      device: make,
+      device: virtio,
       log,
       budget,
       arenaBytes: config['vfio-arena'],
@@ -115,7 +119,7 @@ function listen(
   }
   return VhostUserServer.listen({
     path,
-    device: make,
+    device: virtio,
     log,
     budget,
     oldShmemBit: config['old-shmem-bit'],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CaptureClient, type FrameSource, MediaDriver, SolidSource, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
 import { afterAll, describe, expect, it } from 'vitest';
+import { overMedia } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import { DeviceFactory } from './device-factory.ts';
@@ -46,7 +47,7 @@ describe('devices of a configuration', () => {
     const [device] = config.devices;
     if (device === undefined) expect.unreachable('the configuration has one device');
     await using factory = await DeviceFactory.open(config, log, async () => source);
-    const server = VhostUserServer.listen({ path, device: factory.device(device, 'devices[0]'), log });
+    const server = VhostUserServer.listen({ path, device: overMedia(factory.device(device, 'devices[0]')), log });
     try {
       for (let i = 0; i < 5; i += 1) {
         const frontend = await connectFrontend(path);

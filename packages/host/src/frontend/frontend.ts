@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A vhost-user front-end: what a VMM is for a device. Guest memory is shared memory, doorbells are eventfds, region 0 is
- * really mapped. It drives any virtio-media back-end: for the checker, the benchmarks and the demo, and for tests, which
- * also reach what a VMM does behind the guest's back: pause, reset, hot-plug.
+ * really mapped. It drives any back-end: for the checker, the benchmarks and the demo, and for tests, which also reach what a
+ * VMM does behind the guest's back: pause, reset, hot-plug.
  */
 import {
+  DEVICE_FEATURES,
   type DriverTransport,
   type GuestBlock,
   type GuestMemory,
@@ -54,6 +55,10 @@ export interface FrontendOptions {
   readonly regions?: readonly { readonly address: number; readonly length: number }[];
   /** ring features to accept; default: all that are offered */
   readonly features?: Partial<RingFeatures>;
+  /** feature bits of the device type to accept, where they are offered; default: none */
+  readonly deviceFeatures?: bigint;
+  /** queues to set up; default 2 */
+  readonly queues?: number;
   /** protocol features to decline */
   readonly without?: readonly (keyof typeof ProtocolFeature)[];
   /** SHMEM is bit 21, as in old back-ends */
@@ -70,7 +75,6 @@ const HIGH_BASE = 0x1_0000_0000;
 const LOW_BASE = 0x10_0000;
 /** where region 0 lies in the guest, for front-ends that announce its pieces */
 const SHARED_BASE = 0x80_0000_0000;
-const QUEUES = 2;
 
 interface Queue {
   readonly kick: Fd;
@@ -84,7 +88,7 @@ interface Queue {
 
 const bit = (n: number): bigint => 1n << BigInt(n);
 
-/** Connects to a back-end and agrees with it on features; throws `SysError` if nobody listens and `FrontendError` if it is no media device. */
+/** Connects to a back-end and agrees with it on features; throws `SysError` if nobody listens and `FrontendError` if it is no such device. */
 export async function connectFrontend(path: string, o: FrontendOptions = {}): Promise<Frontend> {
   return Frontend.over(connectUnix(path), o);
 }
@@ -97,6 +101,8 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   readonly #channel: RequestChannel;
   readonly #queues: Queue[] = [];
   #features: RingFeatures = { indirect: false, eventIdx: false };
+  #deviceFeatures = 0n;
+  #configListener: (() => void) | undefined;
   #protocol = 0n;
   #region = new SharedRegion(0);
   #backend: Connection | undefined;
@@ -133,6 +139,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
 
   get features(): RingFeatures {
     return this.#features;
+  }
+
+  get deviceFeatures(): bigint {
+    return this.#deviceFeatures;
   }
 
   get sharedLength(): number {
@@ -210,6 +220,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     this.#queue(index).listener = listener;
   }
 
+  onConfigChange(listener: () => void): void {
+    this.#configListener = listener;
+  }
+
   /** True if the back-end told since the last call that a ring is broken. */
   ringError(index: number): boolean {
     return drain(this.#queue(index).err);
@@ -261,8 +275,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     await channel.request('SET_OWNER');
     const wanted = this.#o.features ?? {};
     const accept = (n: number, want: boolean | undefined) => (want === false ? 0n : offered & bit(n));
+    this.#deviceFeatures = offered & (this.#o.deviceFeatures ?? 0n) & DEVICE_FEATURES;
     const features =
       bit(VIRTIO_F_VERSION_1) |
+      this.#deviceFeatures |
       (offered & bit(VHOST_USER_F_PROTOCOL_FEATURES)) |
       accept(VIRTIO_RING_F_INDIRECT_DESC, wanted.indirect) |
       accept(VIRTIO_RING_F_EVENT_IDX, wanted.eventIdx);
@@ -271,7 +287,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
       indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
       eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
     };
-    for (let index = 0; index < QUEUES; index++) await this.#makeQueue(index);
+    for (let index = 0; index < this.#queueCount; index++) await this.#makeQueue(index);
     if (this.has('SHMEM')) {
       const config = await channel.request('GET_SHMEM_CONFIG');
       this.#region = new SharedRegion(Number(config.getBigUint64(shmem_config.size, true)));
@@ -293,7 +309,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     channel.acknowledges = this.has('REPLY_ACK');
     if (this.has('MQ')) {
       const queues = Number(value(await channel.request('GET_QUEUE_NUM')));
-      if (queues < QUEUES) throw new FrontendError(`the back-end has ${queues} queues; a media device has ${QUEUES}`);
+      if (queues < this.#queueCount) throw new FrontendError(`the back-end has ${queues} queues; ${this.#queueCount} are needed`);
     }
     if (this.has('BACKEND_REQ')) await this.#openBackendChannel();
   }
@@ -318,7 +334,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
 
   async #grant(message: Message): Promise<boolean> {
     const { request, payload, fds } = message;
-    if (request === BackendRequest.CONFIG_CHANGE_MSG) return true;
+    if (request === BackendRequest.CONFIG_CHANGE_MSG) {
+      this.#configListener?.();
+      return true;
+    }
     if ((request !== BackendRequest.SHMEM_MAP && request !== BackendRequest.SHMEM_UNMAP) || payload.byteLength !== shmem_map.size)
       return false;
     const f = shmem_map.fields;
@@ -399,6 +418,10 @@ export class Frontend implements DriverTransport, AsyncDisposable {
     if (queue === undefined || !this.#open)
       throw new FrontendError(this.#open ? `there is no queue ${index}` : 'the back-end is gone');
     return queue;
+  }
+
+  get #queueCount(): number {
+    return this.#o.queues ?? 2;
   }
 
   #release(): void {

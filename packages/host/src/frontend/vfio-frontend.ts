@@ -4,6 +4,7 @@
  * memory, interrupts are eventfds, shared memory region 0 is the server's file, doorbells are writes to a register.
  */
 import {
+  DEVICE_FEATURES,
   type DriverTransport,
   type GuestBlock,
   type GuestMemory,
@@ -46,13 +47,16 @@ export interface VfioFrontendOptions {
   readonly memoryBytes?: number;
   /** ring features to accept; default: all that are offered */
   readonly features?: Partial<RingFeatures>;
+  /** feature bits of the device type to accept, where they are offered; default: none */
+  readonly deviceFeatures?: bigint;
+  /** queues to set up; default 2 */
+  readonly queues?: number;
   /** milliseconds that the server has for its first answer; default 30 s */
   readonly firstWithin?: number;
 }
 
 const HIGH_BASE = 0x1_0000_0000;
 const LOW_BASE = 0x10_0000;
-const QUEUES = 2;
 
 interface Interrupt {
   readonly fd: Fd;
@@ -73,26 +77,27 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
   readonly closed: Promise<string>;
   readonly ram = new GuestRam();
   readonly #channel: VfioChannel;
-  readonly #wanted: Partial<RingFeatures>;
+  readonly #o: VfioFrontendOptions;
   readonly #interrupts: Interrupt[] = [];
   #driver: VirtioPciDriver | undefined;
   #features: RingFeatures = { indirect: false, eventIdx: false };
+  #deviceFeatures = 0n;
   #shared: Mapping | undefined;
   /** rings handed over since the last reset */
   readonly #enabled = new Map<number, RingLayout>();
   #negotiated = false;
   #open = true;
 
-  private constructor(channel: VfioChannel, wanted: Partial<RingFeatures>) {
+  private constructor(channel: VfioChannel, o: VfioFrontendOptions) {
     this.#channel = channel;
-    this.#wanted = wanted;
+    this.#o = o;
     this.closed = channel.closed;
     void channel.closed.then(() => this.#release());
   }
 
   /** The same as `connectVfioFrontend` over a socket that is there already; takes it over. */
   static async over(fd: Fd, o: VfioFrontendOptions = {}): Promise<VfioFrontend> {
-    const frontend = new VfioFrontend(new VfioChannel(fd, o.firstWithin), o.features ?? {});
+    const frontend = new VfioFrontend(new VfioChannel(fd, o.firstWithin), o);
     try {
       await frontend.#begin(o.memoryBytes ?? 64 << 20);
       return frontend;
@@ -108,6 +113,10 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
 
   get features(): RingFeatures {
     return this.#features;
+  }
+
+  get deviceFeatures(): bigint {
+    return this.#deviceFeatures;
   }
 
   get sharedLength(): number {
@@ -133,7 +142,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
     if (!this.#negotiated) await this.#negotiate();
     await this.driver.setupQueue(index, layout, index + 1);
     this.#enabled.set(index, layout);
-    if (this.#enabled.size === QUEUES) await this.driver.ready();
+    if (this.#enabled.size === this.#queueCount) await this.driver.ready();
   }
 
   /** Resets the device, which is the only way to stop a ring; resolves to how far the device came with it. */
@@ -157,6 +166,11 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
 
   onInterrupt(index: number, listener: () => void): void {
     const interrupt = this.#interrupts[index + 1];
+    if (interrupt !== undefined) interrupt.listener = listener;
+  }
+
+  onConfigChange(listener: () => void): void {
+    const [interrupt] = this.#interrupts;
     if (interrupt !== undefined) interrupt.listener = listener;
   }
 
@@ -234,13 +248,18 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
 
   async #negotiate(): Promise<void> {
     const accept = (n: number, want: boolean | undefined) => (want === false ? 0n : bit(n));
+    const { features: wanted, deviceFeatures = 0n } = this.#o;
     const features = await this.driver.negotiate(
-      accept(VIRTIO_RING_F_INDIRECT_DESC, this.#wanted.indirect) | accept(VIRTIO_RING_F_EVENT_IDX, this.#wanted.eventIdx),
+      accept(VIRTIO_RING_F_INDIRECT_DESC, wanted?.indirect) |
+        accept(VIRTIO_RING_F_EVENT_IDX, wanted?.eventIdx) |
+        (deviceFeatures & DEVICE_FEATURES),
     );
+    this.#deviceFeatures = features & DEVICE_FEATURES;
     this.#features = {
       indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
       eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
     };
+    await this.driver.set('config_msix_vector', 0);
     this.#enabled.clear();
     this.#negotiated = true;
   }
@@ -265,9 +284,10 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
   async #connectInterrupts(): Promise<void> {
     const { payload } = await this.request('DEVICE_GET_IRQ_INFO', irqInfoPayload(MSIX_IRQ));
     const count = irq_info.fields.count.get(payload, 0);
-    if (count < QUEUES + 1) throw new FrontendError(`the device has ${count} interrupts; it needs ${QUEUES + 1}`);
+    const needed = this.#queueCount + 1;
+    if (count < needed) throw new FrontendError(`the device has ${count} interrupts; ${needed} are needed`);
     const flags = IRQ_SET.DATA_EVENTFD | IRQ_SET.TRIGGER;
-    for (let vector = 0; vector <= QUEUES; vector++) {
+    for (let vector = 0; vector < needed; vector++) {
       const fd = eventfd();
       const watching = watch(fd, () => {
         drain(fd);
@@ -276,6 +296,10 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
       this.#interrupts.push({ fd, watching, listener: undefined });
       await this.request('DEVICE_SET_IRQS', setIrqsPayload(flags, MSIX_IRQ, vector, 1), [fd]);
     }
+  }
+
+  get #queueCount(): number {
+    return this.#o.queues ?? 2;
   }
 
   async #read(region: number, offset: number, length: number): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MediaDevice, SharedWindow } from '@paravideo/core';
+import type { SharedWindow } from '@paravideo/core';
 import type { Arena, HostGuestMemory, MemoryBudget } from '../memory/index.ts';
 
 /** What a device is made from: one guest's memory, and what belongs to that guest alone. */
@@ -8,11 +8,8 @@ export interface GuestContext {
   readonly arena: Arena;
   /** the guest's memory; its table changes while the device runs */
   readonly memory: HostGuestMemory;
-  /** shared memory region 0 */
-  readonly window: SharedWindow;
+  /** shared memory region 0, where the transport has one */
+  readonly window: SharedWindow | undefined;
   /** what the memory that is made for it counts in; the arena counts by itself */
   readonly budget?: MemoryBudget | undefined;
 }
-
-/** A device that lives as long as its front-end is connected. */
-export type GuestDevice = MediaDevice & AsyncDisposable;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DriverQueue, ringBytes, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
 import { expect, it } from 'vitest';
-import { HookDevice } from '../../test/vhost-user-rig.ts';
+import { HookDevice, overMedia } from '../../test/vhost-user-rig.ts';
 import { memfd } from '../sys/index.ts';
 import { PciGuest } from './pci-guest.ts';
 import { DMA_FLAG } from './protocol.ts';
@@ -15,7 +15,7 @@ it('doorbells that ring while a backlog is left start no second turn: one wake-u
     name: 'test',
     arenaBytes: 1 << 20,
     shared: true,
-    make: (context) => new HookDevice(context),
+    make: overMedia((context) => new HookDevice(context)),
     log,
   });
   using fd = memfd('ram', 1 << 20);
@@ -30,13 +30,13 @@ it('doorbells that ring while a backlog is left start no second turn: one wake-u
   driver.flush();
   guest.notify(0);
   guest.work();
-  const first = guest.stats.commands;
+  const first = guest.device.stats.commands;
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThanOrEqual(128);
   for (let i = 0; i < 10; i++) {
     guest.notify(0);
     guest.work();
   }
-  expect(guest.stats.commands).toBe(first);
-  await expect.poll(() => guest.stats.commands).toBe(SIZE);
+  expect(guest.device.stats.commands).toBe(first);
+  await expect.poll(() => guest.device.stats.commands).toBe(SIZE);
 });

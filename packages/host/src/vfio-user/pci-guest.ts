@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The device of one client: its arena, its view of the guest's memory, its window, two rings, the virtio-media device between
- * them and the PCI function around it. It knows what a client may ask for, not how that travels.
+ * The device of one client: its arena, its view of the guest's memory, its window, its rings, the virtio device between them and
+ * the PCI function around it. It knows what a client may ask for, not how that travels.
  */
 import {
+  DEVICE_FEATURES,
   DeviceQueue,
   type RingLayout,
-  VIRTIO_ID_MEDIA,
-  VIRTIO_MEDIA_COMMANDQ,
-  VIRTIO_MEDIA_NUM_QUEUES,
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
-  VirtioMediaDevice,
+  type VirtioDevice,
   VirtioPciDevice,
   type VirtioPciOwner,
-  virtio_media_config,
 } from '@paravideo/core';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
+import { type GuestContext, type Log, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { Interrupts } from './interrupts.ts';
 import { PciRing } from './pci-ring.ts';
@@ -37,9 +34,8 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   readonly interrupts: Interrupts;
   readonly pci: VirtioPciDevice;
   readonly log: Log;
-  readonly #device: GuestDevice;
-  readonly #media: VirtioMediaDevice;
-  readonly #rings: readonly [PciRing, PciRing];
+  readonly device: VirtioDevice;
+  readonly #rings: readonly PciRing[];
   /** rings whose doorbell was rung and that were not looked at yet */
   readonly #rung = new Set<number>();
   /** true while `work` is to come from the event loop: the rest of a backlog has its turn there, and only there */
@@ -63,7 +59,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     policy?: MemoryPolicy;
     /** a page of the guest's memory, or of the arena, was gone when it was touched */
     fault?: () => void;
-    make: (guest: GuestContext) => GuestDevice;
+    make: (guest: GuestContext) => VirtioDevice;
     log: Log;
   }) {
     this.log = o.log;
@@ -81,44 +77,41 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.window = new WholeWindow(this.arena);
     this.dma = new DmaTable(this.memory);
     try {
-      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window, budget: o.budget?.buffers });
+      const { arena, memory } = this;
+      this.device = o.make({ arena, memory, window: o.shared ? this.window : undefined, budget: o.budget?.buffers });
     } catch (error) {
       this.arena[Symbol.dispose]();
       throw error;
     }
     const none = { indirect: false, eventIdx: false };
-    const queues = { command: new DeviceQueue(this.memory, none), event: new DeviceQueue(this.memory, none) };
-    this.#rings = [new PciRing(queues.command, this.memory), new PciRing(queues.event, this.memory)];
-    this.#media = new VirtioMediaDevice({
-      device: this.#device,
-      memory: this.memory,
-      ...(o.shared && { window: this.window }),
-      queues,
-      notify: (queue) => this.pci.interrupt(queue),
-      again: () => this.#soon(),
-      now: () => performance.now(),
-      onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
-    });
+    this.#rings = this.device.queues.map(() => new PciRing(new DeviceQueue(this.memory, none), this.memory));
     this.pci = new VirtioPciDevice(
       {
-        virtioId: VIRTIO_ID_MEDIA,
-        features: bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX),
-        queues: VIRTIO_MEDIA_NUM_QUEUES,
-        configBytes: virtio_media_config.size,
-        sharedBytes: o.shared ? this.arena.size : 0,
+        virtioId: this.device.id,
+        features: bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX) | (this.device.features & DEVICE_FEATURES),
+        queues: this.device.queues.length,
+        configBytes: this.device.config().length,
+        sharedBytes: this.device.sharedMemory ? this.arena.size : 0,
       },
       this,
     );
     this.interrupts = new Interrupts(this.pci.vectors, this.log);
-  }
-
-  /** Counters of the device. */
-  get stats(): VirtioMediaDevice['stats'] {
-    return this.#media.stats;
+    this.device.attach({
+      queues: this.#rings.map(({ queue }) => queue),
+      notify: (queue) => this.pci.interrupt(queue),
+      again: () => this.#soon(),
+      configChanged: () => this.pci.configChanged(),
+      now: () => performance.now(),
+      onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
+    });
   }
 
   config(): Uint8Array {
-    return this.#media.config();
+    return this.device.config();
+  }
+
+  negotiated(features: bigint): void {
+    this.device.negotiated(features & DEVICE_FEATURES);
   }
 
   startQueue(index: number, layout: RingLayout, features: bigint): boolean {
@@ -165,7 +158,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   async #leave(): Promise<void> {
     const life = this.#life;
     // What was taken is answered first: an answer has no place to go to afterwards.
-    if (!(await within(this.#media.idle(), RESET_LIMIT))) this.log.warn({}, 'commands take long to end: they get no answer');
+    if (!(await within(this.device.idle(), RESET_LIMIT))) this.log.warn({}, 'commands take long to end: they get no answer');
     if (life !== this.#life) return;
     for (const ring of this.#rings) ring.hold();
     await this.memory.gate.close();
@@ -208,7 +201,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     const copies = this.memory.gate.close();
     this.log.info({}, 'device reset: all sessions are dropped');
     try {
-      const closed = this.#media.reset();
+      const closed = this.device.reset();
       this.memory.gate.giveUp();
       if (!(await within(closed, RESET_LIMIT))) this.log.warn({}, 'sessions take long to close');
     } catch (error) {
@@ -227,10 +220,10 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.interrupts[Symbol.dispose]();
     const copies = this.memory.gate.close();
     try {
-      const closed = this.#media.close();
+      const closed = this.device.reset();
       this.memory.gate.giveUp();
       if (!(await within(closed, RESET_LIMIT))) this.log.warn({}, 'sessions take long to close: going on without them');
-      if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), RESET_LIMIT))) {
+      if (!(await within(Promise.resolve(this.device[Symbol.asyncDispose]()), RESET_LIMIT))) {
         this.log.warn({}, 'the device takes long to close: going on without it');
       }
     } catch (error) {
@@ -252,7 +245,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
 
   #look(index: number): void {
     if (this.#rings[index]?.running !== true || this.#leaving !== undefined) return;
-    const more = this.#media.kick(index);
+    const more = this.device.kick(index);
     this.#checkBroken(index);
     if (!more) return;
     this.#rung.add(index);
@@ -264,8 +257,8 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     this.#again = true;
     setImmediate(() => {
       this.#again = false;
-      this.#media.resume();
-      this.#rung.add(VIRTIO_MEDIA_COMMANDQ);
+      this.device.resume();
+      for (const [index, role] of this.device.queues.entries()) if (role === 'answered') this.#rung.add(index);
       this.work();
     });
   }

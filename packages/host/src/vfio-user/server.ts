@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
+import type { VirtioDevice } from '@paravideo/core';
 import { ArenaError, type GuestBudget, MAX_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
   GuestCloser,
   type GuestContext,
-  type GuestDevice,
   GuestSocket,
   GuestWall,
   type Log,
@@ -25,7 +25,7 @@ export interface VfioServerOptions {
   /** where to listen, at most 107 bytes; a socket that nobody listens on any more is replaced */
   readonly path: string;
   /** Makes the device of a client that connected; it is disposed when that client is gone. */
-  readonly device: (guest: GuestContext) => GuestDevice;
+  readonly device: (guest: GuestContext) => VirtioDevice;
   readonly log: Log;
   /** which files may be guest memory; `checked` unless told */
   readonly memory?: MemoryPolicy;
@@ -40,7 +40,7 @@ export interface VfioServerOptions {
   readonly shared?: boolean;
 }
 
-/** A vfio-user media device, a whole PCI function, at a Unix socket, for one client at a time. */
+/** A vfio-user device, a whole PCI function, at a Unix socket, for one client at a time. */
 export class VfioUserServer implements AsyncDisposable {
   readonly path: string;
   readonly #o: VfioServerOptions;

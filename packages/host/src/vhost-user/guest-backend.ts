@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The device of one front-end: its arena, its view of the guest's memory, its window, two rings and the virtio-media device
- * between them. It knows what a front-end may ask for, not how that travels.
+ * The device of one front-end: its arena, its view of the guest's memory, its window, its rings and the virtio device between them.
+ * It knows what a front-end may ask for, not how that travels.
  */
-import { DeviceQueue, type RingFeatures, VIRTIO_MEDIA_COMMANDQ, VirtioMediaDevice } from '@paravideo/core';
+import { DeviceQueue, leadingQueue, type RingFeatures, type VirtioDevice } from '@paravideo/core';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type GuestDevice, type Log, within } from '../transport/index.ts';
+import { type GuestContext, type Log, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
 import { Vring, type VringOwner } from './vring.ts';
@@ -21,13 +21,15 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   readonly table: MemoryTable;
   readonly rings: readonly Vring[];
   readonly log: Log;
-  readonly #device: GuestDevice;
-  readonly #media: VirtioMediaDevice;
+  readonly device: VirtioDevice;
   /** true while the device is to go on with what it has, from the event loop */
   #again = false;
-  readonly #command: Vring;
+  /** the ring that tells which driver is there */
+  readonly #leader: Vring | undefined;
   /** the ring features of the driver that was here last */
   #known: RingFeatures | undefined;
+  /** the feature bits of the device type that the driver accepted */
+  #accepted = 0n;
   /** true if the next driver is known to be another one */
   #anew = false;
   #disposed = false;
@@ -38,10 +40,12 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     arenaBytes: number;
     budget?: GuestBudget | undefined;
     policy?: MemoryPolicy;
-    make: (guest: GuestContext) => GuestDevice;
+    make: (guest: GuestContext) => VirtioDevice;
     log: Log;
     /** a page of the guest's memory, or of the arena, was gone when it was touched */
     fault?: () => void;
+    /** the configuration bytes have changed */
+    configChanged?: () => void;
   }) {
     this.log = o.log;
     const fault = (): void => o.fault?.();
@@ -58,61 +62,51 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.window = new ShmemWindow(this.arena);
     this.table = new MemoryTable(this.memory);
     try {
-      this.#device = o.make({ arena: this.arena, memory: this.memory, window: this.window, budget: o.budget?.buffers });
+      this.device = o.make({ arena: this.arena, memory: this.memory, window: this.window, budget: o.budget?.buffers });
     } catch (error) {
       this.arena[Symbol.dispose]();
       throw error;
     }
     const features: RingFeatures = { indirect: false, eventIdx: false };
-    const queues = { command: new DeviceQueue(this.memory, features), event: new DeviceQueue(this.memory, features) };
-    this.#command = new Vring(0, queues.command, this);
-    this.rings = [this.#command, new Vring(1, queues.event, this)];
-    this.#media = new VirtioMediaDevice({
-      device: this.#device,
-      memory: this.memory,
-      window: this.window,
-      queues,
+    this.rings = this.device.queues.map((role, index) => new Vring(index, role, new DeviceQueue(this.memory, features), this));
+    this.#leader = this.rings[leadingQueue(this.device.queues)];
+    this.device.attach({
+      queues: this.rings.map(({ queue }) => queue),
       notify: (queue) => this.rings[queue]?.notify(),
       again: () => this.#soon(),
+      configChanged: () => o.configChanged?.(),
       now: () => performance.now(),
       onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
     });
   }
 
-  /** The configuration space, 40 bytes. */
-  config(): Uint8Array {
-    return this.#media.config();
-  }
-
-  /** Counters of the device. */
-  get stats(): VirtioMediaDevice['stats'] {
-    return this.#media.stats;
-  }
-
   kick(index: number): boolean {
-    return this.#media.kick(index);
+    return this.device.kick(index);
   }
 
-  /** Ring features, for rings that do not run. False if a ring runs: they stay as they are. */
-  negotiate(features: RingFeatures): boolean {
+  /** Features of the rings and of the device type, for rings that do not run. False if a ring runs: they stay as they are. */
+  negotiate(features: RingFeatures, accepted: bigint): boolean {
     if (this.rings.some((ring) => ring.queue.running)) return false;
     for (const ring of this.rings) {
       ring.queue.negotiate(features);
       // Only another driver wants others.
       if (this.#known !== undefined && !same(this.#known, features)) this.#anew = true;
     }
+    if (this.#known !== undefined && this.#accepted !== accepted) this.#anew = true;
     this.#known = features;
+    this.#accepted = accepted;
+    this.device.negotiated(accepted);
     return true;
   }
 
   /**
    * Starts each ring that has become complete, and looks at it without waiting for a kick (P16). A reset and a pause look the
-   * same while they last, and what follows tells them apart: the command ring that was stopped goes on, or another begins,
-   * and then no session is left when this resolves.
+   * same while they last, and what follows tells them apart: the leading ring that was stopped goes on, or another begins,
+   * and then nothing of the last driver is left when this resolves.
    */
   startRings(): void | Promise<void> {
-    const command = this.#command;
-    if (command.complete && (this.#anew || !command.resumes)) {
+    const leader = this.#leader;
+    if (leader?.complete && (this.#anew || !leader.resumes)) {
       this.log.info({}, 'the driver starts anew: all sessions are dropped');
       return this.#reset().then(() => this.#startRings());
     }
@@ -120,10 +114,10 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   }
 
   #startRings(): void {
-    const command = this.#command;
+    const leader = this.#leader;
     for (const ring of this.rings) {
-      // Events are for the driver that the command ring belongs to: whose that is must be known first.
-      if (ring !== command && command.queue.stopped) continue;
+      // All rings belong to the driver that the leading ring belongs to: whose that is must be known first.
+      if (ring !== leader && leader?.queue.stopped) continue;
       if (!ring.complete) continue;
       this.memory.gate.reopen();
       if (!ring.start()) {
@@ -150,15 +144,15 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
   }
 
   /**
-   * Stops a ring. The command ring first answers what it has taken: a driver that was paused must find every answer, for
+   * Stops a ring. One that is answered first answers what it has taken: a driver that was paused must find every answer, for
    * the front-end goes on after the index that is returned here. What waits for the front-end is refused, since the
    * front-end is waiting for us. With the last ring every access to guest memory has ended; sessions and streams stay.
    */
   async stopRing(ring: Vring): Promise<number> {
     ring.beginDrain();
-    if (ring.index === VIRTIO_MEDIA_COMMANDQ && ring.state === 'draining') {
+    if (ring.role === 'answered' && ring.state === 'draining') {
       this.window.giveUp();
-      const idle = await within(this.#media.idle(), DRAIN_LIMIT);
+      const idle = await within(this.device.idle(), DRAIN_LIMIT);
       if (!idle)
         this.log.warn(
           { ring: ring.index },
@@ -200,17 +194,18 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.#again = true;
     setImmediate(() => {
       this.#again = false;
-      this.#media.resume();
-      this.rings[VIRTIO_MEDIA_COMMANDQ]?.look();
+      this.device.resume();
+      for (const ring of this.rings) if (ring.role === 'answered') ring.look();
     });
   }
 
   async #reset(): Promise<void> {
     this.#anew = false;
     for (const ring of this.rings) ring.queue.forget();
-    const closed = this.#media.reset();
+    const closed = this.device.reset();
     this.memory.gate.giveUp();
     if (!(await within(closed, DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close');
+    this.device.negotiated(this.#accepted);
     this.window.reset();
   }
 
@@ -222,10 +217,10 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     this.window.connect(undefined);
     const copies = this.memory.gate.close();
     try {
-      const closed = this.#media.close();
+      const closed = this.device.reset();
       this.memory.gate.giveUp();
       if (!(await within(closed, DRAIN_LIMIT))) this.log.warn({}, 'sessions take long to close: going on without them');
-      if (!(await within(Promise.resolve(this.#device[Symbol.asyncDispose]()), DRAIN_LIMIT))) {
+      if (!(await within(Promise.resolve(this.device[Symbol.asyncDispose]()), DRAIN_LIMIT))) {
         this.log.warn({}, 'the device takes long to close: going on without it');
       }
     } catch (error) {

@@ -4,12 +4,7 @@
  * is acknowledged with a failure where the front-end asked for an answer, and logged otherwise; a message that makes no
  * sense ends the connection, and only that.
  */
-import {
-  VIRTIO_F_VERSION_1,
-  VIRTIO_MEDIA_NUM_QUEUES,
-  VIRTIO_RING_F_EVENT_IDX,
-  VIRTIO_RING_F_INDIRECT_DESC,
-} from '@paravideo/core';
+import { DEVICE_FEATURES, VIRTIO_F_VERSION_1, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
 import { GuestCloser, type Log } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
@@ -17,6 +12,7 @@ import type { Connection, Message } from './connection.ts';
 import type { GuestBackend } from './guest-backend.ts';
 import type { RegionDescription } from './memory-table.ts';
 import {
+  BackendRequest,
   config_header,
   FLAG_NEED_REPLY,
   FLAG_REPLY,
@@ -55,7 +51,7 @@ type Operation = (message: Message) => Answer | Promise<Answer>;
 /** What the messages act on. */
 export type HandledGuest = Pick<
   GuestBackend,
-  'rings' | 'table' | 'window' | 'config' | 'negotiate' | 'startRings' | 'stopRing' | 'takeBase' | 'memoryChanged' | 'reset'
+  'device' | 'rings' | 'table' | 'window' | 'negotiate' | 'startRings' | 'stopRing' | 'takeBase' | 'memoryChanged' | 'reset'
 >;
 
 /** Options that change what is offered. */
@@ -89,9 +85,11 @@ export class Handler {
       bit(VIRTIO_RING_F_INDIRECT_DESC) |
       bit(VIRTIO_RING_F_EVENT_IDX) |
       bit(VHOST_USER_F_PROTOCOL_FEATURES) |
-      bit(VIRTIO_F_VERSION_1);
+      bit(VIRTIO_F_VERSION_1) |
+      (guest.device.features & DEVICE_FEATURES);
     const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, STATUS } = ProtocolFeature;
-    const offered = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, this.#shmemBit];
+    const offered: number[] = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS];
+    if (guest.device.sharedMemory) offered.push(this.#shmemBit);
     if (o.status === true) offered.push(STATUS);
     this.#protocolOffer = offered.reduce((sum, n) => sum | bit(n), 0n);
   }
@@ -124,6 +122,11 @@ export class Handler {
     }
   }
 
+  /** Tells the front-end that the configuration bytes have changed; before the channel is there nobody has read them. */
+  configChanged(): void {
+    if (this.#has('CONFIG')) void this.#channel?.request(BackendRequest.CONFIG_CHANGE_MSG, NOTHING);
+  }
+
   /** Ends the back-end channel. */
   close(): void {
     this.#channel?.[Symbol.dispose]();
@@ -137,7 +140,7 @@ export class Handler {
     SET_PROTOCOL_FEATURES: (m) => this.#setProtocolFeatures(value64(m)),
     SET_OWNER: () => undefined,
     RESET_OWNER: () => undefined,
-    GET_QUEUE_NUM: () => number64(BigInt(VIRTIO_MEDIA_NUM_QUEUES)),
+    GET_QUEUE_NUM: () => number64(BigInt(this.#guest.rings.length)),
     SET_MEM_TABLE: (m) => this.#setMemTable(m),
     GET_MAX_MEM_SLOTS: () => number64(BigInt(MAX_MEM_SLOTS)),
     ADD_MEM_REG: (m) => {
@@ -175,7 +178,7 @@ export class Handler {
     GET_CONFIG: (m) => this.#getConfig(m),
     SET_CONFIG: (m) => {
       if (config_header.fields.flags.get(m.payload, 0) === CONFIG_LIVE_MIGRATION) return undefined;
-      throw new RefusedError('VU-V15', 'the configuration space of a media device has no writable field');
+      throw new RefusedError('VU-V15', 'the configuration space of this device has no writable field');
     },
     RESET_DEVICE: async () => {
       await this.#guest.reset();
@@ -255,7 +258,7 @@ export class Handler {
       indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
       eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
     };
-    if (features !== this.#virtio && !this.#guest.negotiate(ring)) {
+    if (features !== this.#virtio && !this.#guest.negotiate(ring, features & DEVICE_FEATURES)) {
       throw new RefusedError('VU-V4', 'features cannot change while a ring runs');
     }
     this.#virtio = features;
@@ -306,12 +309,12 @@ export class Handler {
     return undefined;
   }
 
-  /** VU-V15: what is not inside the 40 bytes is answered with an empty payload. */
+  /** VU-V15: what is not inside the configuration space is answered with an empty payload. */
   #getConfig(message: Message): Uint8Array {
     const f = config_header.fields;
     const offset = f.offset.get(message.payload, 0);
     const size = f.size.get(message.payload, 0);
-    const config = this.#guest.config();
+    const config = this.#guest.device.config();
     if (size === 0 || offset + size > config.length) return NOTHING;
     const answer = new Uint8Array(config_header.size + size);
     const view = new DataView(answer.buffer);
@@ -363,7 +366,7 @@ export class Handler {
   #ring(index: number): Vring {
     const ring = this.#guest.rings[index];
     if (ring === undefined)
-      throw new RefusedError('VU-V6', `there is no ring ${index}: a media device has ${VIRTIO_MEDIA_NUM_QUEUES}`);
+      throw new RefusedError('VU-V6', `there is no ring ${index}: the device has ${this.#guest.rings.length}`);
     return ring;
   }
 }

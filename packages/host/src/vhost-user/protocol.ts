@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Numbers and payloads of the vhost-user protocol (QEMU documentation, "Vhost-user Protocol"), as far as a media device
- * needs them. Integers are in host byte order, which is little-endian on every machine that this runs on.
+ * Numbers and payloads of the vhost-user protocol (QEMU documentation, "Vhost-user Protocol"), as far as a device
+ * without a kernel's part needs them. Integers are in host byte order, which is little-endian on every machine that this runs on.
  */
 import { addr64, bytes, struct, u8, u32, u64 } from '@paravideo/core';
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
+import type { VirtioDevice } from '@paravideo/core';
 import { DEFAULT_ARENA_BYTES, type GuestBudget, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
 import {
   type GuestClient,
   GuestCloser,
   type GuestContext,
-  type GuestDevice,
   GuestSocket,
   GuestWall,
   type Log,
@@ -22,7 +22,7 @@ export interface ServerOptions extends HandlerOptions {
   /** where to listen, at most 107 bytes; a socket that nobody listens on any more is replaced */
   readonly path: string;
   /** Makes the device of a front-end that connected; it is disposed when that front-end is gone. */
-  readonly device: (guest: GuestContext) => GuestDevice;
+  readonly device: (guest: GuestContext) => VirtioDevice;
   readonly log: Log;
   /** which files may be guest memory; `checked` unless told */
   readonly memory?: MemoryPolicy;
@@ -32,7 +32,7 @@ export interface ServerOptions extends HandlerOptions {
   readonly budget?: () => GuestBudget;
 }
 
-/** A vhost-user media device at a Unix socket, for one front-end at a time. */
+/** A vhost-user device at a Unix socket, for one front-end at a time. */
 export class VhostUserServer implements AsyncDisposable {
   readonly path: string;
   readonly #o: ServerOptions;
@@ -93,9 +93,10 @@ export class VhostUserServer implements AsyncDisposable {
       budget: this.#o.budget?.(),
       log,
       fault: () => connection.close(new MemoryFaultError()),
+      configChanged: () => handler.configChanged(),
     });
     const closer = new GuestCloser();
-    const handler = new Handler(guest, log, this.#o, closer);
+    const handler: Handler = new Handler(guest, log, this.#o, closer);
     const gone = Promise.withResolvers<void>();
     let connection: Connection;
     try {

@@ -15,7 +15,7 @@ it('kicks that come while a backlog is left start no second turn: the rest has o
   const table = { guestAddress: (address: bigint) => Number(address) } as unknown as MemoryTable;
   let kicks = 0;
   let rounds = 0;
-  using ring = new Vring(0, new DeviceQueue(memory, { indirect: false, eventIdx: false }), {
+  using ring = new Vring(0, 'answered', new DeviceQueue(memory, { indirect: false, eventIdx: false }), {
     table,
     log,
     kick: () => {

@@ -6,13 +6,13 @@
  *        ^--------------- GET_VRING_BASE, disabled -----------/----------------------/
  *                       (by way of draining: commands taken are answered, none are taken)
  */
-import { type DeviceQueue, QueueError, type RingLayout, ringBytes } from '@paravideo/core';
+import { type DeviceQueue, QueueError, type QueueRole, type RingLayout, ringBytes } from '@paravideo/core';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
 import type { Log } from '../transport/index.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { RefusedError } from './vhost-user-error.ts';
 
-/** Entries of a ring at most: what other media back-ends take too. */
+/** Entries of a ring at most: what other back-ends take too. */
 export const MAX_RING_SIZE = 1024;
 /** How often a ring without a kick descriptor is looked at, milliseconds. */
 const POLL_INTERVAL = 2;
@@ -37,6 +37,7 @@ export interface VringOwner {
 /** One virtqueue of a connection. */
 export class Vring implements Disposable {
   readonly index: number;
+  readonly role: QueueRole;
   readonly queue: DeviceQueue;
   readonly #owner: VringOwner;
   #size: number | undefined;
@@ -54,8 +55,9 @@ export class Vring implements Disposable {
   #again = false;
   #state: 'waiting' | 'running' | 'draining' | 'broken' = 'waiting';
 
-  constructor(index: number, queue: DeviceQueue, owner: VringOwner) {
+  constructor(index: number, role: QueueRole, queue: DeviceQueue, owner: VringOwner) {
     this.index = index;
+    this.role = role;
     this.queue = queue;
     this.#owner = owner;
   }

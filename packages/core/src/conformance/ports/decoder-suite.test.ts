@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { RegionMemory } from '../../memory/index.ts';
+import { HeapAccess, HeapArena, RegionMemory } from '../../memory/index.ts';
 import type { Decoder, DecoderEvents, DecoderFactory } from '../../ports/index.ts';
-import { HeapAccess, HeapArena, ToyDecoderFactory, toyChunk, toyHeader, toyPicture, toyPlanes } from '../../testing/index.ts';
+import { ToyDecoderFactory, toyChunk, toyHeader, toyPicture, toyPlanes } from '../../testing/index.ts';
 import type { DecoderFixture, KnownStream } from './decoder-run.ts';
 import { decoderSuite } from './decoder-suite.ts';
 

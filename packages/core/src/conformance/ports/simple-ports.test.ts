@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
+import { HeapAccess } from '../../memory/heap/heap-access.ts';
+import { HeapArena } from '../../memory/heap/heap-arena.ts';
+import { HeapWindow } from '../../memory/heap/heap-window.ts';
 import { RegionMemory } from '../../memory/region-memory.ts';
 import type { BufferMemory } from '../../ports/buffer-memory.ts';
 import { ARENA_ALIGN } from '../../ports/host-buffers.ts';
-import { HeapAccess } from '../../testing/heap-access.ts';
-import { HeapArena } from '../../testing/heap-arena.ts';
-import { HeapWindow } from '../../testing/heap-window.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
 import { SolidSource } from '../../testing/solid-source.ts';
 import { type BufferAccessFixture, bufferAccessSuite } from './buffer-access-suite.ts';

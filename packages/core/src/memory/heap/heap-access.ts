@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import { MemoryGate } from '../memory/memory-gate.ts';
-import type { BufferAccess } from '../ports/buffer-access.ts';
-import type { BufferMemory, PlaneStorage } from '../ports/buffer-memory.ts';
+
+import type { BufferAccess } from '../../ports/buffer-access.ts';
+import type { BufferMemory, PlaneStorage } from '../../ports/buffer-memory.ts';
+import type { GuestMemory } from '../guest-memory.ts';
+import { MemoryGate } from '../memory-gate.ts';
 import type { HeapArena } from './heap-arena.ts';
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { started, WRITE } from '../testing/queue-rig.ts';
-import type { Chain } from './chain.ts';
+import type { Chain } from '../virtqueue/chain.ts';
 import { CommandLoop } from './command-loop.ts';
 
 /** A loop over a ring of 64 commands, a clock that only the test moves, and what it did. */

@@ -8,7 +8,7 @@
  *
  * A buffer is taken from the ring only when there is an event for it, so that the ring's base says what was used.
  */
-import type { DeviceQueue } from './device-queue.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 
 /** Buffers too small for the event that are given back in one go: a driver that posts them without end must not keep the event loop. */
 export const MAX_REFUSED_BUFFERS = 1024;

@@ -7,8 +7,8 @@
  * that cannot be carried out yet says so (`keep`): beyond a number of bytes no further command is taken, so that they
  * wait in the driver's memory and not in ours, until some were answered.
  */
-import type { Chain } from './chain.ts';
-import type { DeviceQueue } from './device-queue.ts';
+import type { Chain } from '../virtqueue/chain.ts';
+import type { DeviceQueue } from '../virtqueue/device-queue.ts';
 
 /** What one wake-up may cost, and what may wait. */
 export interface CommandBudget {

@@ -19,6 +19,8 @@ export interface DriverTransport {
   readonly memory: GuestMemory;
   /** ring features that both sides agreed on */
   readonly features: RingFeatures;
+  /** feature bits of the device type that both sides agreed on */
+  readonly deviceFeatures: bigint;
   /** Guest memory of at least `length` bytes, zeroed, aligned to `align` (a power of two, default 4096). Throws if there is none left. */
   allocate(length: number, align?: number): GuestBlock;
   /** Bytes of the configuration space; fewer where the device has fewer. */
@@ -38,6 +40,8 @@ export interface DriverTransport {
   notify(index: number): void;
   /** Called whenever the device interrupts for a queue. One listener a queue. */
   onInterrupt(index: number, listener: () => void): void;
+  /** Called whenever the device says that its configuration space has changed. One listener; left out by transports that hear nothing. */
+  onConfigChange?(listener: () => void): void;
   /** Bytes of shared memory region 0; 0 if there is none. */
   readonly sharedLength: number;
   /** The guest's view of a part of region 0 that the device mapped; undefined if nothing is mapped there. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '../ports/host-buffers.ts';
+import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '../../ports/host-buffers.ts';
 import { RangeAllocator } from './range-allocator.ts';
 
 const round = (length: number): number => Math.ceil(length / ARENA_ALIGN) * ARENA_ALIGN;

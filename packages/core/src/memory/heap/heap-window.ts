@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '../ports/host-buffers.ts';
+import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '../../ports/host-buffers.ts';
 import type { HeapArena } from './heap-arena.ts';
 import { RangeAllocator } from './range-allocator.ts';
 
