@@ -5,7 +5,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: {
     // Tests run on the sources; processes and workers that a test starts run on the build.
-    alias: { '@paravideo/core': fileURLToPath(new URL('packages/core/src/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^@paravideo\/core$/, replacement: fileURLToPath(new URL('packages/core/src/index.ts', import.meta.url)) },
+      {
+        find: /^@paravideo\/core\/(testing|conformance)$/,
+        replacement: fileURLToPath(new URL('packages/core/src/$1/index.ts', import.meta.url)),
+      },
+    ],
   },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],

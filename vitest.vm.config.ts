@@ -21,7 +21,13 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   resolve: {
-    alias: { '@paravideo/core': fileURLToPath(new URL('packages/core/src/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^@paravideo\/core$/, replacement: fileURLToPath(new URL('packages/core/src/index.ts', import.meta.url)) },
+      {
+        find: /^@paravideo\/core\/(testing|conformance)$/,
+        replacement: fileURLToPath(new URL('packages/core/src/$1/index.ts', import.meta.url)),
+      },
+    ],
   },
   test: {
     // A browser under emulation takes longer than all the rest: `npm run test:browser`.

@@ -9,7 +9,8 @@
  * The same seed and number make the same stream: a failure names both. One in twenty is a file, where both are asked for.
  */
 import { parseArgs } from 'node:util';
-import { Errno, Random } from '@paravideo/core';
+import { Errno } from '@paravideo/core';
+import { Random } from '@paravideo/core/testing';
 import { descendants } from '../packages/host/src/bench/process-memory.ts';
 import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';

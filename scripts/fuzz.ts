@@ -16,13 +16,12 @@ import {
   CaptureDevice,
   DecoderDevice,
   Errno,
-  HostileRing,
   IOCTLS,
-  Random,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
 } from '@paravideo/core';
+import { HostileRing, Random } from '@paravideo/core/testing';
 import { type DeviceKind, Guest } from './fuzz/guest.ts';
 
 const KINDS: readonly DeviceKind[] = [

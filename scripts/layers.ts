@@ -11,7 +11,7 @@ export interface PackageRules {
   readonly layers: Readonly<Record<string, readonly string[]>>;
   /** packages that any file may import */
   readonly packages: readonly string[];
-  /** package -> the only layers that may import it */
+  /** package, or a sub-path of one -> the only layers that may import it; none for what only tests may */
   readonly only: Readonly<Record<string, readonly string[]>>;
   /** whether `node:` modules are allowed */
   readonly node: boolean;
@@ -73,6 +73,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
     layers: HOST_LAYERS,
     packages: ['@paravideo/core'],
     only: {
+      '@paravideo/core/conformance': ['cli'],
+      '@paravideo/core/testing': [],
       koffi: ['sys'],
       'node-av': ['av'],
       yaml: ['daemon'],
@@ -163,6 +165,9 @@ function checkPackage(place: Place, name: string, rule: PackageRules): string | 
     .join('/');
   if (name.startsWith('node:'))
     return rule.node || place.test ? undefined : `packages/${place.package} runs where there is no Node`;
+  const part = rule.only[name];
+  if (part !== undefined && !place.test && !(place.layer !== undefined && part.includes(place.layer)))
+    return `only ${part.join(', ') || 'tests'} may import ${name}`;
   if (rule.packages.includes(scoped) || (place.test && TEST_PACKAGES.includes(scoped))) return undefined;
   const only = rule.only[scoped];
   if (!only) return `packages/${place.package} may not import this package`;

@@ -6,7 +6,7 @@
  *   npm run soak:hostile [-- --minutes 30 --seed N]
  */
 import { parseArgs } from 'node:util';
-import { Random } from '@paravideo/core';
+import { Random } from '@paravideo/core/testing';
 import { DaemonProcess, formatSize } from '../packages/host/src/daemon/index.ts';
 import { ATTACKS } from './hostile/attacks.ts';
 import type { Round } from './hostile/citizen.ts';

@@ -33,6 +33,14 @@ describe('the layering check', () => {
     expect(found).toHaveLength(2);
   });
 
+  it('keeps what is for tests out of everything else', () => {
+    expect(checkLayers([file('host/src/daemon/a.ts', '@paravideo/core/testing')])).toEqual([
+      'packages/host/src/daemon/a.ts: imports @paravideo/core/testing: only tests may import @paravideo/core/testing',
+    ]);
+    expect(checkLayers([file('host/src/cli/a.ts', '@paravideo/core/conformance')])).toEqual([]);
+    expect(checkLayers([file('host/src/daemon/a.test.ts', '@paravideo/core/testing')])).toEqual([]);
+  });
+
   it('refuses a folder that is not in the table', () => {
     expect(checkLayers([file('core/src/misc/a.ts', '../wire/b.ts')])[0]).toContain('not in the table');
   });

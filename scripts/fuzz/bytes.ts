@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type GuestRange, type Random, VIRTIO_MEDIA_CMD_IOCTL } from '@paravideo/core';
+import { type GuestRange, VIRTIO_MEDIA_CMD_IOCTL } from '@paravideo/core';
+import type { Random } from '@paravideo/core/testing';
 import type { IoctlPayloadBytes } from './payload.ts';
 
 /** A command of these 32-bit words, with `room` for its answer; now and then cut short, or with other room. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Random, RegionMemory, TOY_UNIT, toyHeader, toyPicture } from '@paravideo/core';
+import { RegionMemory } from '@paravideo/core';
+import { type Random, TOY_UNIT, toyHeader, toyPicture } from '@paravideo/core/testing';
 import { FuzzError } from './fuzz-error.ts';
 
 /**

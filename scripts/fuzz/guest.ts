@@ -14,16 +14,10 @@ import {
   HeapArena,
   HeapWindow,
   MAX_PENDING_PER_SESSION,
-  ManualClock,
   type MediaDevice,
   MemoryGate,
-  type Random,
   type RingFeatures,
   type RingLayout,
-  type SolidSource,
-  ToyDecoderFactory,
-  toyHeader,
-  toyPicture,
   VIRTIO_MEDIA_CMD_CLOSE,
   VIRTIO_MEDIA_CMD_IOCTL,
   VIRTIO_MEDIA_CMD_MMAP,
@@ -31,6 +25,7 @@ import {
   VIRTIO_MEDIA_CMD_OPEN,
   VirtioMediaDevice,
 } from '@paravideo/core';
+import { ManualClock, type Random, type SolidSource, ToyDecoderFactory, toyHeader, toyPicture } from '@paravideo/core/testing';
 import { Books } from './books.ts';
 import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32, split } from './bytes.ts';
 import { FuzzError } from './fuzz-error.ts';

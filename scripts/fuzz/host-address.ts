@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A source and its copies as on a host: frames are named by an address, which must never come out again. */
-import { type BufferAccess, type HeapAccess, type PlaneStorage, SolidSource } from '@paravideo/core';
+import type { BufferAccess, HeapAccess, PlaneStorage } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 
 /** The producer's memory has this address; no reply may hold it. Half of it alone is too common to be looked for. */
 export const HOST_ADDRESS = 0x0b_adad_d5e5_50;

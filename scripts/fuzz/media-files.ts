@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CaptureClient, IoctlError, type Random } from '@paravideo/core';
+import { CaptureClient, IoctlError } from '@paravideo/core';
+import type { Random } from '@paravideo/core/testing';
 import { DaemonProcess, DaemonProcessError } from '../../packages/host/src/daemon/index.ts';
 import { FuzzError } from './fuzz-error.ts';
 import { asGuest } from './guest-connection.ts';

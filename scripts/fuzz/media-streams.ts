@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import {
   IoctlError,
   type MediaDriver,
-  type Random,
   StatefulDecoderClient,
   timestampOf,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_PIX_FMT_YUV420,
 } from '@paravideo/core';
+import type { Random } from '@paravideo/core/testing';
 import { codedUnits } from '../../packages/host/src/codec/testing/streams.ts';
 import { CODED_FORMATS } from '../../packages/host/src/demo/decode-part.ts';
 import { pictureMd5, toI420 } from '../../packages/host/src/demo/picture.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How coded data goes wrong: on a disk, in the air, and in the hands of somebody who means it. */
-import type { Random } from '@paravideo/core';
+import type { Random } from '@paravideo/core/testing';
 
 /** Values that lengths, counts and sizes are set to. */
 const EDGES = [0, 1, 0x7f, 0x80, 0xff] as const;

@@ -6,8 +6,6 @@
 import {
   IOCTLS,
   type IoctlInfo,
-  type Random,
-  TOY_FOURCC,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
@@ -56,6 +54,7 @@ import {
   v4l2_plane,
   v4l2_requestbuffers,
 } from '@paravideo/core';
+import { type Random, TOY_FOURCC } from '@paravideo/core/testing';
 
 /** The ioctls that lead somewhere, the busiest several times. */
 const BUSY: readonly number[] = [

@@ -11,13 +11,13 @@ import { fileURLToPath } from 'node:url';
 import {
   CaptureClient,
   type MediaDriver,
-  Random,
   StatefulDecoderClient,
   timestampOf,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_YUV420,
   V4L2_PIX_FMT_YUYV,
 } from '@paravideo/core';
+import { Random } from '@paravideo/core/testing';
 import { CODED_FORMATS, openCodedFile, withGuest } from '../../packages/host/src/demo/index.ts';
 import { pictureMd5, toI420 } from '../../packages/host/src/demo/picture.ts';
 import type { SocketTransport } from '../../packages/host/src/frontend/index.ts';

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ECHO_LATE, EchoDevice, EchoDriver } from '@paravideo/core';
+import { ECHO_LATE, EchoDevice, EchoDriver } from '@paravideo/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectFrontend, connectVfioFrontend, type Frontend, type VfioFrontend } from '../src/frontend/index.ts';
 import type { Log } from '../src/transport/index.ts';

@@ -7,11 +7,11 @@ import {
   CaptureDevice,
   type DriverTransport,
   MediaDriver,
-  SolidSource,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_CID_BRIGHTNESS,
   VIDIOC_S_INPUT,
 } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { LinuxClock } from '../src/clock/index.ts';
 import { CopyPool } from '../src/copy/index.ts';

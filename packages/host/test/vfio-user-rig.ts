@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CaptureDevice, HeapAccess, type HeapArena, MediaDriver, SolidSource } from '@paravideo/core';
+import { CaptureDevice, HeapAccess, type HeapArena, MediaDriver } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectVfioFrontend, type VfioFrontend, type VfioFrontendOptions, versionPayload } from '../src/frontend/index.ts';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';

@@ -13,12 +13,12 @@ import {
   MediaDriver,
   type MediaSession,
   type SessionEvents,
-  SolidSource,
   V4L2_CAP_STREAMING,
   V4L2_CAP_VIDEO_CAPTURE,
   VIDIOC_S_INPUT,
   VirtioMediaDevice,
 } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
 import type { GuestContext, Log } from '../src/transport/index.ts';

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ConformanceReport, countResults, idResults, reportText, runConformance, type TestStream } from '@paravideo/core';
+import {
+  type ConformanceReport,
+  countResults,
+  idResults,
+  reportText,
+  runConformance,
+  type TestStream,
+} from '@paravideo/core/conformance';
 import { type Command, Option } from 'commander';
 import { avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describeDevice, describeText } from '@paravideo/core';
+import { describeDevice, describeText } from '@paravideo/core/conformance';
 import { type Command, Option } from 'commander';
 import { TRANSPORTS } from '../daemon/index.ts';
 import { withGuest } from '../demo/index.ts';

@@ -3,15 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import {
-  type ArenaBlock,
-  type BufferMemory,
-  type DecoderFixture,
-  decoderSuite,
-  type KnownStream,
-  pictureLayout,
-  V4L2_PIX_FMT_NV12,
-} from '@paravideo/core';
+import { type ArenaBlock, type BufferMemory, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { type DecoderFixture, decoderSuite, type KnownStream } from '@paravideo/core/conformance';
 import { describe, it } from 'vitest';
 import type { VideoCodec } from '../av/index.ts';
 import { makeRig } from './testing/rig.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type BufferAccessFixture, type BufferMemory, bufferAccessSuite, type PlaneStorage } from '@paravideo/core';
+import type { BufferMemory, PlaneStorage } from '@paravideo/core';
+import { type BufferAccessFixture, bufferAccessSuite } from '@paravideo/core/conformance';
 import { describe, it } from 'vitest';
 import { Arena, HostGuestMemory } from '../memory/index.ts';
 import { Mapping, memfd } from '../sys/index.ts';

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CaptureClient, type FrameSource, MediaDriver, SolidSource, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { CaptureClient, type FrameSource, MediaDriver, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { overMedia } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';

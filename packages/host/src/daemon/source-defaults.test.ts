@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  Errno,
-  type FrameSource,
-  SolidSource,
-  V4L2_CID_BRIGHTNESS,
-  V4L2_PIX_FMT_NV12,
-  V4L2_PIX_FMT_NV12M,
-} from '@paravideo/core';
+import { Errno, type FrameSource, V4L2_CID_BRIGHTNESS, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M } from '@paravideo/core';
+import { SolidSource } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { intervalOf, withDefaults } from './source-defaults.ts';
 

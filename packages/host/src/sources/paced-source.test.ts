@@ -2,7 +2,6 @@
 import {
   type Frame,
   type FrameConsumer,
-  ManualClock,
   type PictureLayout,
   pictureLayout,
   type SourceCapabilities,
@@ -10,6 +9,7 @@ import {
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_RGB24,
 } from '@paravideo/core';
+import { ManualClock } from '@paravideo/core/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
 import { ControlSet } from './control-set.ts';

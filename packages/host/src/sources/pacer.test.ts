@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ManualClock } from '@paravideo/core';
+import { ManualClock } from '@paravideo/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacer, type PacerTick } from './pacer.ts';

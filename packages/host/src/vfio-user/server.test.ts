@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from 'node:fs';
-import { CaptureClient, countResults, describeDevice, MediaDriver, runConformance, VIDIOC_S_INPUT } from '@paravideo/core';
+import { CaptureClient, MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
+import { countResults, describeDevice, runConformance } from '@paravideo/core/conformance';
 import { describe, expect, it } from 'vitest';
 import { VfioRig } from '../../test/vfio-user-rig.ts';
 import { input, until } from '../../test/vhost-user-rig.ts';

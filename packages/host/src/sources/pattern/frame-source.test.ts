@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { frameSourceSuite } from '@paravideo/core';
+import { frameSourceSuite } from '@paravideo/core/conformance';
 import { describe, it } from 'vitest';
 import { detach, viewAt } from '../../sys/index.ts';
 import { openPattern } from './pattern-source.ts';

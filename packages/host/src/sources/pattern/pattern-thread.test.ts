@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ManualClock, type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { ManualClock } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../child/index.ts';
 import { mappingsOf } from '../../sys/index.ts';
