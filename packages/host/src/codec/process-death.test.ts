@@ -111,7 +111,7 @@ describe('a codec process that dies', () => {
     await player.until(() => player.events.some(({ kind }) => kind === 'failed'));
     expect(player.events.at(-1)).toMatchObject({
       kind: 'failed',
-      reason: expect.stringMatching(/did not confirm the \w+ of stream 1 within 2000 ms/),
+      reason: expect.stringMatching(/did not confirm the \w+ of stream 1 within 4000 ms/),
     });
   });
 

@@ -59,8 +59,12 @@ export class DaemonProcess implements AsyncDisposable {
     this.startMillis = startMillis;
   }
 
-  /** Starts a daemon that serves `devices` and waits until it is ready. Throws `DaemonProcessError`. */
-  static async start(devices: readonly DeviceInput[], rest: Omit<ConfigInput, 'devices'> = {}): Promise<DaemonProcess> {
+  /** Starts a daemon that serves `devices` and waits until it is ready; `heard` gets its log as it comes. Throws `DaemonProcessError`. */
+  static async start(
+    devices: readonly DeviceInput[],
+    rest: Omit<ConfigInput, 'devices'> = {},
+    heard: (text: string) => void = () => {},
+  ): Promise<DaemonProcess> {
     const temp = new TempFolder();
     const folder = temp.path;
     const sockets = new Map<string, readonly string[]>();
@@ -86,6 +90,7 @@ export class DaemonProcess implements AsyncDisposable {
     });
     const words: string[] = [];
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      heard(text);
       words.push(text);
       if (words.length > 100) words.shift();
     });
