@@ -3,9 +3,9 @@
 import {
   type BufferKind,
   BufferSet,
+  type DriverFormat,
   type DriverSession,
   type DriverTransport,
-  type Format,
   MediaDriver,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_PIX_FMT_NV12,
@@ -130,7 +130,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('over %s', (transport) => {
         const current = await session.gFmt(type);
         const lineBytes = pixelformat === V4L2_PIX_FMT_RGB24 ? 3 * current.width : current.width;
         const planes = [{ bytesPerLine: lineBytes + 64, sizeImage: 0 }];
-        const format: Format = await session.sFmt({ ...current, pixelformat, planes });
+        const format: DriverFormat = await session.sFmt({ ...current, pixelformat, planes });
         const stride = format.planes[0]?.bytesPerLine ?? 0;
         expect(stride).toBeGreaterThan(lineBytes);
         const set = await BufferSet.create(session, format, 3, memory, memory === 'mmap' ? 'read' : 'read-write');

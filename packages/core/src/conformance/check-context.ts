@@ -5,7 +5,7 @@ import type { ControlDescription } from '../driver/controls.ts';
 import { StatefulDecoderClient } from '../driver/decoder-client.ts';
 import type { CodedChunk } from '../driver/decoder-client-types.ts';
 import { errnoName, IoctlError } from '../driver/errors.ts';
-import type { Format } from '../driver/formats.ts';
+import type { DriverFormat } from '../driver/formats.ts';
 import { MediaDriver, type MediaDriverOptions } from '../driver/media-driver.ts';
 import type { RawReply, RawRequest } from '../driver/raw-request.ts';
 import type { DriverSession } from '../driver/session.ts';
@@ -237,7 +237,7 @@ export class CheckContext {
   }
 
   /** The format of the queue whose buffers can be had without a stream. */
-  async bufferFormat(session: DriverSession): Promise<Format> {
+  async bufferFormat(session: DriverSession): Promise<DriverFormat> {
     return this.waitFor(session.gFmt(this.bufferType), 'the answer to G_FMT');
   }
 

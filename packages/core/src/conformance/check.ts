@@ -6,7 +6,7 @@ import type { CheckContext } from './check-context.ts';
 export type Applicability = 'any' | 'capture' | 'decoder';
 
 /** One check, against any virtio-media back-end. */
-export interface Check {
+export interface ConformanceCheck {
   /** the MUST ids that it tests, the main one first (VM-D…, VM-DX…, P…, STOP); of the kernel's decoder document: DEC */
   readonly ids: readonly string[];
   readonly title: string;

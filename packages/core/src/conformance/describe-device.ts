@@ -2,7 +2,7 @@
 /** Everything that a device tells about itself, as `v4l2-ctl --all` and `--list-formats-ext` ask for it. Changes nothing. */
 import type { ControlDescription } from '../driver/controls.ts';
 import { IoctlError } from '../driver/errors.ts';
-import type { Format, FrameInterval, FrameSize, InputDescription } from '../driver/formats.ts';
+import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/formats.ts';
 import type { MediaDriver } from '../driver/media-driver.ts';
 import type { DriverSession, StreamParameters } from '../driver/session.ts';
 import type { Rect } from '../ports/picture-layout.ts';
@@ -53,7 +53,7 @@ export interface DescribedQueue {
   /** V4L2_BUF_TYPE_* */
   readonly type: number;
   readonly formats: readonly DescribedFormat[];
-  readonly current?: Format;
+  readonly current?: DriverFormat;
   readonly parameters?: StreamParameters;
   /** by V4L2_SEL_TGT_*, those that the device has */
   readonly selections: readonly { readonly target: number; readonly rect: Rect }[];

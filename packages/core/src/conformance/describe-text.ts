@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A device's description for people, in the order in which `v4l2-ctl --all` has it. */
-import type { Format, FrameInterval, FrameSize } from '../driver/formats.ts';
+import type { DriverFormat, FrameInterval, FrameSize } from '../driver/formats.ts';
 import type { Fraction } from '../ports/picture-layout.ts';
 import { fourccName } from '../v4l2/index.ts';
 import { flagNames, valueName } from './constant-names.ts';
@@ -65,7 +65,7 @@ function sizeLines(sizes: readonly DescribedSize[]): string[] {
   });
 }
 
-function formatLines(format: Format): string[] {
+function formatLines(format: DriverFormat): string[] {
   const colours = [
     valueName('V4L2_COLORSPACE_', format.colorspace),
     valueName('V4L2_XFER_FUNC_', format.xferFunc),

@@ -15,7 +15,7 @@ export const DEVICE_MUST_IDS: readonly string[] = [
 ];
 
 /** An id, or the part of it, that a check from outside cannot reach. */
-export interface Untestable {
+export interface UntestableRule {
   readonly id: string;
   /** all of it, or only what the reason names */
   readonly extent: 'all' | 'part';
@@ -23,7 +23,7 @@ export interface Untestable {
 }
 
 /** Ids that have no check, or whose check leaves something out. */
-export const UNTESTABLE: readonly Untestable[] = [
+export const UNTESTABLE: readonly UntestableRule[] = [
   {
     id: 'VM-D8',
     extent: 'part',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The conformance suite: all checks, run one after the other against one back-end. */
 import type { DriverTransport } from '../virtio-device/driver-transport.ts';
-import type { Check } from './check.ts';
+import type { ConformanceCheck } from './check.ts';
 import { CheckContext, type ConformanceOptions } from './check-context.ts';
 import {
   bufferChecks,
@@ -17,7 +17,7 @@ import type { CheckResult, ConformanceReport } from './report.ts';
 import { CheckFailure, CheckSkip } from './verdict.ts';
 
 /** Avoiding EVT_ERROR is a matter of the whole run, so this check comes last. */
-const noErrors: Check = {
+const noErrors: ConformanceCheck = {
   ids: ['P11'],
   title: 'no EVT_ERROR came during the whole run',
   section: 'digest C.8',
@@ -29,7 +29,7 @@ const noErrors: Check = {
 };
 
 /** Every check, in the order in which they run. */
-export const CHECKS: readonly Check[] = [
+export const CHECKS: readonly ConformanceCheck[] = [
   ...sessionChecks,
   ...payloadChecks,
   ...chainChecks,
@@ -51,7 +51,7 @@ const CHECK_TIMEOUT = 60_000_000;
 export async function runConformance(
   transport: DriverTransport,
   options: ConformanceOptions,
-  checks: readonly Check[] = CHECKS,
+  checks: readonly ConformanceCheck[] = CHECKS,
 ): Promise<ConformanceReport> {
   const ctx = await CheckContext.create(transport, options);
   const { card, deviceCaps } = ctx.driver.config;
@@ -88,7 +88,7 @@ class DeviceLife {
   }
 }
 
-async function runOne(ctx: CheckContext, check: Check, kind: string, life: DeviceLife): Promise<CheckResult> {
+async function runOne(ctx: CheckContext, check: ConformanceCheck, kind: string, life: DeviceLife): Promise<CheckResult> {
   const about = { ids: check.ids, title: check.title, section: check.section };
   if (check.applies !== 'any' && check.applies !== kind) {
     return { ...about, outcome: 'skip', detail: `for a ${check.applies} device; this one is of kind "${kind}"`, micros: 0 };

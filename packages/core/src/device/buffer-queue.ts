@@ -74,7 +74,7 @@ export interface BufferQueueOptions extends BufferSupply {
   readonly zeroBytesUsed?: 'whole' | 'empty';
 }
 
-type QueueState = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
+type BufferQueueState = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
 
 const BASE_CAPS = V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
 
@@ -84,7 +84,7 @@ export class BufferQueue {
   readonly multiplanar: boolean;
   readonly output: boolean;
   readonly #o: BufferQueueOptions;
-  #state: QueueState = 'empty';
+  #state: BufferQueueState = 'empty';
   /** V4L2_MEMORY_* of the buffers; 0 without any */
   #memory = 0;
   readonly #buffers = new Map<number, V4l2Buffer>();

@@ -37,8 +37,8 @@ import {
   VIDIOC_QUERYCAP,
   v4l2_streamparm,
 } from '../wire/index.ts';
-import type { CaptureDeviceOptions } from './camera.ts';
 import { CaptureDevice } from './capture-device.ts';
+import type { CaptureDeviceOptions } from './capture-node.ts';
 import { DeviceError } from './device-error.ts';
 
 const open: { transport: InProcessTransport; device: CaptureDevice }[] = [];

@@ -5,8 +5,8 @@
  * CREATE_BUFS, QBUF, STREAMON and STREAMOFF, and everybody from S_FMT while there are buffers.
  */
 import { Errno, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE_MPLANE } from '../wire/index.ts';
-import { Camera, type CaptureDeviceOptions } from './camera.ts';
 import { CAPTURE_IOCTLS } from './capture-ioctls.ts';
+import { type CaptureDeviceOptions, CaptureNode } from './capture-node.ts';
 import { CaptureSession } from './capture-session.ts';
 import type { MediaDevice, MediaSession, SessionEvents } from './media-device.ts';
 
@@ -16,34 +16,34 @@ export class CaptureDevice implements MediaDevice, AsyncDisposable {
   /** VFL_TYPE_VIDEO */
   readonly deviceType = 0;
   readonly card: string;
-  readonly #camera: Camera;
+  readonly #node: CaptureNode;
   readonly #sessions = new Set<CaptureSession>();
 
   constructor(o: CaptureDeviceOptions) {
-    this.#camera = new Camera(o);
-    this.card = this.#camera.card;
+    this.#node = new CaptureNode(o);
+    this.card = this.#node.card;
     this.deviceCaps = (o.planar === 'multi' ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE) | V4L2_CAP_STREAMING;
   }
 
   /** pixel formats offered, preferred one first */
   get formats(): readonly number[] {
-    return this.#camera.formats;
+    return this.#node.formats;
   }
 
   open(events: SessionEvents): MediaSession | number {
-    if (this.#sessions.size >= this.#camera.limits.sessions) return Errno.EMFILE;
-    const session = new CaptureSession(this.#camera, CAPTURE_IOCTLS, events, () => this.#sessions.delete(session));
+    if (this.#sessions.size >= this.#node.limits.sessions) return Errno.EMFILE;
+    const session = new CaptureSession(this.#node, CAPTURE_IOCTLS, events, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }
 
   reset(): void {
-    this.#camera.reset();
+    this.#node.reset();
   }
 
   /** Closes every session and stops listening to the source. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.close()));
-    this.#camera.controls[Symbol.dispose]();
+    this.#node.controls[Symbol.dispose]();
   }
 }

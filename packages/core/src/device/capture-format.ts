@@ -13,10 +13,10 @@ import { V4L2_FIELD_NONE } from '../wire/index.ts';
 import { DeviceError } from './device-error.ts';
 
 /** Which API a capture device speaks. */
-export type Planarity = 'single' | 'multi';
+export type CapturePlanarity = 'single' | 'multi';
 
 /** Pixel formats of the source that the API can carry: formats with several memory planes only in the multi-planar one. */
-export function captureFormats(source: SourceCapabilities, planarity: Planarity): readonly number[] {
+export function captureFormats(source: SourceCapabilities, planarity: CapturePlanarity): readonly number[] {
   return source.formats.filter((fourcc) => {
     const info = formatInfo(fourcc);
     return info !== undefined && (planarity === 'multi' || info.memoryPlanes === 1);

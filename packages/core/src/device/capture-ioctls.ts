@@ -43,9 +43,9 @@ const D = v4l2_fmtdesc.fields;
 const P = v4l2_streamparm.fields;
 const CAPTURE = P.parm.fields.capture.fields;
 
-function enumFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
-  if (D.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
-  const info = formatInfo(camera.formats[D.index.get(payload, 0)] ?? 0);
+function enumFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
+  if (D.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  const info = formatInfo(node.formats[D.index.get(payload, 0)] ?? 0);
   if (info === undefined) return Errno.EINVAL;
   D.flags.set(payload, 0, info.flags);
   D.description.set(payload, 0, encodeUtf8(info.description, 31));
@@ -55,68 +55,68 @@ function enumFormat({ camera }: CaptureSession, { payload }: IoctlCall): number 
   return 0;
 }
 
-function getFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
-  writeFormat(payload, camera.type, camera.format);
+function getFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  writeFormat(payload, node.type, node.format);
   return 0;
 }
 
-function tryFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
-  writeFormat(payload, camera.type, camera.negotiate(readFormat(payload)));
+function tryFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  writeFormat(payload, node.type, node.negotiate(readFormat(payload)));
   return 0;
 }
 
-function setFormat({ camera }: CaptureSession, { payload }: IoctlCall): number {
-  if (v4l2_format.fields.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
-  if (camera.owner !== undefined) return Errno.EBUSY;
-  const format = camera.negotiate(readFormat(payload));
-  camera.setFormat(format);
-  writeFormat(payload, camera.type, format);
+function setFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
+  if (v4l2_format.fields.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  if (node.owner !== undefined) return Errno.EBUSY;
+  const format = node.negotiate(readFormat(payload));
+  node.setFormat(format);
+  writeFormat(payload, node.type, format);
   return 0;
 }
 
-function enumFrameSizes({ camera }: CaptureSession, { payload }: IoctlCall): number {
+function enumFrameSizes({ node }: CaptureSession, { payload }: IoctlCall): number {
   const fourcc = v4l2_frmsizeenum.fields.pixel_format.get(payload, 0);
-  return camera.formats.includes(fourcc) ? writeFrameSize(payload, camera.source.capabilities.sizes(fourcc)) : Errno.EINVAL;
+  return node.formats.includes(fourcc) ? writeFrameSize(payload, node.source.capabilities.sizes(fourcc)) : Errno.EINVAL;
 }
 
-function enumFrameIntervals({ camera }: CaptureSession, { payload }: IoctlCall): number {
+function enumFrameIntervals({ node }: CaptureSession, { payload }: IoctlCall): number {
   const f = v4l2_frmivalenum.fields;
   const fourcc = f.pixel_format.get(payload, 0);
   const size = { width: f.width.get(payload, 0), height: f.height.get(payload, 0) };
-  const { capabilities } = camera.source;
-  if (!camera.formats.includes(fourcc) || !hasSize(capabilities.sizes(fourcc), size)) return Errno.EINVAL;
+  const { capabilities } = node.source;
+  if (!node.formats.includes(fourcc) || !hasSize(capabilities.sizes(fourcc), size)) return Errno.EINVAL;
   return writeFrameInterval(payload, capabilities.intervals(fourcc, size.width, size.height));
 }
 
 /** The answer of G_PARM and S_PARM: every byte, so that nothing an application wrote comes back. */
-function writeParm({ camera }: CaptureSession, payload: DataView): number {
+function writeParm({ node }: CaptureSession, payload: DataView): number {
   P.parm.fields.raw_data.set(payload, 0, NOTHING);
   CAPTURE.capability.set(payload, 0, V4L2_CAP_TIMEPERFRAME);
-  writeFraction(CAPTURE.timeperframe.fields, payload, camera.interval);
+  writeFraction(CAPTURE.timeperframe.fields, payload, node.interval);
   return 0;
 }
 
 function getParm(session: CaptureSession, { payload }: IoctlCall): number {
-  return P.type.get(payload, 0) === session.camera.type ? writeParm(session, payload) : Errno.EINVAL;
+  return P.type.get(payload, 0) === session.node.type ? writeParm(session, payload) : Errno.EINVAL;
 }
 
 function setParm(session: CaptureSession, { payload }: IoctlCall): number {
-  const { camera } = session;
-  if (P.type.get(payload, 0) !== camera.type) return Errno.EINVAL;
-  if (camera.owner?.streaming === true) return Errno.EBUSY;
+  const { node } = session;
+  if (P.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  if (node.owner?.streaming === true) return Errno.EBUSY;
   // A half that is 0 asks for the default.
-  const asked = readFraction(CAPTURE.timeperframe.fields, payload) ?? camera.source.capabilities.defaultInterval;
-  camera.interval = camera.nearest(asked);
+  const asked = readFraction(CAPTURE.timeperframe.fields, payload) ?? node.source.capabilities.defaultInterval;
+  node.interval = node.nearest(asked);
   return writeParm(session, payload);
 }
 
-function enumInput({ camera }: CaptureSession, { payload }: IoctlCall): number {
+function enumInput({ node }: CaptureSession, { payload }: IoctlCall): number {
   const f = v4l2_input.fields;
   if (f.index.get(payload, 0) !== 0) return Errno.EINVAL;
   new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).fill(0);
-  f.name.set(payload, 0, encodeUtf8(camera.card, 31));
+  f.name.set(payload, 0, encodeUtf8(node.card, 31));
   f.type.set(payload, 0, V4L2_INPUT_TYPE_CAMERA);
   return 0;
 }

@@ -4,37 +4,37 @@ import { type Frame, type FrameConsumer, NoMemoryError, type SourceStream } from
 import { timevalBytes } from '../v4l2/index.ts';
 import { Errno, V4L2_BUF_FLAG_ERROR } from '../wire/index.ts';
 import { BufferQueue, type BufferResult, type QueueClient } from './buffer-queue.ts';
-import type { Camera } from './camera.ts';
+import type { CaptureNode } from './capture-node.ts';
 import { dispatch, type IoctlTable } from './ioctl-table.ts';
 import type { IoctlCall, SessionEvents } from './media-device.ts';
 import { V4l2Session } from './session.ts';
 import { bufferMemory, type V4l2Buffer } from './v4l2-buffer.ts';
 
 /** A buffer that is being filled; `result` once the copy has ended. They leave in the order of the frames. */
-interface Filling {
+interface BufferFilling {
   readonly buffer: V4l2Buffer;
   result: BufferResult | undefined;
 }
 
 /** The session. */
 export class CaptureSession extends V4l2Session implements QueueClient, FrameConsumer {
-  readonly camera: Camera;
+  readonly node: CaptureNode;
   readonly captureQueue: BufferQueue;
   readonly queues: readonly BufferQueue[];
   #stream: SourceStream | undefined;
   /** sequence number of the source when the stream began */
   #first: number | undefined;
-  readonly #filling: Filling[] = [];
+  readonly #filling: BufferFilling[] = [];
   /** called when the last copy has ended */
   #drained: (() => void) | undefined;
 
   readonly #ioctls: IoctlTable<CaptureSession>;
 
-  constructor(camera: Camera, ioctls: IoctlTable<CaptureSession>, events: SessionEvents, closed: () => void) {
-    super({ events, closed, clock: camera.clock, limits: camera.limits, controls: camera.controls });
-    this.camera = camera;
+  constructor(node: CaptureNode, ioctls: IoctlTable<CaptureSession>, events: SessionEvents, closed: () => void) {
+    super({ events, closed, clock: node.clock, limits: node.limits, controls: node.controls });
+    this.node = node;
     this.#ioctls = ioctls;
-    const { type, buffers, limits, budget } = camera;
+    const { type, buffers, limits, budget } = node;
     this.captureQueue = new BufferQueue({ type, timestamps: 'monotonic', client: this, buffers, events, limits, budget });
     this.queues = [this.captureQueue];
   }
@@ -44,25 +44,25 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   override mayUse(): number {
-    const { owner } = this.camera;
+    const { owner } = this.node;
     return owner === undefined || owner === this.captureQueue ? 0 : Errno.EBUSY;
   }
 
   override buffersChanged(queue: BufferQueue): void {
-    if (queue.claimed) this.camera.owner = queue;
-    else if (this.camera.owner === queue) this.camera.owner = undefined;
+    if (queue.claimed) this.node.owner = queue;
+    else if (this.node.owner === queue) this.node.owner = undefined;
   }
 
   planeSizes(): readonly number[] {
-    return this.camera.format.layout.planes.map((plane) => plane.sizeImage);
+    return this.node.format.layout.planes.map((plane) => plane.sizeImage);
   }
 
   start(): number {
     this.#first = undefined;
-    const stream = this.camera.source.open(this);
+    const stream = this.node.source.open(this);
     this.#stream = stream;
     try {
-      stream.configure(this.camera.format.layout, this.camera.interval);
+      stream.configure(this.node.format.layout, this.node.interval);
       stream.start();
     } catch (error) {
       this.#endStream();
@@ -83,17 +83,17 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   wantsFrame(): boolean {
-    return this.captureQueue.waiting > 0 && this.camera.access.open;
+    return this.captureQueue.waiting > 0 && this.node.access.open;
   }
 
   frame(frame: Frame): void {
     this.#first ??= frame.sequence;
     // A stopped device: the frame would be old when it goes on.
-    if (!this.camera.access.open) return;
+    if (!this.node.access.open) return;
     const buffer = this.captureQueue.take();
     // No buffer: the frame is lost, and the gap in the sequence says so.
     if (buffer === undefined) return;
-    const filling: Filling = { buffer, result: undefined };
+    const filling: BufferFilling = { buffer, result: undefined };
     this.#filling.push(filling);
     const common = {
       sequence: (frame.sequence - this.#first) >>> 0,
@@ -110,7 +110,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
       this.#deliver();
     };
     // A copy that failed for a reason of ours damages this frame, not the stream.
-    this.camera.access.store(frame.planes, bufferMemory(buffer)).then(ended, () => ended(false));
+    this.node.access.store(frame.planes, bufferMemory(buffer)).then(ended, () => ended(false));
   }
 
   lost(): void {

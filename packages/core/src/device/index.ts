@@ -2,10 +2,10 @@
 export * from './buffer-payload.ts';
 export * from './buffer-planes.ts';
 export * from './buffer-queue.ts';
-export type { CaptureDeviceOptions } from './camera.ts';
 export { CaptureDevice } from './capture-device.ts';
-export type { Planarity } from './capture-format.ts';
+export type { CapturePlanarity } from './capture-format.ts';
 export { CAPTURE_IOCTLS } from './capture-ioctls.ts';
+export type { CaptureDeviceOptions } from './capture-node.ts';
 export * from './decoder-device.ts';
 export * from './device-error.ts';
 export * from './ioctl-table.ts';

@@ -6,7 +6,7 @@ import { Errno } from '../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP, V4L2_MEMORY_USERPTR } from '../wire/videodev2-constants.gen.ts';
 import { type BufferState, isMultiplanar, type QueuePlane } from './buffers.ts';
 import { IoctlError } from './errors.ts';
-import type { Format } from './formats.ts';
+import type { DriverFormat } from './formats.ts';
 import type { DriverSession } from './session.ts';
 
 /** Where the bytes of buffers live. */
@@ -47,7 +47,7 @@ export class BufferSet {
   /** REQBUFS for at least one buffer, and memory for each. The device may give more or fewer than `count`. */
   static async create(
     session: DriverSession,
-    format: Format,
+    format: DriverFormat,
     count: number,
     kind: BufferKind,
     access: 'read' | 'read-write',

@@ -30,10 +30,10 @@ import { BufferSet } from './buffer-set.ts';
 import type { BufferState } from './buffers.ts';
 import type { ClientPicture, CodedChunk, DecoderClientOptions, DecoderClientStats } from './decoder-client-types.ts';
 import { IoctlError } from './errors.ts';
-import type { Format } from './formats.ts';
+import type { DriverFormat } from './formats.ts';
 import type { MediaDriver } from './media-driver.ts';
 import type { DriverSession } from './session.ts';
-import { Signal } from './signal.ts';
+import { WakeSignal } from './wake-signal.ts';
 
 type Phase = 'header' | 'streaming' | 'ended' | 'closed';
 
@@ -44,7 +44,7 @@ export class StatefulDecoderClient {
   readonly #input: number;
   readonly #output: number;
   readonly #selectionType = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-  readonly #signal = new Signal();
+  readonly #signal = new WakeSignal();
   readonly #stats = { chunks: 0, pictures: 0, resolutionChanges: 0 };
   #coded: BufferSet | undefined;
   #pictures: BufferSet | undefined;
@@ -437,6 +437,6 @@ async function optional<T>(asked: Promise<T>, otherwise: T): Promise<T> {
   }
 }
 
-function layoutOf(format: Format): PictureLayout {
+function layoutOf(format: DriverFormat): PictureLayout {
   return { fourcc: format.pixelformat, width: format.width, height: format.height, planes: format.planes };
 }

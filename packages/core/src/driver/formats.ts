@@ -21,7 +21,7 @@ export interface FormatPlane {
 }
 
 /** `struct v4l2_format`, single- or multi-planar. */
-export interface Format {
+export interface DriverFormat {
   /** V4L2_BUF_TYPE_* */
   readonly type: number;
   readonly width: number;
@@ -38,7 +38,7 @@ export interface Format {
 }
 
 /** What S_FMT and TRY_FMT take: what is left out is 0. */
-export type FormatRequest = Pick<Format, 'type'> & Partial<Format>;
+export type FormatRequest = Pick<DriverFormat, 'type'> & Partial<DriverFormat>;
 
 /** `struct v4l2_fmtdesc` */
 export interface FormatDescription {
@@ -119,7 +119,7 @@ export function encodeFormat(f: FormatRequest, view: DataView, base: number): vo
 const PRIV_MAGIC = 0xfeedcafe;
 
 /** Reads a format at `base`. */
-export function decodeFormat(view: DataView, base = 0): Format {
+export function decodeFormat(view: DataView, base = 0): DriverFormat {
   const at = v4l2_format.fields;
   const type = at.type.get(view, base);
   if (isMultiplanar(type)) {

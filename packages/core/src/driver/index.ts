@@ -20,4 +20,4 @@ export * from './formats.ts';
 export * from './media-driver.ts';
 export type * from './raw-request.ts';
 export * from './session.ts';
-export { type IoctlArrays, type IoctlResult, ioctlName, type Mapping } from './session-core.ts';
+export { type IoctlArrays, type IoctlResult, ioctlName, type MappedPlane } from './session-core.ts';

@@ -78,7 +78,7 @@ export interface IoctlResult {
 }
 
 /** A buffer (plane) in this side's memory. */
-export interface Mapping {
+export interface MappedPlane {
   readonly driverAddr: number;
   readonly length: number;
   readonly bytes: Uint8Array;
@@ -194,7 +194,7 @@ export class SessionCore {
   }
 
   /** Maps the plane whose `mem_offset` is `offset`. Rejects with `IoctlError`; `DriverError` if nothing can be seen there. */
-  mmap(offset: number, access: 'read' | 'read-write' = 'read-write'): Promise<Mapping> {
+  mmap(offset: number, access: 'read' | 'read-write' = 'read-write'): Promise<MappedPlane> {
     const over = this.#over('MMAP');
     if (over !== undefined) return Promise.reject(over);
     const command = virtio_media_cmd_mmap.fields;
@@ -227,7 +227,7 @@ export class SessionCore {
   }
 
   /** Releases a mapping (VM-RX4); works after `close`, since mappings outlive sessions (VM-D6). */
-  munmap(mapping: Pick<Mapping, 'driverAddr'>): Promise<void> {
+  munmap(mapping: Pick<MappedPlane, 'driverAddr'>): Promise<void> {
     return this.host.commands.send(
       'MUNMAP',
       virtio_media_cmd_munmap.size,

@@ -83,6 +83,7 @@ import {
 } from './controls.ts';
 import { IoctlError } from './errors.ts';
 import {
+  type DriverFormat,
   decodeFormat,
   decodeFormatDescription,
   decodeFrameInterval,
@@ -91,7 +92,6 @@ import {
   decodeRect,
   encodeFormat,
   encodeRect,
-  type Format,
   type FormatDescription,
   type FormatRequest,
   type FrameInterval,
@@ -136,15 +136,15 @@ export class DriverSession extends SessionCore {
     return this.#enumerate(VIDIOC_ENUM_FMT, view, decodeFormatDescription);
   }
 
-  gFmt(type: number): Promise<Format> {
+  gFmt(type: number): Promise<DriverFormat> {
     return this.#format(VIDIOC_G_FMT, { type });
   }
 
-  sFmt(format: FormatRequest): Promise<Format> {
+  sFmt(format: FormatRequest): Promise<DriverFormat> {
     return this.#format(VIDIOC_S_FMT, format);
   }
 
-  tryFmt(format: FormatRequest): Promise<Format> {
+  tryFmt(format: FormatRequest): Promise<DriverFormat> {
     return this.#format(VIDIOC_TRY_FMT, format);
   }
 
@@ -347,7 +347,7 @@ export class DriverSession extends SessionCore {
     await this.#call(nr, view);
   }
 
-  async #format(nr: number, request: FormatRequest): Promise<Format> {
+  async #format(nr: number, request: FormatRequest): Promise<DriverFormat> {
     const { view } = make(v4l2_format);
     encodeFormat(request, view, 0);
     await this.#call(nr, view);

@@ -23,7 +23,7 @@ import type { StreamEvents, StreamInput, StreamOutput } from './stream-events.ts
 import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
 
 /** A queue of a stream. `stopping`: no event for it any more, its buffers are not yet free. */
-export type QueueState = 'off' | 'on' | 'stopping';
+export type StreamQueueState = 'off' | 'on' | 'stopping';
 
 /**
  * Result of a command. `ignored`: allowed, but it means nothing now. `busy`: a drain is in progress. `unavailable`: no
@@ -55,8 +55,8 @@ export class CodedStream<In, Out, Cookie> {
   readonly #factory: DecoderFactory;
   readonly #events: StreamEvents<In, Out, Cookie>;
   #phase: StreamPhase = { kind: 'idle' };
-  #input: QueueState = 'off';
-  #output: QueueState = 'off';
+  #input: StreamQueueState = 'off';
+  #output: StreamQueueState = 'off';
   #life: DecoderLife | undefined;
   #format: StreamFormat | undefined;
   /** the layout of the output queue, and the one that the decoder was told for the present format */
@@ -95,12 +95,12 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   /** State of the input queue. */
-  get input(): QueueState {
+  get input(): StreamQueueState {
     return this.#input;
   }
 
   /** State of the output queue. */
-  get output(): QueueState {
+  get output(): StreamQueueState {
     return this.#output;
   }
 

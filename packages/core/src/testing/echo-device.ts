@@ -25,7 +25,7 @@ export const ECHO_ID = 63;
 
 const BUDGET: CommandBudget = { commands: 64, milliseconds: 2, waitingBytes: 65536 };
 
-interface Attached {
+interface EchoHost {
   readonly host: VirtioDeviceHost;
   readonly messages: EventSender;
   readonly loops: ReadonlyMap<number, CommandLoop>;
@@ -37,7 +37,7 @@ export class EchoDevice implements VirtioDevice {
   readonly features: bigint = 1n << BigInt(ECHO_F_REVERSED);
   readonly queues: readonly QueueRole[] = ['posted', 'answered', 'answered'];
   readonly sharedMemory: boolean = false;
-  #attached: Attached | undefined;
+  #attached: EchoHost | undefined;
   #features = 0n;
   #number = 0;
   #late: Chain[] = [];

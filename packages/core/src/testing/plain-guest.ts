@@ -13,7 +13,7 @@ export const BASE = 0x1_0000_0000;
 const RING = 32;
 
 /** What came back; status -1 if that is less than a header. */
-export interface Reply {
+export interface PlainReply {
   readonly written: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -89,7 +89,7 @@ export class PlainGuest {
   }
 
   /** Submits without waiting; the promise settles when `reap` sees the chain again. */
-  submit(readable: Uint8Array, room: number): Promise<Reply> {
+  submit(readable: Uint8Array, room: number): Promise<PlainReply> {
     const from = this.put(readable);
     const to = { address: this.take(Math.max(room, 1)), length: room };
     return new Promise((resolve) => {
@@ -116,7 +116,7 @@ export class PlainGuest {
     }
   }
 
-  async send(readable: Uint8Array, room: number): Promise<Reply> {
+  async send(readable: Uint8Array, room: number): Promise<PlainReply> {
     const reply = this.submit(readable, room);
     this.device.kick(0);
     for (let i = 0; i < 10; i++) await Promise.resolve();
@@ -140,7 +140,7 @@ export class PlainGuest {
     return reply.view.getUint32(8, true);
   }
 
-  ioctl(session: number, nr: number, payload: Uint8Array, answer: number): Promise<Reply> {
+  ioctl(session: number, nr: number, payload: Uint8Array, answer: number): Promise<PlainReply> {
     return this.send(join(words(3, 0, session, nr), payload), 8 + answer);
   }
 }

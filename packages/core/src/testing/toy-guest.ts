@@ -9,8 +9,8 @@ import {
   type BufferKind,
   BufferSet,
   type BufferState,
+  type DriverFormat,
   type DriverSession,
-  type Format,
   IoctlError,
   MediaDriver,
   type MediaEvent,
@@ -146,7 +146,7 @@ export class ToyClient {
   coded: BufferSet | undefined;
   raw: BufferSet | undefined;
   /** format of CAPTURE when its buffers were made */
-  format: Format | undefined;
+  format: DriverFormat | undefined;
 
   constructor(session: DriverSession) {
     this.session = session;

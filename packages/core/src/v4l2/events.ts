@@ -22,7 +22,7 @@ export type EventFill = (view: DataView) => void;
  */
 export type EventCatalog = (type: number, id: number) => number | { readonly initial: EventFill | undefined };
 
-interface Subscription {
+interface EventSubscription {
   readonly type: number;
   readonly id: number;
   readonly feedback: boolean;
@@ -38,7 +38,7 @@ export class EventSubscriptions {
   readonly #clock: Clock;
   readonly #catalog: EventCatalog;
   readonly #limit: number;
-  readonly #all = new Map<number, Subscription>();
+  readonly #all = new Map<number, EventSubscription>();
   #sequence = 0;
 
   /** `send` gets 136 bytes of `v4l2_event` and must copy them; `limit` is the number of subscriptions (ENOMEM beyond). */

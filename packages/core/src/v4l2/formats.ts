@@ -33,7 +33,7 @@ import {
 } from '../wire/index.ts';
 
 /** One colour plane of a raw format. */
-export interface ColourPlane {
+export interface PlaneSampling {
   /** bytes of one sample (or of one group of samples that lie together) */
   readonly bytes: number;
   /** columns of the picture that one sample covers */
@@ -52,19 +52,19 @@ export interface FormatInfo {
   readonly description: string;
   readonly model: ColourModel;
   /** colour planes of a raw format, in the order of memory; empty for coded formats */
-  readonly colourPlanes: readonly ColourPlane[];
+  readonly colourPlanes: readonly PlaneSampling[];
   /** memory planes: 1, or as many as colour planes (the formats with M in their name) */
   readonly memoryPlanes: number;
   /** V4L2_FMT_FLAG_* */
   readonly flags: number;
 }
 
-const PACKED = (bytes: number, hsub = 1): readonly ColourPlane[] => [{ bytes, hsub, vsub: 1 }];
-const SEMI_PLANAR: readonly ColourPlane[] = [
+const PACKED = (bytes: number, hsub = 1): readonly PlaneSampling[] => [{ bytes, hsub, vsub: 1 }];
+const SEMI_PLANAR: readonly PlaneSampling[] = [
   { bytes: 1, hsub: 1, vsub: 1 },
   { bytes: 2, hsub: 2, vsub: 2 },
 ];
-const PLANAR: readonly ColourPlane[] = [
+const PLANAR: readonly PlaneSampling[] = [
   { bytes: 1, hsub: 1, vsub: 1 },
   { bytes: 1, hsub: 2, vsub: 2 },
   { bytes: 1, hsub: 2, vsub: 2 },
@@ -73,7 +73,7 @@ const PLANAR: readonly ColourPlane[] = [
 function raw(
   fourcc: number,
   description: string,
-  colourPlanes: readonly ColourPlane[],
+  colourPlanes: readonly PlaneSampling[],
   model: ColourModel = 'yuv',
   memoryPlanes = 1,
 ): FormatInfo {
@@ -129,7 +129,7 @@ export const MAX_LINE_PADDING = 4096;
 /** Bytes of a coded buffer if nobody says how many: what one picture may take at the most in practice. */
 export const MIN_CODED_SIZE = 1024 * 1024;
 
-function bytesOfLine(plane: ColourPlane, width: number): number {
+function bytesOfLine(plane: PlaneSampling, width: number): number {
   return Math.ceil(width / plane.hsub) * plane.bytes;
 }
 

@@ -40,7 +40,7 @@ export interface InProcessOptions {
   readonly now?: () => number;
 }
 
-interface Place {
+interface QueuePlace {
   readonly queue: DeviceQueue;
   listener: (() => void) | undefined;
   /** an interrupt, or a doorbell, is on its way */
@@ -68,7 +68,7 @@ export class InProcessTransport implements DriverTransport {
   readonly bugs: unknown[] = [];
   /** the device at the other end */
   readonly device: VirtioDevice;
-  readonly #places: readonly Place[];
+  readonly #places: readonly QueuePlace[];
   readonly #regions: readonly { base: number; bytes: Uint8Array; ranges: RangeAllocator }[];
   #configListener: (() => void) | undefined;
   /** rings that were stopped by `pause`, and where they go on */
@@ -218,7 +218,7 @@ export class InProcessTransport implements DriverTransport {
     return this.#places.every(({ queue }) => !queue.running);
   }
 
-  #place(index: number): Place {
+  #place(index: number): QueuePlace {
     const place = this.#places[index];
     if (place === undefined) throw new TransportError(`the device has ${this.#places.length} queues: there is no queue ${index}`);
     return place;
@@ -247,7 +247,7 @@ export class InProcessTransport implements DriverTransport {
     });
   }
 
-  #interrupt(place: Place): void {
+  #interrupt(place: QueuePlace): void {
     if (place.interrupted) return;
     place.interrupted = true;
     void Promise.resolve().then(() => {

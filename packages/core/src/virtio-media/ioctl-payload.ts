@@ -41,9 +41,9 @@ const NO_BYTES = new DataView(new ArrayBuffer(0));
 const NO_LISTS: readonly (readonly GuestRange[])[] = [];
 
 /** What follows the struct, by ioctl. */
-type Shape = 'plain' | 'buffer' | 'controls';
+type PayloadShape = 'plain' | 'buffer' | 'controls';
 
-function shapeOf(nr: number): Shape {
+function shapeOf(nr: number): PayloadShape {
   switch (nr) {
     case VIDIOC_QUERYBUF:
     case VIDIOC_QBUF:
@@ -74,11 +74,11 @@ export class IoctlPayload implements IoctlCall {
   payloadOnError: boolean;
 
   readonly #info: IoctlInfo;
-  readonly #shape: Shape;
+  readonly #shape: PayloadShape;
   /** struct and, once they were found, arrays exactly as the driver sent them: where returned pointers come from */
   #sent: Uint8Array;
 
-  private constructor(info: IoctlInfo, shape: Shape, sent: Uint8Array, memory: UserMemory) {
+  private constructor(info: IoctlInfo, shape: PayloadShape, sent: Uint8Array, memory: UserMemory) {
     this.nr = info.nr;
     this.#info = info;
     this.#shape = shape;

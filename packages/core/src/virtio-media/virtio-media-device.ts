@@ -57,7 +57,7 @@ export interface VirtioMediaOptions {
 const QUEUES: readonly QueueRole[] = ['answered', 'posted'];
 
 /** What a device has once a transport carries it. */
-interface Attached {
+interface AttachedHost {
   readonly host: VirtioDeviceHost;
   readonly events: EventQueue;
   readonly loop: CommandLoop;
@@ -84,7 +84,7 @@ export class VirtioMediaDevice implements VirtioDevice {
   readonly #user: GuestUserMemory;
   readonly #window: SharedWindow | undefined;
   readonly #budget: CommandBudget;
-  #attached: Attached | undefined;
+  #attached: AttachedHost | undefined;
   readonly #sessions = new SessionTable();
   #fetched = new Uint8Array(4096);
   readonly #response = new Uint8Array(64);
@@ -191,7 +191,7 @@ export class VirtioMediaDevice implements VirtioDevice {
     return this.#parts.loop;
   }
 
-  get #parts(): Attached {
+  get #parts(): AttachedHost {
     if (this.#attached === undefined) throw new TypeError('a device is used before it was attached');
     return this.#attached;
   }

@@ -73,9 +73,9 @@ const WRITABLE = new Map(
     ] as const
   ).map((name) => [f[name].offset, { name, size: f[name].size }]),
 );
-type Register = typeof WRITABLE extends Map<number, { name: infer N }> ? N : never;
+type ConfigRegister = typeof WRITABLE extends Map<number, { name: infer N }> ? N : never;
 
-const ADDRESSES: readonly Register[] = [
+const ADDRESSES: readonly ConfigRegister[] = [
   'queue_desc_lo',
   'queue_desc_hi',
   'queue_driver_lo',
@@ -194,7 +194,7 @@ export class CommonConfig {
     }));
   }
 
-  #set(name: Register, value: number): void {
+  #set(name: ConfigRegister, value: number): void {
     if (this.#state === 'resetting') return;
     const queue = this.#queues[this.#queueSelect];
     switch (name) {

@@ -44,7 +44,7 @@ export interface PciPlace {
   readonly length: number;
 }
 
-interface Structures {
+interface PciStructures {
   readonly common: PciPlace;
   readonly notify: PciPlace & { readonly multiplier: number };
   readonly isr: PciPlace;
@@ -63,7 +63,7 @@ export class VirtioPciDriver {
   /** virtio device type */
   readonly virtioId: number;
   readonly bars: readonly PciBar[];
-  readonly structures: Structures;
+  readonly structures: PciStructures;
   /** vectors of MSI-X; 0 without it */
   readonly vectors: number;
   readonly #access: PciAccess;
@@ -74,7 +74,7 @@ export class VirtioPciDriver {
   private constructor(
     access: PciAccess,
     pause: () => Promise<void>,
-    found: { virtioId: number; bars: PciBar[]; structures: Structures; msix: number | undefined; vectors: number },
+    found: { virtioId: number; bars: PciBar[]; structures: PciStructures; msix: number | undefined; vectors: number },
   ) {
     this.#access = access;
     this.#pause = pause;
@@ -230,7 +230,7 @@ function little(value: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => Math.floor(value / 256 ** i) & 0xff);
 }
 
-function findStructures(view: DataView): { structures: Structures; msix: number | undefined } {
+function findStructures(view: DataView): { structures: PciStructures; msix: number | undefined } {
   const found = new Map<number, PciPlace & { at: number }>();
   let msix: number | undefined;
   let at = pci_header.fields.capabilities_pointer.get(view, 0);
@@ -255,7 +255,7 @@ function findStructures(view: DataView): { structures: Structures; msix: number 
   const notify = need(VirtioPciCap.NOTIFY, 'notification');
   const device = found.get(VirtioPciCap.DEVICE);
   const shared = found.get(VirtioPciCap.SHARED_MEMORY);
-  const structures: Structures = {
+  const structures: PciStructures = {
     common: place(need(VirtioPciCap.COMMON, 'common configuration')),
     isr: place(need(VirtioPciCap.ISR, 'interrupt status')),
     notify: { ...place(notify), multiplier: virtio_pci_notify_cap.fields.notify_off_multiplier.get(view, notify.at) },

@@ -9,7 +9,7 @@
  */
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE, virtq_desc } from '../wire/index.ts';
-import type { Segments } from './chain.ts';
+import type { ChainSegments } from './chain.ts';
 import { QueueError, type QueueErrorCode } from './queue-error.ts';
 
 /** Bounds on one chain. */
@@ -48,7 +48,7 @@ export class ChainWalk {
   }
 
   /** Fills `segments` with the chain that starts at `head` of `table`. Answers what is wrong with the chain, if anything. */
-  walk(table: DataView, size: number, head: number, segments: Segments): QueueError | undefined {
+  walk(table: DataView, size: number, head: number, segments: ChainSegments): QueueError | undefined {
     segments.clear();
     this.#head = head;
     this.#descriptors = 0;
@@ -57,7 +57,7 @@ export class ChainWalk {
     return this.#table(table, size, head, segments, false);
   }
 
-  #table(table: DataView, entries: number, first: number, segments: Segments, nested: boolean): QueueError | undefined {
+  #table(table: DataView, entries: number, first: number, segments: ChainSegments, nested: boolean): QueueError | undefined {
     let index = first;
     for (let seen = 0; seen < entries; seen++) {
       const base = index * DESC_BYTES;
@@ -79,7 +79,7 @@ export class ChainWalk {
     return this.#fail('loop', `it has more descriptors than its table's ${entries}`);
   }
 
-  #indirectTable(address: number, length: number, segments: Segments): QueueError | undefined {
+  #indirectTable(address: number, length: number, segments: ChainSegments): QueueError | undefined {
     const entries = length / DESC_BYTES;
     if (length === 0 || length % DESC_BYTES !== 0 || entries > this.#limits.maxDescriptors) {
       return this.#fail(
@@ -94,7 +94,7 @@ export class ChainWalk {
     return this.#table(scratch, entries, 0, segments, true);
   }
 
-  #descriptor(address: number, length: number, writable: boolean, segments: Segments): QueueError | undefined {
+  #descriptor(address: number, length: number, writable: boolean, segments: ChainSegments): QueueError | undefined {
     if (++this.#descriptors > this.#limits.maxDescriptors) {
       return this.#fail('too-many-descriptors', `it has more than ${this.#limits.maxDescriptors} descriptors`);
     }

@@ -6,7 +6,7 @@
 import type { GuestMemory } from '../memory/guest-memory.ts';
 
 /** The parts of a chain as address and length by turns, the readable ones first. Reused from chain to chain. */
-export class Segments {
+export class ChainSegments {
   #pairs = new Float64Array(32);
   /** parts that the device reads */
   readable = 0;
@@ -39,7 +39,7 @@ export class Segments {
 }
 
 /** Where the last copy ended, so that a chain read in order is not searched from its start each time. */
-class Cursor {
+class ChainCursor {
   segment: number;
   /** offset of the segment in its stream */
   start = 0;
@@ -55,10 +55,10 @@ class Cursor {
  */
 export class Chain {
   readonly #memory: GuestMemory;
-  #segments: Segments | undefined;
+  #segments: ChainSegments | undefined;
   #state: 'held' | 'returned' | 'void' = 'held';
-  readonly #reading = new Cursor(0);
-  readonly #writing: Cursor;
+  readonly #reading = new ChainCursor(0);
+  readonly #writing: ChainCursor;
   /** index of the first descriptor: what the used ring names */
   readonly head: number;
   /** bytes that the device may read */
@@ -67,10 +67,10 @@ export class Chain {
   readonly writableLength: number;
 
   /** Made by `DeviceQueue.pop` only. */
-  constructor(memory: GuestMemory, head: number, segments: Segments, readableLength: number, writableLength: number) {
+  constructor(memory: GuestMemory, head: number, segments: ChainSegments, readableLength: number, writableLength: number) {
     this.#memory = memory;
     this.#segments = segments;
-    this.#writing = new Cursor(segments.readable);
+    this.#writing = new ChainCursor(segments.readable);
     this.head = head;
     this.readableLength = readableLength;
     this.writableLength = writableLength;
@@ -94,7 +94,7 @@ export class Chain {
   }
 
   /** Ends the chain and gives its segments back for reuse. For its queue only. */
-  retire(state: 'returned' | 'void'): Segments | undefined {
+  retire(state: 'returned' | 'void'): ChainSegments | undefined {
     const segments = this.#segments;
     this.#segments = undefined;
     this.#state = state;
@@ -102,10 +102,10 @@ export class Chain {
   }
 
   #copy(
-    segments: Segments,
+    segments: ChainSegments,
     first: number,
     end: number,
-    cursor: Cursor,
+    cursor: ChainCursor,
     offset: number,
     bytes: Uint8Array,
     write: boolean,

@@ -14,7 +14,7 @@
  */
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { VIRTQ_AVAIL_F_NO_INTERRUPT, VIRTQ_USED_F_NO_NOTIFY, virtq_used_elem } from '../wire/index.ts';
-import { Chain, Segments } from './chain.ts';
+import { Chain, ChainSegments } from './chain.ts';
 import { type ChainLimits, ChainWalk } from './chain-walk.ts';
 import { QueueError, type QueueErrorCode } from './queue-error.ts';
 import type { RingFeatures, RingLayout } from './ring-layout.ts';
@@ -52,7 +52,7 @@ export class DeviceQueue {
   readonly #limits: ChainLimits;
   #eventIdx: boolean;
   #walk: ChainWalk;
-  readonly #pool: Segments[] = [];
+  readonly #pool: ChainSegments[] = [];
   #ring: Ring | undefined;
   /** of the ring that was stopped last */
   #mark: RingMark | undefined;
@@ -159,7 +159,7 @@ export class DeviceQueue {
     const head = ring.view.available.load(AVAILABLE_RING + (ring.next & (ring.size - 1)));
     if (head >= ring.size) return this.#break('head-range', `head ${head} is outside a ring of ${ring.size}`);
     if (ring.held[head] !== undefined) return this.#break('head-in-flight', `head ${head} is offered a second time`);
-    const segments = this.#pool.pop() ?? new Segments();
+    const segments = this.#pool.pop() ?? new ChainSegments();
     const error = this.#walk.walk(ring.view.descriptors, ring.size, head, segments);
     if (error !== undefined) {
       this.#pool.push(segments);

@@ -10,7 +10,7 @@ import {
 } from '@paravideo/core';
 
 /** One colour plane: `stride` bytes a line, at `offset` of memory plane `memory`. */
-export interface ColourPlane {
+export interface PlanePlace {
   readonly memory: number;
   readonly offset: number;
   readonly stride: number;
@@ -20,7 +20,7 @@ export interface ColourPlane {
 export interface PictureGeometry {
   readonly width: number;
   readonly height: number;
-  readonly planes: readonly ColourPlane[];
+  readonly planes: readonly PlanePlace[];
   /** bytes that a picture takes in each memory plane */
   readonly sizes: readonly number[];
 }

@@ -12,9 +12,9 @@ import {
 import { ManualClock } from '@paravideo/core/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
-import { ControlSet } from './control-set.ts';
 import type { FrameMoment, FramePool } from './frame-pool.ts';
 import { type FrameRenderer, PacedSource, type Rendition } from './paced-source.ts';
+import { SourceControls } from './source-controls.ts';
 import { SourceError } from './source-error.ts';
 
 const NV12 = pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as PictureLayout;
@@ -85,7 +85,7 @@ describe('a paced source', () => {
     renderer = new Renderer();
     source = new PacedSource({
       capabilities: {} as SourceCapabilities,
-      controls: new ControlSet([]),
+      controls: new SourceControls([]),
       clock,
       renderer,
       name: 'paced-test',
@@ -97,7 +97,7 @@ describe('a paced source', () => {
   const made = (o: { trials: number }): PacedSource =>
     new PacedSource({
       capabilities: {} as SourceCapabilities,
-      controls: new ControlSet([]),
+      controls: new SourceControls([]),
       clock,
       renderer,
       name: 'paced-test',
@@ -210,7 +210,7 @@ describe('a paced source', () => {
   it('lets as many pictures be in the making as it was told, delivers them in order, and closes after the last', async () => {
     await using patient = new PacedSource({
       capabilities: {} as SourceCapabilities,
-      controls: new ControlSet([]),
+      controls: new SourceControls([]),
       clock,
       renderer,
       name: 'paced-test',

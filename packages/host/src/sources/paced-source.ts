@@ -21,9 +21,9 @@ import {
   type SourceStream,
   V4L2_FIELD_NONE,
 } from '@paravideo/core';
-import type { ControlSet } from './control-set.ts';
 import { DEFAULT_SLOTS, type FrameMoment, FramePool, type FrameSlot } from './frame-pool.ts';
 import { Pacer, type PacerTick } from './pacer.ts';
+import type { SourceControls } from './source-controls.ts';
 import { SourceError } from './source-error.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -123,7 +123,7 @@ function layoutKey({ fourcc, width, height, planes }: PictureLayout): string {
 /** A `FrameSource` whose frames are made to a clock. */
 export class PacedSource implements FrameSource, AsyncDisposable {
   readonly capabilities: SourceCapabilities;
-  readonly #controls: ControlSet;
+  readonly #controls: SourceControls;
   readonly #clock: Clock;
   readonly #renderer: FrameRenderer;
   readonly #name: string;
@@ -146,7 +146,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
    */
   constructor(o: {
     capabilities: Omit<SourceCapabilities, 'controls'>;
-    controls: ControlSet;
+    controls: SourceControls;
     clock: Clock;
     renderer: FrameRenderer;
     name: string;

@@ -14,7 +14,7 @@ import {
   V4L2_MEMORY_USERPTR,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry } from '../../wire/virtio-media.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
 import { words } from './payloads.ts';
@@ -92,7 +92,7 @@ function dequeued(events: readonly Uint8Array[], session: number): DataView[] {
 const eventBuffer = virtio_media_event_dqbuf.fields.buffer.fields;
 
 /** See the top of the file. */
-export const bufferChecks: readonly Check[] = [
+export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D3', 'VM-DX6'],
     title: 'the pointer `m.planes` comes back as it was sent, at most as many planes as there is room for',

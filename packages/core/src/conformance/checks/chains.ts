@@ -3,13 +3,13 @@
 import type { RawReply, RawRequest } from '../../driver/raw-request.ts';
 import { VIDIOC_ENUM_FMT, VIDIOC_G_FMT, VIDIOC_TRY_FMT } from '../../wire/ioctls.gen.ts';
 import { v4l2_fmtdesc } from '../../wire/videodev2.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';
 import { must, mustEqual } from '../verdict.ts';
 import { formatPayload, words } from './payloads.ts';
 
-type Shape = Omit<RawRequest, 'readable' | 'writable'>;
+type ChainShape = Omit<RawRequest, 'readable' | 'writable'>;
 
 function same(a: RawReply, b: RawReply, what: string): void {
   mustEqual(b.status, a.status, `the status of ${what}`);
@@ -35,14 +35,14 @@ async function commands(ctx: CheckContext): Promise<{ name: string; bytes: Uint8
 }
 
 /** See the top of the file. */
-export const chainChecks: readonly Check[] = [
+export const chainChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P3'],
     title: 'readable and writable parts are byte streams: any split into descriptors, direct or indirect',
     section: '2.6.4',
     applies: 'any',
     async run(ctx) {
-      const shapes: [string, Shape][] = [
+      const shapes: [string, ChainShape][] = [
         ['one byte a descriptor at the start', { readSplit: [1, 1, 1, 5, 3, 2, 3, 1], writeSplit: [1, 2, 3, 1, 1] }],
         ['headers cut in the middle', { readSplit: [4, 8, 3, 17], writeSplit: [3, 9, 100] }],
         ['header and payload apart', { readSplit: [16], writeSplit: [8] }],

@@ -17,7 +17,7 @@ import {
   V4L2_EVENT_SUB_FL_SEND_INITIAL,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_EVENT } from '../../wire/virtio-media.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import { statusText } from '../check-context.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
 
@@ -61,7 +61,7 @@ function eventsOf(events: readonly Uint8Array[], session: number, type: number):
 }
 
 /** See the top of the file. */
-export const controlChecks: readonly Check[] = [
+export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D3', 'VM-DX6'],
     title: 'the pointer `controls` comes back as it was sent, the controls right behind the structure',

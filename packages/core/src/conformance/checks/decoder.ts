@@ -12,21 +12,21 @@ import {
   V4L2_SEL_TGT_CROP_BOUNDS,
 } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_EVT_DQBUF, VIRTIO_MEDIA_EVT_EVENT, virtio_media_event_event } from '../../wire/virtio-media.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, stamp } from '../check-context.ts';
 import { must, mustEqual } from '../verdict.ts';
 
 const DECODE = 20_000_000;
 
-interface Seen {
+interface SeenPicture {
   readonly timestamp: Uint8Array;
   readonly sequence: number;
 }
 
 /** Decodes all chunks and drains. */
-async function decode(ctx: CheckContext, client: StatefulDecoderClient, chunks: readonly CodedChunk[]): Promise<Seen[]> {
-  const run = async (): Promise<Seen[]> => {
-    const seen: Seen[] = [];
+async function decode(ctx: CheckContext, client: StatefulDecoderClient, chunks: readonly CodedChunk[]): Promise<SeenPicture[]> {
+  const run = async (): Promise<SeenPicture[]> => {
+    const seen: SeenPicture[] = [];
     for await (const picture of client.decode(chunks)) seen.push({ timestamp: picture.timestamp, sequence: picture.sequence });
     return seen;
   };
@@ -35,14 +35,14 @@ async function decode(ctx: CheckContext, client: StatefulDecoderClient, chunks: 
 
 const keyOf = (timestamp: Uint8Array): string => timestamp.join(',');
 
-function known(seen: readonly Seen[], chunks: readonly CodedChunk[]): void {
+function known(seen: readonly SeenPicture[], chunks: readonly CodedChunk[]): void {
   const stamps = new Set(chunks.map((chunk) => keyOf(chunk.timestamp)));
   for (const { timestamp } of seen)
     must(stamps.has(keyOf(timestamp)), `a picture has the timestamp ${keyOf(timestamp)}, which no chunk had`);
 }
 
 /** See the top of the file. */
-export const decoderChecks: readonly Check[] = [
+export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX10', 'VM-DX11', 'VM-DX12', 'P8', 'DEC'],
     title: 'a stream decodes to its pictures, timestamps copied bit by bit, and each QBUF ends in one EVT_DQBUF',

@@ -3,16 +3,16 @@
 
 import { IoctlError } from '../../driver/errors.ts';
 import type { DriverSession } from '../../driver/session.ts';
-import type { Mapping } from '../../driver/session-core.ts';
+import type { MappedPlane } from '../../driver/session-core.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP } from '../../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/virtio-media.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { mmapCommand, munmapCommand } from '../commands.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
 
-interface MappablePlane {
+interface OfferedPlane {
   readonly memOffset: number;
   readonly length: number;
 }
@@ -22,23 +22,28 @@ function needRegion(ctx: CheckContext): void {
 }
 
 /** Buffers of the device, and all their planes. */
-async function planes(ctx: CheckContext, session: DriverSession, count: number): Promise<MappablePlane[]> {
+async function planes(ctx: CheckContext, session: DriverSession, count: number): Promise<OfferedPlane[]> {
   const type = ctx.bufferType;
   const { count: given } = await ctx.waitFor(session.reqbufs(type, count, V4L2_MEMORY_MMAP), 'the answer to REQBUFS');
   must(given > 0, 'REQBUFS of MMAP buffers gave none');
-  const all: MappablePlane[] = [];
+  const all: OfferedPlane[] = [];
   for (let i = 0; i < given; i++) all.push(...(await ctx.waitFor(session.querybuf(type, i), 'the answer to QUERYBUF')).planes);
   return all;
 }
 
-async function map(ctx: CheckContext, session: DriverSession, offset: number, access: 'read' | 'read-write'): Promise<Mapping> {
+async function map(
+  ctx: CheckContext,
+  session: DriverSession,
+  offset: number,
+  access: 'read' | 'read-write',
+): Promise<MappedPlane> {
   const mapping = await ctx.waitFor(session.mmap(offset, access), 'the answer to MMAP');
   ctx.cleanup(() => session.munmap(mapping));
   return mapping;
 }
 
 /** See the top of the file. */
-export const mappingChecks: readonly Check[] = [
+export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D5', 'VM-DX2'],
     title: 'MMAP answers 24 bytes, with the length of the plane',
@@ -72,7 +77,7 @@ export const mappingChecks: readonly Check[] = [
       const page = ctx.options.pageSize ?? 4096;
       const seen = new Set<number>();
       for (const session of [await ctx.session(), await ctx.session()]) {
-        let all: MappablePlane[];
+        let all: OfferedPlane[];
         try {
           all = await planes(ctx, session, 3);
         } catch (error) {

@@ -18,7 +18,7 @@ import {
   VIDIOC_TRY_FMT,
 } from '../../wire/ioctls.gen.ts';
 import { v4l2_fmtdesc, v4l2_format } from '../../wire/videodev2.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';
 import { must, mustEqual } from '../verdict.ts';
@@ -37,7 +37,7 @@ export function formatPayload(ctx: CheckContext): Uint8Array {
 }
 
 /** See the top of the file. */
-export const payloadChecks: readonly Check[] = [
+export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D2', 'VM-DX2', 'P5'],
     title: 'a successful WR ioctl writes all of its payload, and the used length says so',

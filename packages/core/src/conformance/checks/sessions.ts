@@ -12,13 +12,13 @@ import {
   V4L2_CAP_VIDEO_OUTPUT,
   V4L2_CAP_VIDEO_OUTPUT_MPLANE,
 } from '../../wire/videodev2-constants.gen.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import { statusText, UNUSED_SESSION } from '../check-context.ts';
 import { closeCommand, ioctlCommand, mmapCommand, openCommand } from '../commands.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
 
 /** See the top of the file. */
-export const sessionChecks: readonly Check[] = [
+export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P16'],
     title: 'commands that are in the ring when it is started are answered without a doorbell',

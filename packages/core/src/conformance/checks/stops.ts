@@ -7,7 +7,7 @@ import { IoctlError } from '../../driver/errors.ts';
 import type { MediaDriver } from '../../driver/media-driver.ts';
 import type { PictureLayout } from '../../ports/picture-layout.ts';
 import type { GuestBlock } from '../../virtio-device/driver-transport.ts';
-import type { Check } from '../check.ts';
+import type { ConformanceCheck } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { CheckFailure, mustEqual, skip } from '../verdict.ts';
 
@@ -18,13 +18,13 @@ const WATCH = 500_000;
 const DECODE = 20_000_000;
 
 /** All memory that the driver has of its guest: rings, payloads, and buffers in guest pages. */
-type Blocks = readonly GuestBlock[];
+type GuestBlocks = readonly GuestBlock[];
 
 /**
  * Stops the device's rings, as a VMM does that pauses its machine; no byte of the guest changes until they start again. Buffers
  * of `pictures` are the device's alone; elsewhere the driver may still be at work on what came before the stop.
  */
-async function stopAndGo(ctx: CheckContext, blocks: Blocks, pictures: PictureLayout): Promise<void> {
+async function stopAndGo(ctx: CheckContext, blocks: GuestBlocks, pictures: PictureLayout): Promise<void> {
   const { transport } = ctx;
   await ctx.waitFor(transport.pause?.() ?? Promise.resolve(), 'the stop of the rings');
   try {
@@ -54,7 +54,7 @@ function count(bytes: Uint8Array, before: Uint8Array): number {
 }
 
 /** A driver whose memory is known. Skips the check where the transport cannot stop a device without resetting it. */
-async function watched(ctx: CheckContext, use: (driver: MediaDriver, blocks: Blocks) => Promise<void>): Promise<void> {
+async function watched(ctx: CheckContext, use: (driver: MediaDriver, blocks: GuestBlocks) => Promise<void>): Promise<void> {
   const { transport } = ctx;
   if (transport.pause === undefined || transport.resume === undefined)
     skip('the transport cannot stop rings and go on with them');
@@ -86,7 +86,7 @@ async function inGuestPages(use: (memory: BufferKind) => Promise<void>): Promise
 }
 
 /** See the top of the file. */
-export const stopChecks: readonly Check[] = [
+export const stopChecks: readonly ConformanceCheck[] = [
   {
     ids: ['STOP'],
     title: 'no byte of guest memory changes while the rings are stopped; then the stream goes on',

@@ -3,7 +3,7 @@
 import { type DecoderFixture, DecoderRun, type KnownStream } from './decoder-run.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
 
-type Body = (run: DecoderRun, fixture: DecoderFixture) => Promise<void>;
+type CaseBody = (run: DecoderRun, fixture: DecoderFixture) => Promise<void>;
 
 /**
  * The cases. `open` makes a fresh fixture for each; its factory must allow two decoders at a time. Streams need at least
@@ -71,7 +71,7 @@ function checkFormat(run: DecoderRun, stream: KnownStream, index: number): void 
 
 const half = (stream: KnownStream): readonly Uint8Array[] => stream.chunks.slice(0, Math.ceil(stream.chunks.length / 2));
 
-const CASES: readonly (readonly [string, Body])[] = [
+const CASES: readonly (readonly [string, CaseBody])[] = [
   [
     'pictures come in display order and complete, and each input comes back once',
     async (run, { stream }) => {

@@ -18,15 +18,15 @@ export interface FrameSourceFixture {
 /** steps in which a running stream must have brought a frame */
 const STEPS = 2000;
 
-interface Seen {
+interface SeenFrame {
   readonly sequence: number;
   readonly timestamp: number;
   readonly lengths: readonly number[];
 }
 
 /** A consumer that notes what came; `keep` frames are retained. */
-class Watcher implements FrameConsumer {
-  readonly seen: Seen[] = [];
+class FrameWatcher implements FrameConsumer {
+  readonly seen: SeenFrame[] = [];
   readonly kept: Frame[] = [];
   wants = true;
   keep = 0;
@@ -199,11 +199,11 @@ function checkCapabilities(source: FrameSource): void {
 function start(
   f: FrameSourceFixture,
   fourcc: number | undefined = f.source.capabilities.formats[0],
-): { watcher: Watcher; stream: SourceStream; layout: PictureLayout } {
+): { watcher: FrameWatcher; stream: SourceStream; layout: PictureLayout } {
   const { defaultSize, defaultInterval } = f.source.capabilities;
   const layout = fourcc === undefined ? undefined : pictureLayout(fourcc, defaultSize.width, defaultSize.height);
   check(layout !== undefined, 'the default size has a layout in each format');
-  const watcher = new Watcher(f.read);
+  const watcher = new FrameWatcher(f.read);
   const stream = f.source.open(watcher);
   stream.configure(layout, defaultInterval);
   checkSame(watcher.seen.length, 0, 'frames before start');
@@ -211,7 +211,7 @@ function start(
   return { watcher, stream, layout };
 }
 
-function checkFrames(seen: readonly Seen[], layout: PictureLayout): void {
+function checkFrames(seen: readonly SeenFrame[], layout: PictureLayout): void {
   const coded = formatInfo(layout.fourcc)?.model === 'coded';
   const sizes = layout.planes.map((plane) => plane.sizeImage);
   seen.forEach((frame, i) => {

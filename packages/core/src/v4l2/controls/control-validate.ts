@@ -16,10 +16,10 @@ import { menuItem } from './control-query.ts';
 import type { Control } from './control-set.ts';
 
 /** A value, or why there is none. */
-export type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: number };
+export type ValidatedControl<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: number };
 
-const ok = <T>(value: T): Validated<T> => ({ ok: true, value });
-const refused = (errno: number): Validated<never> => ({ ok: false, errno });
+const ok = <T>(value: T): ValidatedControl<T> => ({ ok: true, value });
+const refused = (errno: number): ValidatedControl<never> => ({ ok: false, errno });
 
 /** Nearest value of the range: `minimum` plus a multiple of `step`. */
 export function roundToStep(value: number, minimum: number, maximum: number, step: number): number {
@@ -43,7 +43,7 @@ export function roundWide(value: bigint, minimum: number, maximum: number, step:
 }
 
 /** Numbers: integers are rounded into the range, menus out of it are refused with ERANGE, holes with EINVAL. */
-export function validateNumber(control: Control, value: number): Validated<number> {
+export function validateNumber(control: Control, value: number): ValidatedControl<number> {
   switch (control.spec.type) {
     case V4L2_CTRL_TYPE_BOOLEAN:
       return ok(value === 0 ? 0 : 1);
@@ -63,7 +63,7 @@ export function validateNumber(control: Control, value: number): Validated<numbe
 }
 
 /** A string as it came, with or without its final 0. */
-export function validateString(control: Control, bytes: Uint8Array): Validated<Uint8Array> {
+export function validateString(control: Control, bytes: Uint8Array): ValidatedControl<Uint8Array> {
   if (bytes.length === 0) return refused(Errno.ERANGE);
   const end = bytes.indexOf(0);
   const text = end === -1 ? bytes : bytes.subarray(0, end);
@@ -74,7 +74,7 @@ export function validateString(control: Control, bytes: Uint8Array): Validated<U
 }
 
 /** Arrays of unsigned integers: each element is rounded into the range. Other compound types pass as they are. */
-export function validateArray(control: Control, bytes: Uint8Array): Validated<Uint8Array> {
+export function validateArray(control: Control, bytes: Uint8Array): ValidatedControl<Uint8Array> {
   const width = new Map([
     [V4L2_CTRL_TYPE_U8, 1],
     [V4L2_CTRL_TYPE_U16, 2],

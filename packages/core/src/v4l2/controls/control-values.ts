@@ -111,12 +111,12 @@ export function extControls(
   return verb === 'get' ? getAll(set, call, found.controls, special) : putAll(verb, set, call, found.controls, limits, origin);
 }
 
-type Found =
+type FoundControls =
   | { readonly ok: true; readonly controls: readonly Control[] }
   | { readonly ok: false; readonly errno: number; readonly at: number };
 
 /** Looks every control up and checks the sizes of arrays and structs. */
-function findAll(set: ControlSet, call: ExtControlsCall, count: number, group: number, verb: ExtControlsVerb): Found {
+function findAll(set: ControlSet, call: ExtControlsCall, count: number, group: number, verb: ExtControlsVerb): FoundControls {
   const controls: Control[] = [];
   for (let i = 0; i < count; i++) {
     const at = i * v4l2_ext_control.size;
@@ -185,7 +185,7 @@ function filled(control: Control, value: number): Uint8Array {
   return control.spec.type === V4L2_CTRL_TYPE_STRING ? new Uint8Array(0) : out;
 }
 
-type Fault = { readonly errno: number; readonly at: number };
+type ControlFault = { readonly errno: number; readonly at: number };
 
 function putAll(
   verb: 'set' | 'try',
@@ -228,7 +228,7 @@ function readAll(
   controls: readonly Control[],
   limits: ControlLimits,
   values: Map<number, ControlData>,
-): Fault | undefined {
+): ControlFault | undefined {
   let bytes = 0;
   for (const [i, control] of controls.entries()) {
     if ((control.flags & V4L2_CTRL_FLAG_READ_ONLY) !== 0) return { errno: Errno.EACCES, at: i };

@@ -26,7 +26,7 @@ import { Recovery } from './recovery.ts';
 import type { AccessUnit, Splitter } from './splitter.ts';
 
 /** An input, or the place of a drain among the inputs. */
-export type StreamInput =
+export type DecodeJob =
   | {
       readonly kind: 'data';
       readonly id: number;
@@ -57,7 +57,7 @@ interface ReportedFormat {
 }
 
 /** A unit, or a layer below its picture, which is not shown. */
-interface Piece {
+interface UnitPiece {
   readonly unit: AccessUnit;
   readonly bytes: Buffer;
   readonly shown: boolean;
@@ -66,7 +66,7 @@ interface Piece {
 /** What of one input has not been given to the decoder yet. */
 interface Feeding {
   readonly inputId: number | undefined;
-  readonly pieces: Piece[];
+  readonly pieces: UnitPiece[];
   ok: boolean;
 }
 
@@ -90,7 +90,7 @@ export class StreamDecoder implements Disposable {
   readonly #frame: InstanceType<Av['Frame']>;
   /** bits of a frame's error flags that mean nothing */
   readonly #untrusted: number;
-  readonly #inputs: StreamInput[] = [];
+  readonly #inputs: DecodeJob[] = [];
   /** ids of the units given to the decoder, oldest first: for frames that lost their timestamp */
   readonly #sent: number[] = [];
   #targets: StreamTarget[] = [];
@@ -127,7 +127,7 @@ export class StreamDecoder implements Disposable {
     this.#frame.alloc();
   }
 
-  push(input: StreamInput): void {
+  push(input: DecodeJob): void {
     this.#inputs.push(input);
   }
 
@@ -196,7 +196,7 @@ export class StreamDecoder implements Disposable {
   }
 
   /** Fetches an input once: what the guest does to the memory afterwards does not matter. */
-  #take(input: StreamInput & { kind: 'data' }): Feeding {
+  #take(input: DecodeJob & { kind: 'data' }): Feeding {
     if (input.length === 0) return { inputId: input.id, pieces: [], ok: true };
     const bytes = Buffer.from(this.#host.bytes(input.offset, input.length));
     const { units, understood } = this.#splitter.push(input.id, bytes, input.mayContinue);
@@ -406,7 +406,7 @@ export class StreamDecoder implements Disposable {
 }
 
 /** A unit as the decoder takes it, piece by piece. */
-function piecesOf(unit: AccessUnit): Piece[] {
+function piecesOf(unit: AccessUnit): UnitPiece[] {
   const layers = (unit.layers ?? []).map((bytes) => ({ unit, bytes, shown: false }));
   return [...layers, { unit, bytes: unit.bytes, shown: true }];
 }

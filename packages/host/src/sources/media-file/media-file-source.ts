@@ -18,8 +18,8 @@ import {
 import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../../av/index.ts';
 import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
-import { ControlSet } from '../control-set.ts';
 import { PacedSource } from '../paced-source.ts';
+import { SourceControls } from '../source-controls.ts';
 import { SourceError } from '../source-error.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
@@ -68,7 +68,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
       sizes: () => ({ kind: 'stepwise', range: SIZES }),
       intervals: () => ({ kind: 'continuous', ...INTERVALS }),
     },
-    controls: new ControlSet([]),
+    controls: new SourceControls([]),
     clock,
     renderer,
     name: 'paravideo-media',

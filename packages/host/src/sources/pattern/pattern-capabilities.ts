@@ -32,7 +32,7 @@ import {
   V4L2_YCBCR_ENC_601,
   V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
-import type { ControlSet } from '../control-set.ts';
+import type { SourceControls } from '../source-controls.ts';
 import type { Matrix } from './colour.ts';
 import type { PatternSettings } from './renderer.ts';
 import { SCENES } from './scene.ts';
@@ -142,7 +142,7 @@ export function patternCapabilities(card: string, matrix: Matrix): Omit<SourceCa
 }
 
 /** The values of the controls as the renderer takes them. */
-export function patternSettings(controls: Pick<ControlSet, 'get'>): PatternSettings {
+export function patternSettings(controls: Pick<SourceControls, 'get'>): PatternSettings {
   return {
     pattern: controls.get(V4L2_CID_TEST_PATTERN),
     brightness: controls.get(V4L2_CID_BRIGHTNESS),

@@ -2,8 +2,8 @@
 import type { Clock, FrameSource } from '@paravideo/core';
 import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
-import { ControlSet } from '../control-set.ts';
 import { PacedSource } from '../paced-source.ts';
+import { SourceControls } from '../source-controls.ts';
 import type { Matrix } from './colour.ts';
 import { PATTERN_CONTROLS, patternCapabilities, patternSettings } from './pattern-capabilities.ts';
 import { PatternThread } from './pattern-thread.ts';
@@ -35,7 +35,7 @@ function localTimeOfDay(): number {
  * patterns. Rendered in a worker thread, which ends when the source is disposed of.
  */
 export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposable {
-  const controls = new ControlSet(PATTERN_CONTROLS);
+  const controls = new SourceControls(PATTERN_CONTROLS);
   const clock = o.clock ?? new LinuxClock();
   const matrix = o.matrix ?? 'rec709';
   const renderer = new PatternThread({

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { ControlSet } from './control-set.ts';
+import { SourceControls } from './source-controls.ts';
 import { SourceError } from './source-error.ts';
 
-const make = (): ControlSet =>
-  new ControlSet([
+const make = (): SourceControls =>
+  new SourceControls([
     { id: 1, type: 'integer', name: 'Level', minimum: -5, maximum: 5, step: 1, default: 2 },
     { id: 2, type: 'button', name: 'Reset', minimum: 0, maximum: 0, step: 0, default: 0 },
   ]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** "Something changed, look again": wakes everybody who waits. */
-export class Signal {
+export class WakeSignal {
   #waiters: (() => void)[] = [];
   #count = 0;
 

@@ -6,7 +6,7 @@ import { V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from 
 import type { BufferBudget } from './buffer-planes.ts';
 import type { BufferQueue } from './buffer-queue.ts';
 import { captureControls } from './capture-controls.ts';
-import { captureFormats, negotiate, type Planarity } from './capture-format.ts';
+import { type CapturePlanarity, captureFormats, negotiate } from './capture-format.ts';
 import { DEFAULT_LIMITS, type DeviceLimits } from './limits.ts';
 
 /** What a capture device is made of. */
@@ -19,11 +19,11 @@ export interface CaptureDeviceOptions {
   readonly card?: string;
   readonly limits?: Partial<DeviceLimits>;
   /** `single` (default): VIDEO_CAPTURE; `multi`: VIDEO_CAPTURE_MPLANE, with the formats of several memory planes too */
-  readonly planar?: Planarity;
+  readonly planar?: CapturePlanarity;
 }
 
 /** The shared part. Throws `DeviceError` if the source has no format that the API can carry. */
-export class Camera {
+export class CaptureNode {
   readonly card: string;
   /** V4L2_BUF_TYPE_* of its queue */
   readonly type: number;

@@ -3,7 +3,7 @@ import type { SourceControl } from '@paravideo/core';
 import { SourceError } from './source-error.ts';
 
 /** The controls of a source: their values, and who wants to know when one changes. */
-export class ControlSet {
+export class SourceControls {
   readonly declared: readonly SourceControl[];
   readonly #controls = new Map<number, { readonly control: SourceControl; value: number }>();
   readonly #listeners = new Set<(id: number, value: number) => void>();
