@@ -26,10 +26,13 @@ it('reads only so many bytes in one turn of the event loop, however much lies in
     expect(typeof now).toBe('number');
     sent += now as number;
   }
-  for (let i = 0; i < 3; i++) {
+  const frames = (): number => turns.reduce((sum, count) => sum + count, 0);
+  while (frames() < 5) {
     turns.push(0);
     socket.poll();
+    // On a machine that is slow a turn ends sooner, by its time, but never without a message.
+    expect(turns.at(-1)).toBeGreaterThan(0);
   }
   expect(BYTES_PER_TURN).toBeLessThan(3 * size);
-  expect(turns).toEqual([2, 2, 1]);
+  expect(Math.max(...turns)).toBeLessThanOrEqual(2);
 });
