@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { lockCache } from './cache-lock.ts';
 import { aptIn, forgetDownloads } from './downloads.ts';
 import { buildDriver, driverSources } from './driver.ts';
 import { INIT, makeInitramfs } from './initramfs.ts';
@@ -42,6 +43,8 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
   const choice = kernelChoice(options.kernel ?? '6.1');
   const userland = USERLANDS[options.userland ?? choice.architecture];
   mkdirSync(join(cache, 'stamps'), { recursive: true });
+  // Two that set up one cache would delete what the other fetches or builds.
+  using _alone = await lockCache(cache, () => progress('cache', 'waiting for another process that sets it up'));
   const stamp = (name: string, ...inputs: string[]) => new Stamp(join(cache, 'stamps', name), keyOf(RECIPE_VERSION, ...inputs));
 
   const open = aptIn(cache, (step) => progress('tools', step));
