@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Checks that everything a folder offers to others (what its `index.ts` exports) has a docstring. Tables of constants that are
- * generated from the ABI (`*.gen.ts`) carry their names only.
+ * Checks that everything a folder offers to others (what its `index.ts` exports) has a docstring, and that docs/RULES.md
+ * explains every rule whose id is cited. Tables of constants that are generated from the ABI (`*.gen.ts`) carry their names only.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { checkRules } from './rules.ts';
 import { ROOT, report, repositoryFiles } from './source-files.ts';
 
-const indexes = repositoryFiles().filter((path) => /^packages\/[^/]+\/src\/(.*\/)?index\.ts$/.test(path));
+const files = repositoryFiles();
+const texts = files
+  .filter((path) => /\.(ts|js|mjs|c|h|sh|md)$|^\.ci\/run$/.test(path))
+  .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
+const indexes = files.filter((path) => /^packages\/[^/]+\/src\/(.*\/)?index\.ts$/.test(path));
 const config = ts.getParsedCommandLineOfConfigFile(
   join(ROOT, 'tsconfig.test.json'),
   {},
@@ -34,4 +40,4 @@ for (const path of indexes) {
     findings.add(`${file.fileName.slice(ROOT.length + 1)}:${line} ${symbol.name} is exported without a docstring`);
   }
 }
-report('docs', indexes.length, [...findings].sort());
+report('docs', texts.length, [...findings, ...checkRules(texts)].sort());

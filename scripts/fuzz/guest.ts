@@ -341,7 +341,7 @@ export class Guest {
     const input = bytes.subarray(0, size);
     this.#ram.set(input, base);
     const space = Math.min(room, size);
-    // Some drivers use one piece of memory for both directions of a payload (C.2).
+    // Some drivers use one piece of memory for both directions of a payload (P2).
     const shares = random.once(4);
     const answer = shares ? base : base + size;
     if (!shares) this.#ram.fill(UNTOUCHED, answer, answer + size);

@@ -7,10 +7,10 @@ export type Applicability = 'any' | 'capture' | 'decoder';
 
 /** One check, against any virtio-media back-end. */
 export interface ConformanceCheck {
-  /** the MUST ids that it tests, the main one first (VM-D…, VM-DX…, P…, STOP); of the kernel's decoder document: DEC */
+  /** the rules that it tests, the main one first; docs/RULES.md says what each id means */
   readonly ids: readonly string[];
   readonly title: string;
-  /** where the rule stands: VIRTIO 1.4, or the document that names it */
+  /** where the rule stands, named as in docs/RULES.md; a number is a section of VIRTIO 1.4 */
   readonly section: string;
   readonly applies: Applicability;
   /** Resolves if the device is right; rejects with `CheckFailure` or `CheckSkip`. */

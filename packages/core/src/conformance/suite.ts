@@ -20,7 +20,7 @@ import { CheckFailure, CheckSkip } from './verdict.ts';
 const noErrors: ConformanceCheck = {
   ids: ['P11'],
   title: 'no EVT_ERROR came during the whole run',
-  section: 'digest C.8',
+  section: 'existing Linux drivers',
   applies: 'any',
   async run(ctx) {
     if (ctx.errorEvents > 0)

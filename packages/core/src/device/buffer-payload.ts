@@ -44,7 +44,10 @@ const B = v4l2_buffer.fields;
 const P = v4l2_plane.fields;
 const NOTHING = new Uint8Array(0);
 
-/** Flags that follow from the state of a buffer or its queue, never from what an application wrote; cache hints are not for us. */
+/**
+ * Flags that follow from the state of a buffer or its queue, never from what an application wrote. Cache hints are dropped: the
+ * device never caches guest memory.
+ */
 const STATE_FLAGS =
   V4L2_BUF_FLAG_MAPPED |
   V4L2_BUF_FLAG_QUEUED |

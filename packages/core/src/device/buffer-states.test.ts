@@ -37,7 +37,7 @@ describe('QUERYBUF, PREPARE_BUF, QBUF', () => {
     expect(buffer('query', 0, {}, (view) => B.length.set(view, 0, 9)).errno).toBe(Errno.EINVAL);
   });
 
-  it('D.3: the answer to a multi-planar QBUF has flags, lengths and offsets, and leaves m.planes alone (VM-D3)', () => {
+  it('the answer to a multi-planar QBUF has flags, lengths and offsets, and leaves m.planes alone (VM-D3)', () => {
     const { request, buffer } = rig({ type: MULTI, sizes: [307200, 153600] });
     request(2);
     const pointer = Uint8Array.from([0, 0x5a, 0x13, 0x42, 0xc9, 0x63, 0x12, 0xff]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a camera makes of a format that an application asks for: always something it can do, the same when asked again. */
+/** Negotiates a camera's format: the nearest that the source supports, and the same again when that one is asked for. */
 import type { PictureLayout, SourceCapabilities } from '../ports/index.ts';
 import {
   formatInfo,

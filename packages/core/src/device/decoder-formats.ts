@@ -97,7 +97,10 @@ export class DecoderFormats {
     return this.#capture;
   }
 
-  /** Takes the stream's word for both formats. False, and nothing changed, if its pictures are beyond all limits. */
+  /**
+   * Adopts the size found in the bitstream for OUTPUT and CAPTURE. Returns false and changes nothing if the size exceeds the
+   * codec's limit or that of a plane.
+   */
   follow(stream: StreamFormat): boolean {
     const { maxWidth, maxHeight } = this.#codec.capability;
     const layout = blockLayout(this.#capture.layout.fourcc, stream.codedWidth, stream.codedHeight);

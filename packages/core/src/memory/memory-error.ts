@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A region table that cannot be: thrown to whoever builds the table, never for what a guest wrote into memory. */
+/** An invalid region table: thrown to whoever builds the table, never for what a guest wrote into memory. */
 export class MemoryError extends Error {
   override readonly name = 'MemoryError';
 }

@@ -480,7 +480,7 @@ describe('failure and end', () => {
     expect(await h.told()).toEqual(['in c bad', 'failed: the stream holds a crash unit']);
   });
 
-  test('an abort is a death for a reason of the user', async () => {
+  test("an abort has the effects of the decoder's death", async () => {
     const h = new StreamRig();
     await h.decoding('1');
     h.stream.abort('too large');

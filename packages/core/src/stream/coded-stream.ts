@@ -226,8 +226,8 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   /**
-   * Gives up for a reason of the user's own, as if the decoder had died: every queued buffer comes back with its error set,
-   * and then `failed`.
+   * Fails the stream because its user says so, with the effects of the decoder's death: every queued buffer comes back with its
+   * error set, and then `failed`.
    */
   abort(reason: string): void {
     if (!this.#over()) this.#failed(reason);

@@ -43,7 +43,7 @@ describe('struct v4l2_format', () => {
     });
   });
 
-  it('writes the bytes of the digest for NM12, reserved ones 0 (D.2)', () => {
+  it('writes NM12 at the offsets of the wire format, and reserved bytes as 0', () => {
     const view = dirty();
     writeFormat(view, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, format('NM12'));
     const bytes = new Uint8Array(view.buffer);

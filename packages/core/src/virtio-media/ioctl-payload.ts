@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The payload of an IOCTL command: fetched once, cut into struct, arrays and scatter lists, and put together again for the
- * answer with the pointers the driver sent (virtio-media A.4 to A.6, C.4, C.5).
+ * answer with the pointers the driver sent (VIRTIO 1.4, 5.22.6, V4L2 ioctls).
  */
 import type { IoctlCall, UserMemory } from '../device/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';

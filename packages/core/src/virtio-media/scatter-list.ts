@@ -6,7 +6,7 @@ import { virtio_media_sg_entry } from '../wire/virtio-media.ts';
 import { MAX_SG_ENTRIES, maxPieces } from './limits.ts';
 
 /**
- * Reads the scatter lists that follow a payload (virtio-media A.6), one after the other, from bytes already fetched from
+ * Reads the scatter lists that follow a payload (VM-DX7), one after the other, from bytes already fetched from
  * the guest. Bounded in entries for the whole command (P19), and in pieces of memory for each list, whoever cut it up: the guest
  * by its entries, or its VMM by the regions that they lie in.
  */

@@ -26,8 +26,8 @@ export interface SessionEntry {
 }
 
 /**
- * Session ids: unique among the open and the broken ones (VM-D1, VM-D9). They start anywhere: a guest that lives on when its daemon is
- * restarted has sessions of before, whose ids must name nobody here.
+ * Session ids: unique among the open and the broken ones (VM-D1, VM-D9). The first is random: after a restart of the daemon a
+ * guest may still use ids of the daemon before, and these must match no new session.
  */
 export class SessionTable {
   readonly #entries = new Map<number, SessionEntry>();

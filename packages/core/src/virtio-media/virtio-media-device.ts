@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The device side of virtio-media (VIRTIO 1.4, 5.22): commands in, answers and events out, between two virtqueues and a
- * `MediaDevice`. The rules it lives by are those of the specification and P1 to P19 of the drivers that exist; see
- * docs/ARCHITECTURE.md, "the life of a QBUF".
+ * `MediaDevice`. It keeps the rules of the standard, and P1 to P19, which existing Linux drivers need; docs/RULES.md says what
+ * each id means. docs/ARCHITECTURE.md draws the life of a QBUF.
  *
  * Commands of one session are answered in order; a command that has to wait holds up its own session only. Errors: what
  * the guest does wrong becomes an errno; a malformed ring stops its queue (`DeviceQueue.error`); anything else is a bug of

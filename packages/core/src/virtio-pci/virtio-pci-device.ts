@@ -125,7 +125,7 @@ export class VirtioPciDevice {
   readonly #msixAt: number;
   #isr = 0;
 
-  /** Throws `PciError` for a device that cannot be. */
+  /** Throws `PciError` if the options are out of range. */
   constructor(o: VirtioPciOptions, owner: VirtioPciOwner) {
     const queueSize = o.queueSize ?? 256;
     if (o.queues < 1 || o.queues > MAX_QUEUES) throw new PciError(`${o.queues} queues: choose 1 to ${MAX_QUEUES}`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The structs of <linux/videodev2.h> that ioctls and events carry, in the layout of a 64-bit little-endian machine, which is
- * the one on the wire (virtio-media A.4). Member names are the header's; an anonymous union is called `anon`; padding
+ * the one on the wire (VIRTIO 1.4, 5.22.6). Member names are the header's; an anonymous union is called `anon`; padding
  * starts with `_`. `wire/videodev2.test.ts` asserts each against the ABI table and against the system's C compiler.
  */
 import { array, bytes, opaque64, pad, s32, s64, struct, u8, u32, u64, union } from './layout.ts';

@@ -40,7 +40,10 @@ export interface ChildOptions {
   readonly fds: readonly number[];
   /** the namespaces of its own that it gets; those that the machine grants unless told otherwise */
   readonly namespaces?: readonly Namespace[];
-  /** nice value of its threads, until all but the first are told to yield; unless told otherwise that of those that yield */
+  /**
+   * nice value that the process starts with, CHILD_NICE by default; `yieldThreads` later sets all threads but the first to
+   * CHILD_NICE
+   */
   readonly nice?: number;
   /** most bytes of memory that it may have, with what it shares, where it has a cgroup of its own; see `allow` */
   readonly memory?: number;

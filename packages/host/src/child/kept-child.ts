@@ -190,7 +190,7 @@ export class KeptChild {
       state.heard = true;
       if (this.#deaths > 0)
         this.#o.log.info({ process: this.#o.name, pid: state.child.startedPid }, 'a child process works again');
-      // Those that it made before its nice value was set.
+      // Threads that it started before its nice value was set have not inherited the value.
       state.child.yieldThreads();
       this.allow();
       this.#mute = 0;

@@ -16,8 +16,8 @@ import { Staging } from './staging.ts';
 const CONFIRM_WITHIN = 4000;
 
 /**
- * Nice value of the process's first thread where others decode: it copies a picture and gives the thread that made it the
- * next unit, so that thread waits as long as this one does.
+ * Nice value of the process's first thread, which copies each finished picture and then feeds the decoder the next unit. While
+ * it waits for a processor the decoding threads idle, so it goes before them.
  */
 const FEEDING_NICE = 2;
 

@@ -92,7 +92,10 @@ export class RemoteDecoder implements Decoder {
   #early: Request[] | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
   #geometry: PictureGeometry | undefined;
-  /** serials: told to the user; accepted from the process; answered by a layout */
+  /**
+   * format serials: `accepted` is the last that the process reported, `told` the last that the user heard of, `answered` the last
+   * for which the user gave a layout
+   */
   readonly #serial = { told: 0, accepted: 0, answered: 0 };
   #size = { codedWidth: 0, codedHeight: 0 };
   #drains = 0;
@@ -445,7 +448,7 @@ export class RemoteDecoder implements Decoder {
     else this.#early.push(request);
   }
 
-  /** False after the end, whoever made it: what is asked then is asked in vain. */
+  /** False once the stream is closing or has ended: calls have no effect then. */
   get #usable(): boolean {
     return this.#state === 'open';
   }

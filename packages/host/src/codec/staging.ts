@@ -24,7 +24,7 @@ export class Staging {
 
   /** A block of at least `length` bytes, zeroed or with old bytes of this stream; undefined if the arena is full. */
   take(length: number): ArenaBlock | undefined {
-    // A much larger one is for another use.
+    // A block more than about twice as large is kept for a larger request.
     const index = this.#spare.findIndex((block) => block.length >= length && block.length <= 2 * length + 65536);
     if (index >= 0) return this.#spare.splice(index, 1)[0];
     const wanted = Math.max(1, length);

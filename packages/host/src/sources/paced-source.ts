@@ -48,7 +48,7 @@ export interface FrameRenderer {
 
 /** How a paced source fared, for logs and tests. */
 export interface PacedSourceStats {
-  /** frames made while some stream ran that had asked for them */
+  /** frames rendered and handed to at least one running stream */
   readonly delivered: number;
   /** frames not made because those before were still being made */
   readonly late: number;

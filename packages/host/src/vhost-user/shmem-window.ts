@@ -16,7 +16,7 @@ import type { Arena } from '../memory/index.ts';
 import type { BackendChannel } from './backend-channel.ts';
 import { BackendRequest, SHMEM_MAP_RW, shmem_map } from './protocol.ts';
 
-/** Why the block of a mapping is no longer a buffer's: not yet, freed, or forgotten in a reset. */
+/** `used`: a buffer owns the block. `freed`: the buffer is gone, and the mapping goes with its last MUNMAP. */
 type Life = 'used' | 'freed';
 
 interface Entry {

@@ -102,7 +102,7 @@ export class Vring implements Disposable {
     this.#next = base & 0xffff;
   }
 
-  /** SET_VRING_KICK; undefined is "look by yourself". Takes the descriptor over. */
+  /** SET_VRING_KICK; undefined: no kick descriptor, the ring is polled. Takes the descriptor over. */
   setKick(fd: Fd | undefined): void {
     this.#closeKick();
     this.#kick = fd ?? 'polling';

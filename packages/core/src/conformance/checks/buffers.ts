@@ -96,7 +96,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D3', 'VM-DX6'],
     title: 'the pointer `m.planes` comes back as it was sent, at most as many planes as there is room for',
-    section: '5.22.6.3.1',
+    section: '5.22.6 Handling of pointers to data in ioctl payload',
     applies: 'any',
     async run(ctx) {
       if (!isMultiplanar(ctx.bufferType)) skip('the device has no multi-planar queue');
@@ -127,7 +127,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D7', 'VM-DX6', 'VM-DX7'],
     title: 'QBUF of shared pages returns m.userptr as sent, and no scatter list',
-    section: '5.22.6.3.2',
+    section: '5.22.6 SHARED_PAGES',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -170,7 +170,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX7', 'P19'],
     title: 'scatter lists that are too short, or whose numbers overflow, are refused',
-    section: '5.22.6.3.2',
+    section: '5.22.6 Handling of pointers to userspace memory in ioctl payload',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -205,7 +205,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D8', 'VM-DX16'],
     title: 'a device without VIRTIO_OBJECT buffers refuses them, the member fd unchanged',
-    section: '5.22.6.3.4',
+    section: '5.22.6 VIRTIO_OBJECT',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -240,7 +240,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX10', 'VM-DX12', 'P8'],
     title: 'each QBUF ends in one EVT_DQBUF of 608 bytes with the right type and index, no pointers, and none after STREAMOFF',
-    section: '5.22.6.7.2',
+    section: '5.22.6 Dequeue buffer',
     applies: 'capture',
     async run(ctx) {
       const session = await ctx.session();
@@ -293,7 +293,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D7', 'VM-DX7', 'VM-DX12'],
     title: 'a frame lands in the pages of the scatter list and nowhere else; pointers in its EVT_DQBUF are 0',
-    section: '5.22.6.3.2',
+    section: '5.22.6 SHARED_PAGES',
     applies: 'capture',
     async run(ctx) {
       const session = await ctx.session();
@@ -346,7 +346,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P9'],
     title: 'finished buffers wait for event buffers: with none posted nothing is lost',
-    section: 'digest C.8',
+    section: 'existing Linux drivers',
     applies: 'capture',
     async run(ctx) {
       await ctx.withDriver({ eventBuffers: 0 }, async (driver) => {
@@ -373,7 +373,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P18'],
     title: 'REQBUFS while the queue streams is EBUSY',
-    section: 'digest C.9',
+    section: 'VIDIOC_REQBUFS',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();

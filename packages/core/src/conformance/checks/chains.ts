@@ -39,7 +39,7 @@ export const chainChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P3'],
     title: 'readable and writable parts are byte streams: any split into descriptors, direct or indirect',
-    section: '2.6.4',
+    section: 'Virtqueues, Message Framing',
     applies: 'any',
     async run(ctx) {
       const shapes: [string, ChainShape][] = [
@@ -61,7 +61,7 @@ export const chainChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P2'],
     title: 'the readable part is read before the writable one is written, also if both are the same memory',
-    section: '5.22.6.3',
+    section: '5.22.6 Ioctls payload',
     applies: 'any',
     async run(ctx) {
       for (const { name, bytes, room } of await commands(ctx)) {
@@ -76,7 +76,7 @@ export const chainChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P4'],
     title: 'reserved fields and surplus bytes are ignored',
-    section: '5.22.6',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       for (const { name, bytes, room } of await commands(ctx)) {

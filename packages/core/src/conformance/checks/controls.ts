@@ -65,7 +65,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D3', 'VM-DX6'],
     title: 'the pointer `controls` comes back as it was sent, the controls right behind the structure',
-    section: '5.22.6.3.1',
+    section: '5.22.6 Handling of pointers to data in ioctl payload',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -89,7 +89,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX17', 'P6', 'VM-D3'],
     title: 'an error of the ext-controls ioctls carries header, structure and controls, with error_idx set',
-    section: '5.22.6.3',
+    section: '5.22.6 V4L2 ioctls',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -123,7 +123,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P19'],
     title: 'an absurd number of controls is refused',
-    section: 'digest C.11',
+    section: 'hostile guest',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -145,7 +145,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P17'],
     title: 'the old control ioctls and the extended ones tell the same',
-    section: 'digest C.11',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -168,7 +168,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX11'],
     title: 'V4L2 events come for what was subscribed only, and stop when it is unsubscribed',
-    section: '5.22.6.7.3',
+    section: '5.22.6 Emit an event',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -215,7 +215,7 @@ export const controlChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P10'],
     title: 'the initial event of SUBSCRIBE_EVENT is on the event queue before the answer',
-    section: 'digest C.8',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();

@@ -46,7 +46,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX10', 'VM-DX11', 'VM-DX12', 'P8', 'DEC'],
     title: 'a stream decodes to its pictures, timestamps copied bit by bit, and each QBUF ends in one EVT_DQBUF',
-    section: 'dev-decoder, decoding and drain',
+    section: 'dev-decoder, Decoding and Drain',
     applies: 'decoder',
     async run(ctx) {
       const { client, chunks, stream } = await ctx.decoder();
@@ -77,7 +77,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['DEC'],
     title: 'after LAST comes EPIPE; DECODER_CMD START goes on with the next stream',
-    section: 'dev-decoder, drain',
+    section: 'dev-decoder, Drain',
     applies: 'decoder',
     async run(ctx) {
       const { client, chunks } = await ctx.decoder();
@@ -98,7 +98,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['DEC'],
     title: 'a seek forgets what was before it',
-    section: 'dev-decoder, seek',
+    section: 'dev-decoder, Seek',
     applies: 'decoder',
     async run(ctx) {
       const { client, chunks, stream } = await ctx.decoder({ inputBuffers: 4 });
@@ -119,7 +119,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX10', 'P8'],
     title: 'no EVT_DQBUF of a queue follows the answer to its STREAMOFF',
-    section: 'digest C.8',
+    section: 'existing Linux drivers',
     applies: 'decoder',
     async run(ctx) {
       const { client, chunks } = await ctx.decoder({ inputBuffers: 4 });
@@ -140,7 +140,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P9'],
     title: 'events wait for event buffers: with one posted now and then no buffer and no V4L2 event is lost',
-    section: 'digest C.8',
+    section: 'existing Linux drivers',
     applies: 'decoder',
     async run(ctx) {
       await ctx.withDriver({ eventBuffers: 0 }, async (driver) => {
@@ -168,7 +168,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['DEC'],
     title: 'the visible rectangle lies inside the coded size',
-    section: 'dev-decoder, capture setup',
+    section: 'dev-decoder, Capture Setup',
     applies: 'decoder',
     async run(ctx) {
       const { client, chunks } = await ctx.decoder();
@@ -191,7 +191,7 @@ export const decoderChecks: readonly ConformanceCheck[] = [
   {
     ids: ['DEC'],
     title: 'a decoder command that does not exist is EINVAL',
-    section: 'vidioc-decoder-cmd',
+    section: 'VIDIOC_DECODER_CMD',
     applies: 'decoder',
     async run(ctx) {
       const session = await ctx.session();

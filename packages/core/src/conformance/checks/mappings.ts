@@ -47,7 +47,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D5', 'VM-DX2'],
     title: 'MMAP answers 24 bytes, with the length of the plane',
-    section: '5.22.6.4',
+    section: '5.22.6 Mapping a MMAP buffer',
     applies: 'any',
     async run(ctx) {
       needRegion(ctx);
@@ -70,7 +70,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P12'],
     title: 'mem_offset and driver_addr are multiples of the page size, below 4 GiB, and unique in the device',
-    section: 'digest C.7',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       needRegion(ctx);
@@ -98,7 +98,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D6'],
     title: 'a mapping stays what it is until MUNMAP, through REQBUFS(0) and CLOSE',
-    section: '5.22.6.4',
+    section: '5.22.6 Unmapping a MMAP buffer',
     applies: 'any',
     async run(ctx) {
       needRegion(ctx);
@@ -132,7 +132,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX13'],
     title: 'without the RW flag the mapping is read-only',
-    section: '5.22.6.4',
+    section: '5.22.6 Mapping a MMAP buffer',
     applies: 'any',
     async run(ctx) {
       needRegion(ctx);
@@ -150,7 +150,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P14'],
     title: 'unknown, partial and surplus MUNMAPs do no harm to the mapping of a living buffer',
-    section: 'digest C.7',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       needRegion(ctx);
@@ -178,7 +178,7 @@ export const mappingChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P13'],
     title: 'MMAP fails where there is no shared memory region 0, and for offsets of no plane',
-    section: 'digest C.7',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();

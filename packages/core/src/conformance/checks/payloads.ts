@@ -41,7 +41,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D2', 'VM-DX2', 'P5'],
     title: 'a successful WR ioctl writes all of its payload, and the used length says so',
-    section: '5.22.6.3',
+    section: '5.22.6 V4L2 ioctls',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -67,7 +67,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX2', 'P5'],
     title: 'used lengths are exact: 16 of OPEN, 8 of a W ioctl and of an error, nothing behind them is touched',
-    section: '5.22.6',
+    section: 'Virtqueues, The Virtqueue Used Ring',
     applies: 'any',
     async run(ctx) {
       const open = await ctx.raw(openCommand(), 64);
@@ -100,7 +100,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D4'],
     title: 'ioctls that do not exist are answered with ENOTTY',
-    section: '5.22.6.3.2',
+    section: '5.22.6 Unsupported ioctls',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -114,7 +114,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX3'],
     title: 'QUERYCAP, DQBUF, DQEVENT, G/S_JPEGCOMP and LOG_STATUS are answered with ENOTTY',
-    section: '5.22.6.3.3',
+    section: '5.22.6 Unsupported ioctls',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -126,7 +126,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX4'],
     title: 'the code of an ioctl is its number, not the 32-bit value',
-    section: '5.22.6.3',
+    section: '5.22.6 V4L2 ioctls',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -144,7 +144,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX5'],
     title: 'an R ioctl needs no readable payload and ignores one; a W ioctl answers with the header only',
-    section: '5.22.6.3',
+    section: '5.22.6 Ioctls payload',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -162,7 +162,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX1'],
     title: 'a status is 0 or a positive Linux errno',
-    section: '5.22.6',
+    section: '5.22.6 Command headers',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -180,7 +180,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P19'],
     title: 'commands that are cut short or absurd do not succeed, and the device goes on',
-    section: 'digest C.11',
+    section: 'hostile guest',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -212,7 +212,7 @@ export const payloadChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P1'],
     title: 'a thousand commands in flight are all answered in time, in order',
-    section: 'digest C.2',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();

@@ -22,7 +22,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P16'],
     title: 'commands that are in the ring when it is started are answered without a doorbell',
-    section: 'digest C.11',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       // Before every other check: their commands ring the doorbell.
@@ -56,7 +56,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['P15'],
     title: 'device_caps is what the Linux driver can work with',
-    section: 'digest C.11',
+    section: 'existing Linux drivers',
     applies: 'any',
     async run(ctx) {
       const caps = ctx.driver.config.deviceCaps;
@@ -78,7 +78,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D1'],
     title: 'OPEN gives each session an id that no other open session has',
-    section: '5.22.6.1',
+    section: '5.22.6 Open device',
     applies: 'any',
     async run(ctx) {
       const open = new Set<number>();
@@ -102,7 +102,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX9', 'P7'],
     title: 'CLOSE returns its chain with used length 0, also for an unknown session and with a writable part',
-    section: '5.22.6.2',
+    section: '5.22.6 Close device',
     applies: 'any',
     async run(ctx) {
       const session = await ctx.session();
@@ -116,7 +116,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-DX15'],
     title: 'commands for an unknown session fail',
-    section: '5.22.6',
+    section: '5.22.6 Command Virtqueue',
     applies: 'any',
     async run(ctx) {
       const ioctl = await ctx.rawIoctl(UNUSED_SESSION, VIDIOC_G_FMT);
@@ -133,7 +133,7 @@ export const sessionChecks: readonly ConformanceCheck[] = [
   {
     ids: ['VM-D9', 'VM-DX8'],
     title: 'after EVT_ERROR every command of the session fails and its id stays taken until CLOSE',
-    section: '5.22.6.7.1',
+    section: '5.22.6 Device-side error',
     applies: 'any',
     async run(ctx) {
       const provoke = ctx.options.provokeError;

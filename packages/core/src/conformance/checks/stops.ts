@@ -90,7 +90,7 @@ export const stopChecks: readonly ConformanceCheck[] = [
   {
     ids: ['STOP'],
     title: 'no byte of guest memory changes while the rings are stopped; then the stream goes on',
-    section: 'vhost-user: all rings stopped; PCI: bus mastering off',
+    section: 'vhost-user, Ring states; PCI, bus master enable',
     applies: 'capture',
     async run(ctx) {
       await watched(ctx, (driver, blocks) =>
@@ -110,7 +110,7 @@ export const stopChecks: readonly ConformanceCheck[] = [
   {
     ids: ['STOP'],
     title: 'no byte of guest memory changes while the rings are stopped; then the decoder goes on, and no picture is lost',
-    section: 'vhost-user: all rings stopped; PCI: bus mastering off',
+    section: 'vhost-user, Ring states; PCI, bus master enable',
     applies: 'decoder',
     async run(ctx) {
       await watched(ctx, (driver, blocks) =>

@@ -33,9 +33,9 @@ const streams = new Map<number, StreamDecoder>();
 const link = new ParentLink((message) => handle(requests.decode(message)));
 
 /**
- * Works, hears, and comes again: the event loop is there for the library's finalizers alone, and is given a turn each
- * time. With no work it sleeps in the exchange. Each exchange wakes the daemon, and that the guest: as long as a stream
- * has more to go on with than it owes, several pictures share one.
+ * One round: decodes for up to TURN ms, exchanges messages with the daemon and schedules the next round. The event loop runs
+ * between rounds only so that node-av's finalizers run. A process without work sleeps in the exchange. Each exchange wakes the
+ * daemon, which wakes the guest: while a stream has enough input and free buffers, several pictures share one exchange.
  */
 function turn(): void {
   const until = performance.now() + TURN;
