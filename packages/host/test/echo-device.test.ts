@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ECHO_LATE, EchoDevice, EchoDriver } from '@paravideo/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectFrontend, connectVfioFrontend, type Frontend, type VfioFrontend } from '../src/frontend/index.ts';
-import type { Log } from '../src/transport/index.ts';
+import type { Log } from '../src/log/index.ts';
 import { VfioUserServer } from '../src/vfio-user/index.ts';
 import { VhostUserServer } from '../src/vhost-user/index.ts';
 import { until } from './vhost-user-rig.ts';

@@ -7,8 +7,9 @@ import { CaptureDevice, HeapAccess, type HeapArena, MediaDriver } from '@paravid
 import { SolidSource } from '@paravideo/core/testing';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectVfioFrontend, type VfioFrontend, type VfioFrontendOptions, versionPayload } from '../src/frontend/index.ts';
+import type { Log } from '../src/log/index.ts';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
-import type { GuestContext, Log } from '../src/transport/index.ts';
+import type { GuestContext } from '../src/transport/index.ts';
 import { Command, type CommandName, type VfioServerOptions, VfioUserServer, vfio_header } from '../src/vfio-user/index.ts';
 import { HookDevice, type HostedMedia, type LogLine, overMedia, PATIENCE, until } from './vhost-user-rig.ts';
 

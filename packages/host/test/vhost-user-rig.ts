@@ -21,7 +21,8 @@ import {
 import { SolidSource } from '@paravideo/core/testing';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
-import type { GuestContext, Log } from '../src/transport/index.ts';
+import type { Log } from '../src/log/index.ts';
+import type { GuestContext } from '../src/transport/index.ts';
 import { type ServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
 
 /** A line of the log. */

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Log } from '../../../packages/host/src/transport/index.ts';
+import type { Log } from '../../../packages/host/src/log/index.ts';
 import { deviceArguments, type Transport } from '../harness/index.ts';
 import type { Lab } from '../lab/index.ts';
 import { loadDriver, type Rig, startRig } from '../suites/rig.ts';

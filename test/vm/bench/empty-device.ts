@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceQueue, DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '@paravideo/core';
-import type { Log } from '../../../packages/host/src/transport/index.ts';
+import type { Log } from '../../../packages/host/src/log/index.ts';
 import { VfioUserServer } from '../../../packages/host/src/vfio-user/index.ts';
 import { VhostUserServer } from '../../../packages/host/src/vhost-user/index.ts';
 

@@ -5,20 +5,18 @@
  */
 import type { Rect } from '@paravideo/core';
 import { AvError } from './av-error.ts';
-import type { Av } from './node-av.ts';
-
-type Frame = InstanceType<Av['Frame']>;
+import type { Av, AvFrame } from './node-av.ts';
 
 /** A picture whose pixels name their places, as far as a corner may be moved in it. */
 interface Marked {
   readonly key: string;
-  readonly frame: Frame;
+  readonly frame: AvFrame;
 }
 
 /** Finds visible rectangles. Holds native memory: dispose it. */
 export class CropFinder implements Disposable {
   readonly #av: Av;
-  readonly #scratch: Frame;
+  readonly #scratch: AvFrame;
   #marked: Marked | undefined;
 
   constructor(av: Av) {
@@ -28,7 +26,7 @@ export class CropFinder implements Disposable {
   }
 
   /** The part of `frame` that is to be shown. A frame without valid cropping is shown whole. */
-  visible(frame: Frame): Rect {
+  visible(frame: AvFrame): Rect {
     const { width, height } = frame;
     const size = this.#cropped(frame, frame, () => ({}));
     if (size === undefined || (size.width === width && size.height === height)) return { left: 0, top: 0, width, height };
@@ -48,7 +46,11 @@ export class CropFinder implements Disposable {
   }
 
   /** `pixels` with the cropping of `frame`: its size, and what `read` finds in it; undefined if that is not valid. */
-  #cropped<T>(pixels: Frame, frame: Frame, read: (cropped: Frame) => T): (T & { width: number; height: number }) | undefined {
+  #cropped<T>(
+    pixels: AvFrame,
+    frame: AvFrame,
+    read: (cropped: AvFrame) => T,
+  ): (T & { width: number; height: number }) | undefined {
     const scratch = this.#scratch;
     scratch.unref();
     try {
@@ -62,7 +64,7 @@ export class CropFinder implements Disposable {
   }
 
   /** A marked picture of the size of `frame`, for corners up to (`right`, `bottom`). */
-  #markedFor(frame: Frame, right: number, bottom: number): Frame {
+  #markedFor(frame: AvFrame, right: number, bottom: number): AvFrame {
     const key = `${frame.width}x${frame.height}:${right}x${bottom}`;
     if (this.#marked?.key === key) return this.#marked.frame;
     this.#marked?.frame.free();

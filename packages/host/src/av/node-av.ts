@@ -15,6 +15,9 @@ import { AvError } from './av-error.ts';
 /** The library's low-level classes and its constants. */
 export type Av = typeof Lib & { readonly constants: typeof Constants };
 
+/** A decoded picture, in the library's memory. */
+export type AvFrame = InstanceType<Av['Frame']>;
+
 /** How to get the codec library. Without SKIP_FFMPEG its install script downloads an ffmpeg command that nobody here needs. */
 export const AV_INSTALL_COMMAND = 'SKIP_FFMPEG=true npm install node-av@6';
 

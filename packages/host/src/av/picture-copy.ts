@@ -5,17 +5,16 @@
  * 1080p). Frames that are not 8-bit 4:2:0 are converted first, which costs a second pass.
  */
 import { AvError } from './av-error.ts';
-import type { Av } from './node-av.ts';
+import type { Av, AvFrame } from './node-av.ts';
 import type { PictureGeometry } from './picture-geometry.ts';
 
-type Frame = InstanceType<Av['Frame']>;
 type Scaler = InstanceType<Av['SoftwareScaleContext']>;
 
 /** Copies the pictures of one stream. Holds native memory: dispose it. */
 export class PictureCopier implements Disposable {
   readonly #av: Av;
   #copier: { readonly key: string; readonly scaler: Scaler } | undefined;
-  #converter: { readonly key: string; readonly scaler: Scaler; readonly frame: Frame } | undefined;
+  #converter: { readonly key: string; readonly scaler: Scaler; readonly frame: AvFrame } | undefined;
 
   constructor(av: Av) {
     this.#av = av;
@@ -25,7 +24,7 @@ export class PictureCopier implements Disposable {
    * Writes the upper left part of `frame` that the geometry has room for to `memory`, one entry a memory plane, and zeros to
    * all else that belongs to the picture: ends of lines, and lines below the frame, hold nothing of before. Throws `AvError` (call) for a frame that cannot be read or converted, or memory that is too small; nothing else is written then.
    */
-  copy(frame: Frame, geometry: PictureGeometry, memory: readonly Uint8Array[]): void {
+  copy(frame: AvFrame, geometry: PictureGeometry, memory: readonly Uint8Array[]): void {
     const source = this.#planar420(frame);
     const data = source.data;
     const strides = source.linesize;
@@ -99,7 +98,7 @@ export class PictureCopier implements Disposable {
   }
 
   /** The frame itself if it is 8-bit planar 4:2:0, else its conversion to that. The numbers' range stays as it is. */
-  #planar420(frame: Frame): Frame {
+  #planar420(frame: AvFrame): AvFrame {
     const c = this.#av.constants;
     const format = frame.format as typeof c.AV_PIX_FMT_YUV420P;
     if (format === c.AV_PIX_FMT_YUV420P || format === c.AV_PIX_FMT_YUVJ420P) return frame;

@@ -6,7 +6,6 @@ export { Child, type ChildOptions } from './child-process.ts';
 export { FIRST_GIVEN_FD, LINK_FD } from './descriptors.ts';
 export { type Isolation, isolation } from './isolation.ts';
 export { KeptChild, type KeptChildOptions } from './kept-child.ts';
-export type { Log } from './log.ts';
 export { encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader } from './message.ts';
 export { MessageLink } from './message-link.ts';
 export { type MessageOf, MessageSet, type MessageTable } from './message-set.ts';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { Log } from '../log/index.ts';
 import { Backoff } from './backoff.ts';
 import { Child, type ChildOptions } from './child-process.ts';
-import type { Log } from './log.ts';
 
 /** Milliseconds that a process has from its start to its first message. */
 const START_WITHIN = 20_000;

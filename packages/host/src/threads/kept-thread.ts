@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Backoff } from '../child/backoff.ts';
-import type { Log } from '../child/log.ts';
+import type { Log } from '../log/index.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 /** What becomes of a kept thread. None of these may throw. */

@@ -6,9 +6,9 @@
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Log } from '../log/index.ts';
 import { accept, connectUnix, eventfd, type Fd, hungUp, listenUnix, SysError, watch } from '../sys/index.ts';
 import { GuestCloser } from './guest-closer.ts';
-import type { Log } from './log.ts';
 import { SocketPathError } from './transport-error.ts';
 
 /** A front-end that is being served. */

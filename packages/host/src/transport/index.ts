@@ -4,6 +4,5 @@ export { GuestCloser } from './guest-closer.ts';
 export type * from './guest-context.ts';
 export * from './guest-socket.ts';
 export * from './guest-wall.ts';
-export type * from './log.ts';
 export * from './transport-error.ts';
 export * from './within.ts';

@@ -6,8 +6,8 @@
  */
 import { constants } from 'node:os';
 import { MSIX_BAR, PCI_CONFIG_BYTES, SHARED_BAR } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import type { Fd } from '../sys/index.ts';
-import type { Log } from '../transport/index.ts';
 import type { VfioConnection, VfioMessage } from './connection.ts';
 import type { PciGuest } from './pci-guest.ts';
 import {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** MSI-X vectors as eventfds of the client. An interrupt that finds no descriptor waits for one: clients set them one by one. */
 import { constants } from 'node:os';
+import type { Log } from '../log/index.ts';
 import { descriptorKind, type Fd, SysError, setNonBlocking, signal } from '../sys/index.ts';
-import type { Log } from '../transport/index.ts';
 import { IRQ_SET } from './protocol.ts';
 import { VfioRefusedError } from './vfio-user-error.ts';
 

@@ -13,8 +13,9 @@ import {
   VirtioPciDevice,
   type VirtioPciOwner,
 } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type Log, within } from '../transport/index.ts';
+import { type GuestContext, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { Interrupts } from './interrupts.ts';
 import { PciRing } from './pci-ring.ts';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
 import type { VirtioDevice } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import { ArenaError, type GuestBudget, MAX_ARENA_BYTES, type MemoryPolicy } from '../memory/index.ts';
 import { type Fd, SysError } from '../sys/index.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type GuestContext,
   GuestSocket,
   GuestWall,
-  type Log,
   MemoryFaultError,
 } from '../transport/index.ts';
 import { VfioConnection } from './connection.ts';

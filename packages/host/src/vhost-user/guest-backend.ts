@@ -4,8 +4,9 @@
  * It knows what a front-end may ask for, not how that travels.
  */
 import { DeviceQueue, leadingQueue, type RingFeatures, type VirtioDevice } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
-import { type GuestContext, type Log, within } from '../transport/index.ts';
+import { type GuestContext, within } from '../transport/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
 import { Vring, type VringOwner } from './vring.ts';

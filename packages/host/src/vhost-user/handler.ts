@@ -5,8 +5,9 @@
  * sense ends the connection, and only that.
  */
 import { DEVICE_FEATURES, VIRTIO_F_VERSION_1, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
-import { GuestCloser, type Log } from '../transport/index.ts';
+import { GuestCloser } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
 import type { Connection, Message } from './connection.ts';
 import type { GuestBackend } from './guest-backend.ts';

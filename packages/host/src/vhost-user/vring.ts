@@ -7,8 +7,8 @@
  *                       (by way of draining: commands taken are answered, none are taken)
  */
 import { type DeviceQueue, QueueError, type QueueRole, type RingLayout, ringBytes } from '@paravideo/core';
+import type { Log } from '../log/index.ts';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
-import type { Log } from '../transport/index.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { RefusedError } from './vhost-user-error.ts';
 

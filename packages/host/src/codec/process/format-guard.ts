@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Av } from '../../av/node-av.ts';
+import type { AvFrame } from '../../av/node-av.ts';
 import type { FoundFormat } from './format-reader.ts';
 
-type Frame = InstanceType<Av['Frame']>;
-
 /** What of a frame can change from one to the next without another sequence header, in plain numbers. */
-const quickLook = (frame: Frame) =>
+const quickLook = (frame: AvFrame) =>
   [frame.width, frame.height, frame.format, frame.colorPrimaries, frame.colorTrc, frame.colorSpace, frame.colorRange] as const;
 
 /**
@@ -18,14 +16,14 @@ export class FormatGuard {
   #look: ReturnType<typeof quickLook> | undefined;
 
   /** True if the frame has the format `known` for certain. If not, the caller reads it, and says so (`compared`). */
-  holds(known: FoundFormat | undefined, frame: Frame, steady: boolean): boolean {
+  holds(known: FoundFormat | undefined, frame: AvFrame, steady: boolean): boolean {
     if (!steady || known === undefined || known !== this.#known) return false;
     const look = quickLook(frame);
     return this.#look?.every((number, i) => number === look[i]) ?? false;
   }
 
   /** The frame was read in full, and is of the format `known`. */
-  compared(known: FoundFormat | undefined, frame: Frame): void {
+  compared(known: FoundFormat | undefined, frame: AvFrame): void {
     this.#known = known;
     this.#look = quickLook(frame);
   }

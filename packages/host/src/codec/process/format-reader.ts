@@ -2,7 +2,7 @@
 /** What a decoded frame, and the decoder that it came from, say about the stream's format. */
 import type { Rect } from '@paravideo/core';
 import type { CropFinder } from '../../av/cropping.ts';
-import type { Av } from '../../av/node-av.ts';
+import type { Av, AvFrame } from '../../av/node-av.ts';
 
 /** A stream's format in FFmpeg's numbers. */
 export interface FoundFormat {
@@ -22,11 +22,10 @@ export interface FoundFormat {
   readonly level: number;
 }
 
-type Frame = InstanceType<Av['Frame']>;
-type Context = InstanceType<Av['CodecContext']>;
+type CodecContext = InstanceType<Av['CodecContext']>;
 
 /** Reads the format from a frame that has the coded size. */
-export function readFormat(av: Av, context: Context, frame: Frame, crop: CropFinder): FoundFormat {
+export function readFormat(av: Av, context: CodecContext, frame: AvFrame, crop: CropFinder): FoundFormat {
   const aspect = frame.sampleAspectRatio;
   const known = aspect.num > 0 && aspect.den > 0;
   return {
@@ -51,7 +50,7 @@ interface Colours {
 }
 
 /** The colours of what a frame becomes in a buffer, as H.273 has them. */
-function coloursOf(av: Av, frame: Frame): Colours {
+function coloursOf(av: Av, frame: AvFrame): Colours {
   const c = av.constants;
   const { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange } = frame;
   const name = av.avGetPixFmtName(frame.format as typeof c.AV_PIX_FMT_YUV420P) ?? '';

@@ -7,10 +7,9 @@
  *
  *   fresh --first unit is no entry--> lost --restart--> fresh;   fresh --entry--> found --restart--> fresh
  */
-import type { Av, openVideoDecoder } from '../../av/index.ts';
+import type { Av, AvFrame, openVideoDecoder } from '../../av/index.ts';
 import type { AccessUnit } from './splitter.ts';
 
-type Frame = InstanceType<Av['Frame']>;
 type Context = ReturnType<typeof openVideoDecoder>;
 
 const MACROBLOCK = 16;
@@ -39,7 +38,7 @@ export class Recovery {
   }
 
   /** True if a picture is damaged, as far as the decoder knows (`corrupt`) and this knows better. */
-  damaged(frame: Frame, corrupt: boolean): boolean {
+  damaged(frame: AvFrame, corrupt: boolean): boolean {
     if (this.#state !== 'lost') return corrupt;
     const whole = this.#follow(frame);
     return corrupt && !whole;
@@ -58,7 +57,7 @@ export class Recovery {
   }
 
   /** Takes over what a picture refers to; true if nothing of it goes back to what is missing. */
-  #follow(frame: Frame): boolean {
+  #follow(frame: AvFrame): boolean {
     const c = this.#av.constants;
     const columns = Math.ceil(frame.width / MACROBLOCK);
     const rows = Math.ceil(frame.height / MACROBLOCK);

@@ -16,8 +16,8 @@ import {
   V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
 import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../../av/index.ts';
-import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
+import type { Log } from '../../log/index.ts';
 import { PacedSource } from '../paced-source.ts';
 import { SourceControls } from '../source-controls.ts';
 import { SourceError } from '../source-error.ts';

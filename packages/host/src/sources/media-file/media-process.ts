@@ -5,7 +5,8 @@
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
 import { closeSync } from 'node:fs';
-import { type Backoff, DATA_BYTES, KeptChild, type Log, ProtocolError } from '../../child/index.ts';
+import { type Backoff, DATA_BYTES, KeptChild, ProtocolError } from '../../child/index.ts';
+import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock, FrameSource } from '@paravideo/core';
-import type { Log } from '../../child/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
+import type { Log } from '../../log/index.ts';
 import { PacedSource } from '../paced-source.ts';
 import { SourceControls } from '../source-controls.ts';
 import type { Matrix } from './colour.ts';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '@paravideo/core';
-import type { Backoff, Log } from '../../child/index.ts';
+import type { Backoff } from '../../child/index.ts';
+import type { Log } from '../../log/index.ts';
 import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, Rendition } from '../paced-source.ts';

@@ -6,10 +6,8 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
-import type { Av } from '../../../av/node-av.ts';
+import type { Av, AvFrame } from '../../../av/node-av.ts';
 import { endsInABox, MediaFault } from './media-fault.ts';
-
-type Frame = InstanceType<Av['Frame']>;
 
 /**
  * Milliseconds for decoding on the way to one picture, after which what there is is shown: a film that is too much for the
@@ -20,7 +18,7 @@ const DECODE_WITHIN = 50;
 const DEFAULT_INTERVAL = 40_000;
 
 interface Shown {
-  readonly frame: Frame;
+  readonly frame: AvFrame;
   readonly time: number;
 }
 
@@ -45,7 +43,7 @@ export class MediaReader {
   readonly #unit: number;
   readonly #startTime: bigint;
   readonly #interval: number;
-  #spare: Frame[] = [];
+  #spare: AvFrame[] = [];
   #current: Shown;
   #next: Shown | undefined;
   /** start of this round of the loop, and the end of what it has shown so far */
@@ -117,7 +115,7 @@ export class MediaReader {
   }
 
   /** The frame of a time. An earlier time than that of the call before gives the same frame again. */
-  frameAt(time: number): Frame {
+  frameAt(time: number): AvFrame {
     const begun = performance.now();
     while (this.#next !== undefined && this.#next.time + this.#lag <= time) {
       this.#current.frame.unref();
@@ -186,7 +184,7 @@ export class MediaReader {
   }
 
   /** Times rise, whatever the file says. */
-  #timeOf(frame: Frame): number {
+  #timeOf(frame: AvFrame): number {
     const stamp = frame.bestEffortTimestamp;
     let time = this.#end;
     if (stamp !== this.#av.constants.AV_NOPTS_VALUE) {
@@ -201,7 +199,7 @@ export class MediaReader {
     return time;
   }
 
-  #newFrame(): Frame {
+  #newFrame(): AvFrame {
     const frame = new this.#av.Frame();
     frame.alloc();
     return frame;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Av, loadAv } from '../../../av/node-av.ts';
+import { type Av, type AvFrame, loadAv } from '../../../av/node-av.ts';
 import { PictureWriter } from './picture-writer.ts';
 
 const WIDTH = 64;
@@ -20,18 +20,16 @@ beforeAll(async () => {
   av = await loadAv();
 });
 
-type Frame = InstanceType<Av['Frame']>;
-
 /** A grey frame whose U rises by SLOPE for each luma sample, from FIRST at the first one; chroma lies where `location` says. */
-function ramp(format: string, location: number, range: number): Frame {
+function ramp(format: string, location: number, range: number): AvFrame {
   const frame = new av.Frame();
   frame.alloc();
   frame.width = WIDTH;
   frame.height = HEIGHT;
   frame.format = av.avGetPixFmtFromName(format);
-  frame.colorRange = range as Frame['colorRange'];
-  frame.colorSpace = BT709 as Frame['colorSpace'];
-  frame.chromaLocation = location as Frame['chromaLocation'];
+  frame.colorRange = range as AvFrame['colorRange'];
+  frame.colorSpace = BT709 as AvFrame['colorSpace'];
+  frame.chromaLocation = location as AvFrame['chromaLocation'];
   expect(frame.getBuffer()).toBeGreaterThanOrEqual(0);
   const deep = format.includes('10');
   const right = location === CENTRE ? 0.5 : 0;
@@ -53,7 +51,7 @@ function ramp(format: string, location: number, range: number): Frame {
 }
 
 /** Converts to NV12 of a width, and answers by how many of the source's luma samples U has moved to the left, in the mean. */
-function shift(source: Frame, width: number): number {
+function shift(source: AvFrame, width: number): number {
   const height = width / 2;
   const slot = new Uint8Array(width * height * 2);
   const plane = { stride: width, lineBytes: width };
@@ -100,10 +98,10 @@ describe('pictures of a film', () => {
   ])('of %s keep their primaries: no table is made to map them', (_name, primaries, transfer, matrix) => {
     const convert = (tagged: boolean): Uint8Array => {
       using source = ramp('yuv420p', LEFT, LIMITED);
-      source.colorSpace = matrix as Frame['colorSpace'];
+      source.colorSpace = matrix as AvFrame['colorSpace'];
       if (tagged) {
-        source.colorPrimaries = primaries as Frame['colorPrimaries'];
-        source.colorTrc = transfer as Frame['colorTrc'];
+        source.colorPrimaries = primaries as AvFrame['colorPrimaries'];
+        source.colorTrc = transfer as AvFrame['colorTrc'];
       }
       const slot = new Uint8Array(3 * WIDTH * HEIGHT);
       const planes = [{ offset: 0, stride: 3 * WIDTH, rows: HEIGHT, lineBytes: 3 * WIDTH }];

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AvError } from '../../../av/av-error.ts';
-import type { Av } from '../../../av/node-av.ts';
-
-type Frame = InstanceType<Av['Frame']>;
+import type { Av, AvFrame } from '../../../av/node-av.ts';
 
 /** A colour plane of a slot. */
 export interface WrittenPlane {
@@ -29,10 +27,10 @@ export interface PictureSpec {
 export class PictureWriter implements Disposable {
   readonly #spec: PictureSpec;
   readonly #scaler: InstanceType<Av['SoftwareScaleContext']>;
-  readonly #frame: Frame;
+  readonly #frame: AvFrame;
   readonly #interlaced: number;
-  readonly #left: Frame['chromaLocation'];
-  readonly #unsaid: Frame['chromaLocation'];
+  readonly #left: AvFrame['chromaLocation'];
+  readonly #unsaid: AvFrame['chromaLocation'];
 
   /** Throws AvError if there is no such format or no memory for it. */
   constructor(av: Av, spec: PictureSpec) {
@@ -57,7 +55,7 @@ export class PictureWriter implements Disposable {
   }
 
   /** Writes the picture to `slot`; false if the frame cannot be converted. */
-  write(frame: Frame, slot: Uint8Array): boolean {
+  write(frame: AvFrame, slot: Uint8Array): boolean {
     // swscale refuses to turn interlaced frames into others; as cameras go, two woven fields are a frame.
     frame.flags &= ~this.#interlaced;
     // Colours stay as they are, and so they are announced: swscale would work for seconds at a table that maps one set of

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Where the back-end reports: what pino offers, and what a test can write in four lines. */
+/** Where everything reports: what pino offers, and what a test can write in four lines. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
