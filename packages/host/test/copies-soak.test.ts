@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { CopyPool } from '../src/copy/index.ts';
 import { Arena, HostGuestMemory } from '../src/memory/index.ts';
 import { openPattern, PATTERN_FORMATS } from '../src/sources/index.ts';
-import { detach, Mapping, mappingsOf, memfd, openDescriptors, residentMemory, viewAt } from '../src/sys/index.ts';
+import { detach, MemoryMapping, mappingsOf, memfd, openDescriptors, residentMemory, viewAt } from '../src/sys/index.ts';
 import { until } from './vhost-user-rig.ts';
 
 const AT_120 = { numerator: 1, denominator: 120 };
@@ -23,7 +23,7 @@ class Guest implements Disposable {
 
   plug(): void {
     using fd = memfd('soak-guest', REGION);
-    this.memory.addMapping(BASE, Mapping.map(fd, 0, REGION, { writable: true }));
+    this.memory.addMapping(BASE, MemoryMapping.map(fd, 0, REGION, { writable: true }));
   }
 
   unplug(): void {

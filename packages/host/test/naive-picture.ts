@@ -18,7 +18,7 @@ import {
   V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
 } from '@paravideo/core';
-import { adjust, type Matrix, type Rgb, toYcbcr } from '../src/sources/pattern/colour.ts';
+import { adjust, type ColourMatrix, type Rgb, toYcbcr } from '../src/sources/pattern/colour.ts';
 import { INK, OVERLAY_COLOURS, overlay } from '../src/sources/pattern/overlay.ts';
 import type { PatternSettings } from '../src/sources/pattern/renderer.ts';
 import { type PatternMoment, SCENES } from '../src/sources/pattern/scene.ts';
@@ -48,7 +48,7 @@ export function naiveIndices(width: number, height: number, moment: PatternMomen
 /** The memory planes of a picture; bytes that are no pixel are 0. */
 export function naivePicture(
   layout: PictureLayout,
-  matrix: Matrix,
+  matrix: ColourMatrix,
   moment: PatternMoment,
   settings: PatternSettings,
 ): Uint8Array[] {

@@ -8,7 +8,7 @@ import { AvError } from './av-error.ts';
 import type { Av, AvFrame } from './node-av.ts';
 
 /** A picture whose pixels name their places, as far as a corner may be moved in it. */
-interface Marked {
+interface MarkedPicture {
   readonly key: string;
   readonly frame: AvFrame;
 }
@@ -17,7 +17,7 @@ interface Marked {
 export class CropFinder implements Disposable {
   readonly #av: Av;
   readonly #scratch: AvFrame;
-  #marked: Marked | undefined;
+  #marked: MarkedPicture | undefined;
 
   constructor(av: Av) {
     this.#av = av;

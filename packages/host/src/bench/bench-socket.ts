@@ -3,13 +3,13 @@ import { type MediaDriver, V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE } from 
 import { type CameraMeasures, measureCamera, withGuest } from '../demo/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
 import { decodeThroughDevice, makeClip, readClip } from './decode-speed.ts';
-import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
+import { ioctlLatency, pingPongLatency, type RoundTrip } from './latency.ts';
 
 /** What some back-end does. `camera` or `decoder`, as its capabilities say. */
 export interface SocketReport {
   readonly card: string;
-  readonly ioctl: Latency;
-  readonly pingPong: Latency;
+  readonly ioctl: RoundTrip;
+  readonly pingPong: RoundTrip;
   readonly camera?: CameraMeasures;
   readonly decoder?: { readonly pictures: number; readonly framesPerSecond: number; readonly pictureBytes: number };
 }

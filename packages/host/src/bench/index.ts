@@ -2,6 +2,6 @@
 export * from './bench-error.ts';
 export * from './bench-socket.ts';
 export type { DecodeRun } from './decode-speed.ts';
-export type { Latency } from './latency.ts';
+export type { RoundTrip } from './latency.ts';
 export * from './process-memory.ts';
 export * from './run-bench.ts';

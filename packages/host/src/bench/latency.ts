@@ -5,7 +5,7 @@ import { drain, eventfd, signal, watch } from '../sys/index.ts';
 import { HelperProcess } from './helper-process.ts';
 
 /** Microseconds of a round trip. */
-export interface Latency {
+export interface RoundTrip {
   readonly samples: number;
   readonly p50: number;
   readonly p99: number;
@@ -15,7 +15,7 @@ const WARM_UP = 2000;
 const SAMPLES = 20_000;
 
 /** Times `once`, one after the other. */
-export async function measure(once: () => Promise<unknown>, samples = SAMPLES): Promise<Latency> {
+export async function measure(once: () => Promise<unknown>, samples = SAMPLES): Promise<RoundTrip> {
   for (let i = 0; i < Math.min(WARM_UP, samples); i++) await once();
   const times: number[] = [];
   for (let i = 0; i < samples; i++) {
@@ -27,7 +27,7 @@ export async function measure(once: () => Promise<unknown>, samples = SAMPLES): 
 }
 
 /** The round trip of a small ioctl that changes nothing: VIDIOC_G_FMT, 208 bytes each way. */
-export async function ioctlLatency(session: DriverSession): Promise<Latency> {
+export async function ioctlLatency(session: DriverSession): Promise<RoundTrip> {
   const single = await session.gFmt(V4L2_BUF_TYPE_VIDEO_CAPTURE).then(
     () => true,
     () => false,
@@ -38,7 +38,7 @@ export async function ioctlLatency(session: DriverSession): Promise<Latency> {
 }
 
 /** The baseline: two event loops in two processes that do nothing but ring each other's eventfd, through the same `watch`. */
-export async function pingPongLatency(): Promise<Latency> {
+export async function pingPongLatency(): Promise<RoundTrip> {
   using question = eventfd();
   using answer = eventfd();
   await using _other = await HelperProcess.start('ping-pong-process', [], [question.number, answer.number]);

@@ -14,13 +14,13 @@ import { connectFrontend } from '../frontend/index.ts';
 import { residentMemory } from '../sys/index.ts';
 import { type CodedClip, decodeThroughDevice, decodeWithFfmpeg, makeClip, readClip, speedOf } from './decode-speed.ts';
 import { HelperProcess } from './helper-process.ts';
-import { ioctlLatency, type Latency, pingPongLatency } from './latency.ts';
+import { ioctlLatency, pingPongLatency, type RoundTrip } from './latency.ts';
 import { residentTree } from './process-memory.ts';
 
 /** A round trip and the least that it could be, in the same state of the machine. */
 export interface LatencyPair {
-  readonly ioctl: Latency;
-  readonly pingPong: Latency;
+  readonly ioctl: RoundTrip;
+  readonly pingPong: RoundTrip;
 }
 
 /** Decoding speed without the set-up of either side; medians of the runs, in pictures per second. */

@@ -7,7 +7,7 @@ import { constants, readFileSync } from 'node:fs';
 import { open, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Tools } from './namespaces.ts';
+import type { NamespaceTools } from './namespaces.ts';
 import { MAX_THREADS } from './sandbox-limits.ts';
 
 /** Code, page tables, and what else the kernel has for a process, beside the memory that it may take or is given. */
@@ -43,7 +43,7 @@ export class CgroupLeaf {
   }
 
   /** A command, with its arguments, in this cgroup. */
-  inside({ sh, mkdir }: Tools, program: readonly string[]): readonly string[] {
+  inside({ sh, mkdir }: NamespaceTools, program: readonly string[]): readonly string[] {
     const limits = {
       ...(this.#memory === undefined ? {} : { 'memory.max': this.#memory + OVERHEAD_BYTES }),
       'memory.swap.max': 0,

@@ -13,13 +13,13 @@ import { findTools } from './namespaces.ts';
 import { refusalOf } from './refusal.ts';
 
 const CONTROLLERS = ['memory', 'pids'] as const;
-type Controller = (typeof CONTROLLERS)[number];
+type CgroupController = (typeof CONTROLLERS)[number];
 
 /** See the top of the file. */
 export class CgroupTree {
   readonly #base: string;
   /** why children have no limit of this kind */
-  readonly missing: Readonly<Partial<Record<Controller, string>>>;
+  readonly missing: Readonly<Partial<Record<CgroupController, string>>>;
   #made = 0;
 
   private constructor(base: string, missing: CgroupTree['missing']) {
@@ -64,7 +64,7 @@ export class CgroupTree {
 function enable(base: string): CgroupTree['missing'] {
   const listed = (file: string): string[] => readFileSync(join(base, file), 'latin1').split(/\s+/);
   const offered = listed('cgroup.controllers');
-  const missing: Partial<Record<Controller, string>> = {};
+  const missing: Partial<Record<CgroupController, string>> = {};
   for (const name of CONTROLLERS) {
     if (!offered.includes(name)) missing[name] = 'not offered';
     else if (!listed('cgroup.subtree_control').includes(name)) {

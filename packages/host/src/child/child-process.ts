@@ -10,12 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { closeOnExec } from '../sys/index.ts';
 import type { CgroupLeaf } from './cgroup-leaf.ts';
 import { childCgroups } from './cgroups.ts';
+import { ChildProtocolError } from './child-protocol-error.ts';
 import { LINK_FD } from './descriptors.ts';
 import { isolation } from './isolation.ts';
 import { launch } from './launch.ts';
 import { MessageLink } from './message-link.ts';
 import { hasLauncher, launched, type Namespace } from './namespaces.ts';
-import { ProtocolError } from './protocol-error.ts';
 
 /** Most bytes of a child's stderr that are logged; the rest is read and dropped. */
 const MAX_STDERR = 4096;
@@ -47,7 +47,7 @@ export interface ChildOptions {
   readonly nice?: number;
   /** most bytes of memory that it may have, with what it shares, where it has a cgroup of its own; see `allow` */
   readonly memory?: number;
-  /** A message came. Whatever is thrown kills the child, and becomes the reason: a ProtocolError, or a fault of our own. */
+  /** A message came. Whatever is thrown kills the child, and becomes the reason: a ChildProtocolError, or a fault of our own. */
   onMessage(message: readonly number[]): void;
   /** The child is gone, everything of it: it writes nothing any more. Called once. */
   onExit(reason: string): void;
@@ -171,12 +171,14 @@ export class Child {
       try {
         o.onMessage(message);
       } catch (error) {
-        this.kill(error instanceof ProtocolError ? error.message : `what it said met a fault of the daemon: ${stackOf(error)}`);
+        this.kill(
+          error instanceof ChildProtocolError ? error.message : `what it said met a fault of the daemon: ${stackOf(error)}`,
+        );
       }
     };
     this.#link = new MessageLink(started.link, deliver, (error) =>
       // A socket that just broke says less than the exit that follows.
-      this.kill(error instanceof ProtocolError ? error.message : undefined),
+      this.kill(error instanceof ChildProtocolError ? error.message : undefined),
     );
     this.#process.on('exit', (code, signal) => {
       const reason = describeEnd(code, signal, this.#launcher);

@@ -9,7 +9,7 @@ import { childrenOf, findTools, hasLauncher, inNamespaces, NAMESPACES, type Name
 import { refusalOf } from './refusal.ts';
 
 /** What separates a child from the daemon, beside its system call filter. */
-export interface Isolation {
+export interface ChildIsolation {
   /** `full`; `no pid namespace` and the like; `filter only` */
   readonly level: string;
   readonly namespaces: readonly Namespace[];
@@ -18,7 +18,7 @@ export interface Isolation {
 }
 
 /** The level of a child that has these namespaces. */
-export function isolationOf(namespaces: readonly Namespace[], missing: Isolation['missing'] = {}): Isolation {
+export function isolationOf(namespaces: readonly Namespace[], missing: ChildIsolation['missing'] = {}): ChildIsolation {
   const without = NAMESPACES.filter((name) => !namespaces.includes(name));
   const level =
     without.length === 0
@@ -29,15 +29,15 @@ export function isolationOf(namespaces: readonly Namespace[], missing: Isolation
   return { level, namespaces, missing };
 }
 
-let known: Isolation | undefined;
+let known: ChildIsolation | undefined;
 
 /** What this machine grants the children of this process. The first call starts a few short programs and waits for them. */
-export function isolation(): Isolation {
+export function isolation(): ChildIsolation {
   known ??= examine();
   return known;
 }
 
-function examine(): Isolation {
+function examine(): ChildIsolation {
   try {
     findTools();
   } catch (error) {
@@ -55,7 +55,7 @@ function examine(): Isolation {
 }
 
 /** The namespaces of a list that are granted together, tried one after the other. */
-function granted(list: readonly Namespace[]): Pick<Isolation, 'namespaces' | 'missing'> {
+function granted(list: readonly Namespace[]): Pick<ChildIsolation, 'namespaces' | 'missing'> {
   const namespaces: Namespace[] = [];
   const missing: Partial<Record<Namespace, string>> = {};
   for (const name of list) {

@@ -44,7 +44,7 @@ export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessa
   onExit(reason: string): void;
 }
 
-type State =
+type KeptState =
   | { readonly kind: 'asleep' }
   | { readonly kind: 'running'; readonly child: Child; heard: boolean; silent: number; readonly alarm: NodeJS.Timeout }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout; readonly queue: (readonly number[])[]; full: boolean }
@@ -63,7 +63,7 @@ export class KeptChild {
   readonly #backoff: Backoff;
   readonly #gone = Promise.withResolvers<void>();
   readonly #looks: NodeJS.Timeout;
-  #state: State;
+  #state: KeptState;
   #deaths = 0;
   /** processes in a row that died without a word: the next one will hardly do better */
   #mute = 0;
@@ -108,7 +108,7 @@ export class KeptChild {
     else if (this.#state.kind === 'waiting') this.#keep(this.#state, message);
   }
 
-  #keep(state: Extract<State, { kind: 'waiting' }>, message: readonly number[]): void {
+  #keep(state: Extract<KeptState, { kind: 'waiting' }>, message: readonly number[]): void {
     if (state.full) return;
     if (state.queue.length < MAX_WAITING) {
       state.queue.push(message);
@@ -160,7 +160,7 @@ export class KeptChild {
     return this.#gone.promise;
   }
 
-  #start(queue: readonly (readonly number[])[] = []): State {
+  #start(queue: readonly (readonly number[])[] = []): KeptState {
     const { name, log } = this.#o;
     this.#backoff.started(performance.now());
     const fds = this.#o.fds();

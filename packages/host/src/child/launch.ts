@@ -19,7 +19,7 @@ const ENVIRONMENT = {
 };
 
 /** What a child has of its own. */
-export interface Surroundings {
+export interface ChildSurroundings {
   readonly namespaces: readonly Namespace[];
   readonly cgroup: CgroupLeaf | undefined;
 }
@@ -33,7 +33,7 @@ export interface LaunchEvents {
 }
 
 /** A child process that runs, or will as soon as its namespaces are made. */
-export interface Launched {
+export interface LaunchedChild {
   readonly process: ChildProcess;
   readonly link: Socket;
   readonly stderr: Socket;
@@ -47,9 +47,9 @@ export interface Launched {
 export function launch(
   args: readonly string[],
   given: readonly number[],
-  { namespaces, cgroup }: Surroundings,
+  { namespaces, cgroup }: ChildSurroundings,
   events: LaunchEvents,
-): Launched | undefined {
+): LaunchedChild | undefined {
   using ends = new DisposableStack();
   const pair = (): [Fd, Fd] => socketpair().map((fd) => ends.use(fd)) as [Fd, Fd];
   try {

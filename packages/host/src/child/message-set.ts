@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ProtocolError } from './protocol-error.ts';
+import { ChildProtocolError } from './child-protocol-error.ts';
 
 /** Kinds of messages by name, each with the names of its numbers. The last name may begin with `...`: a list, called `rest`. */
 export type MessageTable = Readonly<Record<string, readonly string[]>>;
@@ -33,12 +33,12 @@ export class MessageSet<T extends MessageTable> {
     return [number, ...fields.map((name) => values[name] ?? Number.NaN), ...(message.rest ?? [])];
   }
 
-  /** The message that the numbers say. Throws ProtocolError if they are none of this set; the values are for the caller to check. */
+  /** The message that the numbers say. Throws ChildProtocolError if they are none of this set; the values are for the caller to check. */
   decode(numbers: readonly number[]): MessageOf<T> {
     const found = this.#kinds[numbers[0] ?? -1];
     const rest = numbers.length - 1 - (found?.fields.length ?? 0);
     if (found === undefined || rest < 0 || (rest > 0 && !found.list)) {
-      throw new ProtocolError(`message [${numbers.join(', ')}] is of no known kind`);
+      throw new ChildProtocolError(`message [${numbers.join(', ')}] is of no known kind`);
     }
     const message: Record<string, unknown> = { kind: found.kind };
     for (const [i, name] of found.fields.entries()) message[name] = numbers[i + 1];

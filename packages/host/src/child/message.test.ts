@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Backoff, encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader, MessageSet, ProtocolError } from './index.ts';
+import { Backoff, ChildProtocolError, encodeMessages, MAX_MESSAGE_NUMBERS, MessageReader, MessageSet } from './index.ts';
 
 const number = fc.maxSafeInteger();
 const message = fc.array(number, { minLength: 1, maxLength: MAX_MESSAGE_NUMBERS });
@@ -28,23 +28,23 @@ describe('messages between processes', () => {
 
   it('are nothing but safe integers, and few', () => {
     for (const bad of [[], [0.5], [Number.NaN], [2 ** 53], new Array(MAX_MESSAGE_NUMBERS + 1).fill(0)]) {
-      expect(() => encodeMessages([bad])).toThrow(ProtocolError);
+      expect(() => encodeMessages([bad])).toThrow(ChildProtocolError);
     }
     const reader = (bytes: number[]) => () => new MessageReader().push(Uint8Array.from(bytes), () => {});
     expect(reader([0, 0, 0, 0])).toThrow(/0 bytes/);
-    expect(reader([7, 0, 0, 0])).toThrow(ProtocolError);
-    expect(reader([255, 255, 255, 255])).toThrow(ProtocolError);
+    expect(reader([7, 0, 0, 0])).toThrow(ChildProtocolError);
+    expect(reader([255, 255, 255, 255])).toThrow(ChildProtocolError);
     expect(reader([8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f])).toThrow(/Infinity/);
     expect(reader([8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0, 0x3f])).toThrow(/0.5/);
   });
 
-  it('survive any bytes with at most a ProtocolError', () => {
+  it('survive any bytes with at most a ChildProtocolError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
         try {
           new MessageReader().push(bytes, (each) => expect(each.every(Number.isSafeInteger)).toBe(true));
         } catch (error) {
-          expect(error).toBeInstanceOf(ProtocolError);
+          expect(error).toBeInstanceOf(ChildProtocolError);
         }
       }),
     );
@@ -55,7 +55,8 @@ describe('messages between processes', () => {
     expect(set.encode({ kind: 'one', a: 5, b: 6 })).toEqual([0, 5, 6]);
     expect(set.decode([0, 5, 6])).toEqual({ kind: 'one', a: 5, b: 6 });
     expect(set.decode(set.encode({ kind: 'two', c: 1, rest: [2, 3] }))).toEqual({ kind: 'two', c: 1, rest: [2, 3] });
-    for (const bad of [[], [3], [-1], [0, 1], [0, 1, 2, 3], [2, 0], [1]]) expect(() => set.decode(bad)).toThrow(ProtocolError);
+    for (const bad of [[], [3], [-1], [0, 1], [0, 1, 2, 3], [2, 0], [1]])
+      expect(() => set.decode(bad)).toThrow(ChildProtocolError);
   });
 });
 

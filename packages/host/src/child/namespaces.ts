@@ -13,19 +13,19 @@ const TOOLS = ['setpriv', 'unshare', 'sh', 'mkdir'] as const;
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
 
 /** Absolute paths of the programs that are needed, all of them of every distribution. */
-export type Tools = Readonly<Record<(typeof TOOLS)[number], string>>;
+export type NamespaceTools = Readonly<Record<(typeof TOOLS)[number], string>>;
 
-let tools: Tools | undefined;
+let tools: NamespaceTools | undefined;
 
 /** Throws TypeError, which names the missing one. */
-export function findTools(): Tools {
+export function findTools(): NamespaceTools {
   const folders = [...TOOL_FOLDERS, ...(process.env.PATH ?? '').split(delimiter).filter((folder) => folder.startsWith('/'))];
   const find = (tool: string): string => {
     const path = folders.map((folder) => join(folder, tool)).find(executable);
     if (path === undefined) throw new TypeError(`there is no command ${tool}`);
     return path;
   };
-  tools ??= Object.fromEntries(TOOLS.map((tool) => [tool, find(tool)])) as Tools;
+  tools ??= Object.fromEntries(TOOLS.map((tool) => [tool, find(tool)])) as NamespaceTools;
   return tools;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { type BenchReport, benchSocket, type Latency, runBench, type SocketReport } from '../bench/index.ts';
+import { type BenchReport, benchSocket, type RoundTrip, runBench, type SocketReport } from '../bench/index.ts';
 import { exitOnSignals, formatSize, TRANSPORTS } from '../daemon/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
 import { positive } from './demo-command.ts';
@@ -55,7 +55,7 @@ function threadsFor({ threads }: BenchFlags): number[] {
 const micros = (value: number) => `${value.toFixed(1)} µs`;
 const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)} x`;
 
-function latencyRows(state: string, ioctl: Latency, pingPong: Latency): string[][] {
+function latencyRows(state: string, ioctl: RoundTrip, pingPong: RoundTrip): string[][] {
   return [
     [
       `ioctl round trip, ${state}, p50`,

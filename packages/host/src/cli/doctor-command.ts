@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from 'commander';
-import { examine, type Finding } from './doctor.ts';
+import { type DoctorFinding, examine } from './doctor.ts';
 import { EXIT } from './exit-codes.ts';
 
-const MARKS: Readonly<Record<Finding['state'], string>> = { good: 'ok', limited: '--', missing: '!!' };
+const MARKS: Readonly<Record<DoctorFinding['state'], string>> = { good: 'ok', limited: '--', missing: '!!' };
 
 /** Adds `paravideo doctor`. */
 export function addDoctor(program: Command): void {
@@ -20,7 +20,7 @@ export function addDoctor(program: Command): void {
     });
 }
 
-function render(finding: Finding): string {
+function render(finding: DoctorFinding): string {
   const line = `${MARKS[finding.state]}  ${finding.name.padEnd(24)} ${finding.found}`;
   return finding.remedy === undefined ? line : `${line}\n    ${' '.repeat(24)} -> ${finding.remedy}`;
 }

@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 
 /** One thing that was looked at. `remedy` is there when something should be done about it. */
-export interface Finding {
+export interface DoctorFinding {
   readonly name: string;
   /** `missing` stops Paravideo from working, `limited` costs a feature */
   readonly state: 'good' | 'limited' | 'missing';
@@ -14,7 +14,7 @@ export interface Finding {
 }
 
 /** Looks at this machine. Never throws. */
-export async function examine(): Promise<Finding[]> {
+export async function examine(): Promise<DoctorFinding[]> {
   const system = examineSystem();
   if (process.platform !== 'linux') return [system];
   return [
@@ -32,19 +32,19 @@ export async function examine(): Promise<Finding[]> {
   ];
 }
 
-function examineSystem(): Finding {
+function examineSystem(): DoctorFinding {
   const found = `${process.platform} ${release()} ${process.arch}`;
   if (process.platform === 'linux') return { name: 'system', state: 'good', found };
   return { name: 'system', state: 'missing', found, remedy: 'run it on Linux: memfds, eventfds and vhost-user are Linux things' };
 }
 
-function examineNode(): Finding {
+function examineNode(): DoctorFinding {
   const fits = Number(process.versions.node.split('.')[0]) >= 24;
   const base = { name: 'Node', found: `v${process.versions.node} (${process.execPath})` };
   return fits ? { ...base, state: 'good' } : { ...base, state: 'missing', remedy: 'install Node 24 or later' };
 }
 
-async function examineKoffi(): Promise<Finding> {
+async function examineKoffi(): Promise<DoctorFinding> {
   try {
     const { eventfd } = await import('../sys/index.ts');
     eventfd().close();
@@ -54,7 +54,7 @@ async function examineKoffi(): Promise<Finding> {
   }
 }
 
-async function examineCodecs(): Promise<Finding> {
+async function examineCodecs(): Promise<DoctorFinding> {
   const name = 'codecs (node-av)';
   const { AV_INSTALL_COMMAND, loadAv, openVideoDecoder, VIDEO_CODECS } = await import('../av/index.ts');
   try {
@@ -76,14 +76,14 @@ async function examineCodecs(): Promise<Finding> {
   }
 }
 
-function examineFfmpeg(): Finding {
+function examineFfmpeg(): DoctorFinding {
   const version = firstLine('ffmpeg', ['-version']);
   const name = 'ffmpeg command';
   if (version) return { name, state: 'good', found: version.replace(/ Copyright.*/, '') };
   return { name, state: 'limited', found: 'not on PATH', remedy: 'install ffmpeg (only `demo` and `bench` compare with it)' };
 }
 
-function examineMemfd(): Finding {
+function examineMemfd(): DoctorFinding {
   const kernel = release().split('.').map(Number);
   const name = 'sealed memfds';
   const fits = (kernel[0] ?? 0) > 3 || ((kernel[0] ?? 0) === 3 && (kernel[1] ?? 0) >= 17);
@@ -92,7 +92,7 @@ function examineMemfd(): Finding {
     : { name, state: 'missing', found: release(), remedy: 'a kernel of 3.17 or later' };
 }
 
-async function examineFaults(): Promise<Finding> {
+async function examineFaults(): Promise<DoctorFinding> {
   const name = 'guest memory that is taken away';
   try {
     const { faultGuardMissing } = await import('../sys/index.ts');
@@ -105,7 +105,7 @@ async function examineFaults(): Promise<Finding> {
   }
 }
 
-async function examineSandbox(): Promise<Finding> {
+async function examineSandbox(): Promise<DoctorFinding> {
   const name = 'sandbox of codecs';
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { name, state: 'missing', found: `no system call filter for ${process.arch}`, remedy: 'run it on x86-64 or arm64' };
@@ -118,7 +118,7 @@ async function examineSandbox(): Promise<Finding> {
   return { ...base, state: 'limited', remedy };
 }
 
-function examineLimits(): Finding {
+function examineLimits(): DoctorFinding {
   const match = /^Max open files\s+(\d+|unlimited)/m.exec(readText('/proc/self/limits'));
   const soft = match?.[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(match?.[1] ?? 0);
   const base = { name: 'open files', found: `${soft} descriptors` };
@@ -126,7 +126,7 @@ function examineLimits(): Finding {
   return { ...base, state: 'limited', remedy: 'ulimit -n 4096: a guest takes about forty, more with many memory slots' };
 }
 
-function examineKvm(): Finding {
+function examineKvm(): DoctorFinding {
   const name = 'KVM';
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
@@ -144,7 +144,7 @@ function examineKvm(): Finding {
 
 const VMMS = ['qemu-system-x86_64', 'qemu-system-aarch64', 'crosvm', 'cloud-hypervisor'] as const;
 
-function examineVmms(): Finding[] {
+function examineVmms(): DoctorFinding[] {
   const found = VMMS.flatMap((command) => {
     const version = firstLine(command, ['--version']);
     return version ? [examineVmm(command, version)] : [];
@@ -155,7 +155,7 @@ function examineVmms(): Finding[] {
   return [{ name: 'VMM', state: 'limited', found: 'none on PATH', remedy }];
 }
 
-function examineVmm(command: string, version: string): Finding {
+function examineVmm(command: string, version: string): DoctorFinding {
   if (!command.startsWith('qemu')) return { name: command, state: 'good', found: version };
   const devices = output(command, ['-device', 'help']);
   const usable = ['vhost-user-media-pci', 'vfio-user-pci'].filter((device) => devices.includes(`"${device}"`));

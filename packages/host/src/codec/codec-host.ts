@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import type { BufferAccess, Decoder, DecoderEvents, DecoderFactory, HostBuffers } from '@paravideo/core';
 import { AV_INSTALL_COMMAND, AvError, avInstalled, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
-import { type Backoff, DATA_BYTES, KeptChild, ProtocolError } from '../child/index.ts';
+import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../child/index.ts';
 import type { Log } from '../log/index.ts';
 import type { Arena } from '../memory/index.ts';
 import { CAPABILITIES } from './capabilities.ts';
-import { type Report, type Request, reports, requests } from './codec-messages.ts';
+import { type CodecReport, type CodecRequest, reports, requests } from './codec-messages.ts';
 import { RemoteDecoder, type RemoteHost } from './remote-decoder.ts';
 import { Staging } from './staging.ts';
 
@@ -150,13 +150,15 @@ export class CodecHost implements AsyncDisposable {
     return decoder;
   }
 
-  #send(request: Request): void {
+  #send(request: CodecRequest): void {
     this.#child.send(requests.encode(request));
   }
 
-  #hear(report: Report): void {
+  #hear(report: CodecReport): void {
     if ((report.kind === 'ready') === this.#ready)
-      throw new ProtocolError(`the codec process says ${report.kind} ${this.#ready ? 'a second time' : 'before it is ready'}`);
+      throw new ChildProtocolError(
+        `the codec process says ${report.kind} ${this.#ready ? 'a second time' : 'before it is ready'}`,
+      );
     if (report.kind === 'pong') return;
     if (report.kind === 'ready') {
       this.#ready = true;
@@ -164,7 +166,8 @@ export class CodecHost implements AsyncDisposable {
       return;
     }
     const stream = this.#streams.get(report.stream);
-    if (stream === undefined) throw new ProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
+    if (stream === undefined)
+      throw new ChildProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
     stream.hear(report);
     // It speaks of a format before it gives pictures, and has its threads by then.
     if (report.kind === 'format' && this.#threads > 1) this.#child.yieldThreads();

@@ -63,9 +63,9 @@ const REPORTS = {
 export const PICTURE_TYPES = ['unknown', 'key', 'p', 'b'] as const;
 
 /** A message from the daemon to the codec process. */
-export type Request = MessageOf<typeof REQUESTS>;
+export type CodecRequest = MessageOf<typeof REQUESTS>;
 /** A message from the codec process to the daemon. */
-export type Report = MessageOf<typeof REPORTS>;
+export type CodecReport = MessageOf<typeof REPORTS>;
 
 export const requests = new MessageSet(REQUESTS);
 export const reports = new MessageSet(REPORTS);

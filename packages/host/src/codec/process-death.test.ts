@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openDescriptors } from '../sys/index.ts';
 import { Player } from './testing/player.ts';
-import { makeRig, type Rig } from './testing/rig.ts';
+import { type CodecRig, makeRig } from './testing/rig.ts';
 import { codedUnits } from './testing/streams.ts';
 
 const path = fileURLToPath(new URL('../../fixtures/h264-b-frames.h264', import.meta.url));
@@ -13,13 +13,13 @@ const units = codedUnits('h264', readFileSync(path));
 const md5s = readFileSync(`${path}.md5`, 'latin1').trim().split('\n');
 const many = Array.from({ length: 40 }, () => units).flat();
 
-function kill(rig: Rig): void {
+function kill(rig: CodecRig): void {
   if (rig.host.pid === undefined) throw new TypeError('there is no process');
   process.kill(rig.host.pid, 'SIGKILL');
 }
 
 /** Ids of the processes that were started, as the log has them: of what waits for the codec process, where there is such. */
-const started = (rig: Rig): number[] =>
+const started = (rig: CodecRig): number[] =>
   rig.log.filter(({ message }) => message === 'child process started').map(({ fields }) => (fields as { pid: number }).pid);
 
 const alive = (pid: number): boolean => {

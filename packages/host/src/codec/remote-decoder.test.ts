@@ -3,8 +3,8 @@
 import { type DecoderEvents, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ProtocolError } from '../child/index.ts';
-import type { Report, Request } from './codec-messages.ts';
+import { ChildProtocolError } from '../child/index.ts';
+import type { CodecReport, CodecRequest } from './codec-messages.ts';
 import { CodecError } from './index.ts';
 import { RemoteDecoder } from './remote-decoder.ts';
 import { Staging } from './staging.ts';
@@ -29,18 +29,18 @@ const FORMAT = {
   reorder: 2,
   profile: 100,
   level: 41,
-} as const satisfies Report;
+} as const satisfies CodecReport;
 
 const SIZE = (64 * 48 * 3) / 2;
 
 function make(): {
   decoder: RemoteDecoder;
-  sent: Request[];
+  sent: CodecRequest[];
   events: (readonly unknown[])[];
   forgotten: number[];
   stores: (() => void)[];
 } {
-  const sent: Request[] = [];
+  const sent: CodecRequest[] = [];
   const events: (readonly unknown[])[] = [];
   const forgotten: number[] = [];
   const stores: (() => void)[] = [];
@@ -87,7 +87,7 @@ function make(): {
 
 const arena = (offset: number, length: number) => ({ kind: 'arena', offset, length }) as const;
 const picture = (targetId: number, inputId: number) =>
-  ({ kind: 'picture', stream: 1, targetId, inputId, interlaced: 0, error: 0, type: 1 }) as const satisfies Report;
+  ({ kind: 'picture', stream: 1, targetId, inputId, interlaced: 0, error: 0, type: 1 }) as const satisfies CodecReport;
 
 /** A decoder with input 0 and target 7 lent. */
 function running(guest = false): ReturnType<typeof make> {
@@ -101,7 +101,7 @@ function running(guest = false): ReturnType<typeof make> {
 }
 
 describe('a decoder whose process lies', () => {
-  it.each<readonly [string, Report]>([
+  it.each<readonly [string, CodecReport]>([
     ['an input that was not lent', { kind: 'inputDone', stream: 1, id: 1, ok: 1 }],
     ['an input that is done in no known way', { kind: 'inputDone', stream: 1, id: 0, ok: 2 }],
     ['a target that was not lent', picture(8, 0)],
@@ -118,25 +118,29 @@ describe('a decoder whose process lies', () => {
   ])('does not believe in %s', (_, lie) => {
     const { decoder, events } = running();
     const before = events.length;
-    expect(() => decoder.hear(lie)).toThrow(ProtocolError);
+    expect(() => decoder.hear(lie)).toThrow(ChildProtocolError);
     expect(events).toHaveLength(before);
   });
 
   it('does not take a target twice, nor a second format before the first is answered', () => {
     const { decoder } = running();
     decoder.hear(picture(7, 0));
-    expect(() => decoder.hear(picture(7, 0))).toThrow(ProtocolError);
+    expect(() => decoder.hear(picture(7, 0))).toThrow(ChildProtocolError);
     const other = make();
     other.decoder.hear(FORMAT);
     expect(() => other.decoder.hear({ ...FORMAT, serial: 2 })).toThrow(/out of turn/);
   });
 
-  it('survives any report with at most a ProtocolError, and gives everything back at most once', () => {
+  it('survives any report with at most a ChildProtocolError, and gives everything back at most once', () => {
     const number = fc.oneof(fc.integer({ min: -2, max: 9 }), fc.maxSafeInteger());
     const kinds = ['inputDone', 'format', 'picture', 'drained', 'confirmed'] as const;
     const report = fc.tuple(fc.constantFrom(...kinds), fc.array(number, { minLength: 20, maxLength: 20 })).map(([kind, n]) => {
       const names = [...Object.keys(FORMAT).slice(2), 'id', 'ok', 'targetId', 'inputId', 'error', 'type'];
-      return { ...Object.fromEntries(names.map((name, i) => [name, n[i % n.length]])), kind, stream: 1 } as unknown as Report;
+      return {
+        ...Object.fromEntries(names.map((name, i) => [name, n[i % n.length]])),
+        kind,
+        stream: 1,
+      } as unknown as CodecReport;
     });
     fc.assert(
       fc.property(fc.array(report), (reports) => {
@@ -145,7 +149,7 @@ describe('a decoder whose process lies', () => {
           try {
             decoder.hear(each);
           } catch (error) {
-            expect(error).toBeInstanceOf(ProtocolError);
+            expect(error).toBeInstanceOf(ChildProtocolError);
           }
         }
         expect(events.filter(([name]) => name === 'picture').length).toBeLessThanOrEqual(1);

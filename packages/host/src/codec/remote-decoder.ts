@@ -2,7 +2,7 @@
 /**
  * One stream of a codec process, as the daemon sees it: the `Decoder` port on one side, numbers on the other. Nothing the
  * process says is believed: what it gives back must have been lent to it, sizes must make sense, and every report must
- * have its time; anything else is a ProtocolError, which costs the process its life.
+ * have its time; anything else is a ChildProtocolError, which costs the process its life.
  *
  * Memory of the guest is staged: inputs are copied into the arena before the process hears of them, pictures out of it
  * before the user does. Both keep their order (`InOrder`).
@@ -22,9 +22,9 @@ import type {
   PictureTarget,
 } from '@paravideo/core';
 import { type PictureGeometry, pictureGeometry, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
-import { ProtocolError } from '../child/index.ts';
+import { ChildProtocolError } from '../child/index.ts';
 import { CodecError } from './codec-error.ts';
-import { PICTURE_TYPES, type Report, type Request } from './codec-messages.ts';
+import { type CodecReport, type CodecRequest, PICTURE_TYPES } from './codec-messages.ts';
 import { InOrder } from './in-order.ts';
 import { fieldOf, streamFormat } from './report-checks.ts';
 import type { Staging } from './staging.ts';
@@ -35,7 +35,7 @@ export interface RemoteHost {
   readonly arenaAddress: number;
   /** whether the process listens already; if not, `ready` is called when it does */
   readonly answering: boolean;
-  send(request: Request): void;
+  send(request: CodecRequest): void;
   /** `what` was asked and must be confirmed in time; disposed when it was. */
   watch(what: string): Disposable;
   /** The stream is no more. */
@@ -43,21 +43,21 @@ export interface RemoteHost {
 }
 
 /** The requests that each of those that must be confirmed takes back. */
-const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly Request['kind'][]>> = {
+const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly CodecRequest['kind'][]>> = {
   flush: ['decode', 'drain'],
   recall: ['supply'],
   close: ['open', 'decode', 'drain', 'supply', 'output'],
 };
 
-type ReportOf<K extends Report['kind']> = Extract<Report, { kind: K }>;
+type ReportOf<K extends CodecReport['kind']> = Extract<CodecReport, { kind: K }>;
 
-interface Input {
+interface LentInput {
   readonly staged: readonly ArenaBlock[];
   /** flushes that had been asked for when it was lent */
   readonly era: number;
 }
 
-interface Target {
+interface LentTarget {
   readonly id: number;
   readonly planes: readonly BufferMemory[];
   /** where the process writes: the planes themselves, or blocks that are copied to them */
@@ -68,7 +68,7 @@ interface Target {
   readonly sizes: readonly number[];
 }
 
-interface Pending {
+interface PendingAnswer {
   readonly watch: Disposable;
   readonly done: () => void;
 }
@@ -81,15 +81,15 @@ export class RemoteDecoder implements Decoder {
   readonly #staging: Staging;
   readonly #out = new InOrder();
   readonly #in = new InOrder();
-  readonly #inputs = new Map<number, Input>();
-  readonly #targets = new Map<number, Target>();
+  readonly #inputs = new Map<number, LentInput>();
+  readonly #targets = new Map<number, LentTarget>();
   /** targets that wait for room in the arena */
   #starved: PictureTarget[] = [];
-  readonly #pending: Pending[] = [];
+  readonly #pending: PendingAnswer[] = [];
   /** copies in flight: guest memory is being read or written */
   readonly #copies = new Set<Promise<unknown>>();
   /** what the process is told when it listens; undefined once it does */
-  #early: Request[] | undefined;
+  #early: CodecRequest[] | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
   #geometry: PictureGeometry | undefined;
   /**
@@ -255,8 +255,8 @@ export class RemoteDecoder implements Decoder {
     this.#releaseAll();
   }
 
-  /** A report of the process about this stream. Throws ProtocolError. */
-  hear(report: Report): void {
+  /** A report of the process about this stream. Throws ChildProtocolError. */
+  hear(report: CodecReport): void {
     if (this.#state === 'ended') return;
     switch (report.kind) {
       case 'inputDone':
@@ -273,7 +273,8 @@ export class RemoteDecoder implements Decoder {
         break;
       case 'confirmed': {
         const pending = this.#pending.shift();
-        if (pending === undefined) throw new ProtocolError(`stream ${this.#stream}: nothing was asked that could be confirmed`);
+        if (pending === undefined)
+          throw new ChildProtocolError(`stream ${this.#stream}: nothing was asked that could be confirmed`);
         pending.watch[Symbol.dispose]();
         this.#in.add(pending.done);
         break;
@@ -303,14 +304,14 @@ export class RemoteDecoder implements Decoder {
   #hearInputDone({ id, ok }: ReportOf<'inputDone'>): void {
     const input = this.#inputs.get(id);
     if (input === undefined || ok < 0 || ok > 1)
-      throw new ProtocolError(`stream ${this.#stream}: input ${id} is not lent, or done as ${ok}`);
+      throw new ChildProtocolError(`stream ${this.#stream}: input ${id} is not lent, or done as ${ok}`);
     this.#in.add(() => this.#inputDone(id, input.era, ok === 1));
   }
 
   #hearFormat(report: ReportOf<'format'>): void {
     const flushing = this.#flushing;
     if (!flushing && (report.serial !== this.#serial.accepted + 1 || this.#serial.answered < this.#serial.accepted)) {
-      throw new ProtocolError(`stream ${this.#stream}: format ${report.serial} comes out of turn`);
+      throw new ChildProtocolError(`stream ${this.#stream}: format ${report.serial} comes out of turn`);
     }
     const format = streamFormat(this.#codec, report);
     // The process goes back to what the user knows when it gets to the flush.
@@ -330,7 +331,7 @@ export class RemoteDecoder implements Decoder {
     const target = this.#targets.get(targetId);
     const name = PICTURE_TYPES[type];
     if (target === undefined || name === undefined || error < 0 || error > 1 || inputId < 0 || inputId > this.#highestInput) {
-      throw new ProtocolError(`stream ${this.#stream}: no picture of input ${inputId} can be in target ${targetId}`);
+      throw new ChildProtocolError(`stream ${this.#stream}: no picture of input ${inputId} can be in target ${targetId}`);
     }
     const field = fieldOf(interlaced);
     this.#targets.delete(targetId);
@@ -358,7 +359,7 @@ export class RemoteDecoder implements Decoder {
 
   #hearDrained(): void {
     if (this.#flushing) return;
-    if (this.#drains === 0) throw new ProtocolError(`stream ${this.#stream}: nobody asked for a drain`);
+    if (this.#drains === 0) throw new ChildProtocolError(`stream ${this.#stream}: nobody asked for a drain`);
     this.#drains -= 1;
     const era = this.#flushes.asked;
     this.#in.add(() => {
@@ -379,12 +380,12 @@ export class RemoteDecoder implements Decoder {
     if (this.#state === 'open') this.#events.inputDone(id, ok);
   }
 
-  #dropInput(id: number, input: Input): void {
+  #dropInput(id: number, input: LentInput): void {
     this.#inputs.delete(id);
     this.#staging.give(input.staged);
   }
 
-  #lend(target: Target): void {
+  #lend(target: LentTarget): void {
     this.#targets.set(target.id, target);
     const rest = target.written.flatMap(({ offset, length }) => [offset, length]);
     this.#out.add(() => {
@@ -393,7 +394,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   /** A picture was flushed away after it had been written: its target stays lent. */
-  #keepLent(target: Target): void {
+  #keepLent(target: LentTarget): void {
     if (target.era === this.#recalls.asked && this.#state === 'open') this.#lend(target);
     else this.#staging.give(target.staged);
   }
@@ -405,7 +406,7 @@ export class RemoteDecoder implements Decoder {
     for (const target of starved) this.supply(target);
   }
 
-  #store(target: Target): Promise<boolean> {
+  #store(target: LentTarget): Promise<boolean> {
     const from = target.written.map(({ offset, length }) => ({
       kind: 'address' as const,
       address: this.#host.arenaAddress + offset,
@@ -424,7 +425,7 @@ export class RemoteDecoder implements Decoder {
   }
 
   /** Sends a request that the process must confirm; resolves when it did and no copy is in flight, or when it is dead. */
-  async #ask(what: 'flush' | 'recall' | 'close', request: Request, confirmed: () => void): Promise<void> {
+  async #ask(what: 'flush' | 'recall' | 'close', request: CodecRequest, confirmed: () => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const done = (): void => {
       if (this.#state !== 'ended') confirmed();
@@ -442,7 +443,7 @@ export class RemoteDecoder implements Decoder {
     await Promise.allSettled([...this.#copies]);
   }
 
-  #send(request: Request): void {
+  #send(request: CodecRequest): void {
     if (this.#state === 'ended') return;
     if (this.#early === undefined) this.#host.send(request);
     else this.#early.push(request);

@@ -3,7 +3,7 @@ import type { BufferMemory, PlaneStorage } from '@paravideo/core';
 import { type BufferAccessFixture, bufferAccessSuite } from '@paravideo/core/conformance';
 import { describe, it } from 'vitest';
 import { Arena, HostGuestMemory } from '../memory/index.ts';
-import { Mapping, memfd } from '../sys/index.ts';
+import { MemoryMapping, memfd } from '../sys/index.ts';
 import { CopyPool } from './copy-pool.ts';
 
 const REGION = 1 << 19;
@@ -16,9 +16,9 @@ function fixture(storage: 'heap' | 'mapped'): BufferAccessFixture {
   const memory = new HostGuestMemory();
   for (const address of [BASE, BASE + REGION]) {
     using fd = memfd('buffer-access-guest', REGION);
-    memory.addMapping(address, Mapping.map(fd, 0, REGION, { writable: true }));
+    memory.addMapping(address, MemoryMapping.map(fd, 0, REGION, { writable: true }));
   }
-  const producers: Mapping[] = [];
+  const producers: MemoryMapping[] = [];
   let next = BASE + REGION - 500;
   const pieces = (
     of: BufferMemory,
@@ -62,7 +62,7 @@ function fixture(storage: 'heap' | 'mapped'): BufferAccessFixture {
     storage: (bytes): PlaneStorage => {
       if (storage === 'heap') return { kind: 'bytes', bytes };
       using fd = memfd('buffer-access-producer', bytes.length);
-      const mapping = Mapping.map(fd, 0, bytes.length, { writable: true });
+      const mapping = MemoryMapping.map(fd, 0, bytes.length, { writable: true });
       producers.push(mapping);
       mapping.bytes().set(bytes);
       return { kind: 'address', address: mapping.address, length: bytes.length };

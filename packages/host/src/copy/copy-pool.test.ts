@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { BufferMemory, GuestRange, PlaneStorage } from '@paravideo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Arena, HostGuestMemory } from '../memory/index.ts';
-import { type Fd, Mapping, mappingsOf, memfd, openDescriptors } from '../sys/index.ts';
+import { type Fd, MemoryMapping, mappingsOf, memfd, openDescriptors } from '../sys/index.ts';
 import { CopyError } from './copy-error.ts';
 import { CopyPool } from './copy-pool.ts';
 
@@ -21,10 +21,10 @@ class Guest implements Disposable {
     this.add(0x5000_0000);
   }
 
-  add(address: number): Mapping {
+  add(address: number): MemoryMapping {
     const fd = memfd('copy-test-guest', REGION);
     this.#fds.push(fd);
-    const mapping = Mapping.map(fd, 0, REGION, { writable: true });
+    const mapping = MemoryMapping.map(fd, 0, REGION, { writable: true });
     this.memory.addMapping(address, mapping);
     return mapping;
   }

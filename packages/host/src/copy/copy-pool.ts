@@ -7,7 +7,7 @@
  * Guests take turns: whoever waits gets a job to the threads before another gets its second, however many that one has.
  */
 import type { BufferAccess, BufferMemory, GuestRange, MemoryGate, PlaneStorage } from '@paravideo/core';
-import type { Mapping } from '../sys/index.ts';
+import type { MemoryMapping } from '../sys/index.ts';
 import { KeptThread, type KeptThreadOptions } from '../threads/index.ts';
 import { CopyError } from './copy-error.ts';
 import { type MemoryRun, planCopy, slice, totalLength } from './copy-plan.ts';
@@ -24,7 +24,7 @@ const THREAD_BYTES = 4 * 1024 * 1024;
 
 /** A guest's memory as the copies need it; `Arena` and `HostGuestMemory` are such. */
 export interface GuestMemoryAccess {
-  readonly arena: { readonly mapping: Pick<Mapping, 'address' | 'length' | 'open' | 'pin'> };
+  readonly arena: { readonly mapping: Pick<MemoryMapping, 'address' | 'length' | 'open' | 'pin'> };
   readonly memory: {
     readonly gate: MemoryGate;
     resolve(
@@ -37,10 +37,10 @@ export interface GuestMemoryAccess {
 type CopyLog = NonNullable<KeptThreadOptions<never>['log']>;
 
 /** One guest's copies. */
-interface Customer {
+interface CopyCustomer {
   readonly guest: GuestMemoryAccess;
   /** planned, not yet with a thread */
-  readonly waiting: Pending[];
+  readonly waiting: PendingCopy[];
   /** of its jobs that are not answered */
   jobs: number;
   bytes: number;
@@ -58,17 +58,17 @@ export interface CopyPoolStats {
   readonly deaths: number;
 }
 
-interface Pending {
-  readonly customer: Customer;
+interface PendingCopy {
+  readonly customer: CopyCustomer;
   readonly job: CopyJob;
   readonly bytes: number;
   readonly pins: readonly Disposable[];
   readonly resolve: (done: boolean) => void;
 }
 
-interface Lane {
+interface CopyLane {
   readonly thread: KeptThread<CopyRequest, CopyAnswer>;
-  readonly jobs: Map<number, Pending>;
+  readonly jobs: Map<number, PendingCopy>;
   bytes: number;
 }
 
@@ -81,10 +81,10 @@ function release(pins: readonly Disposable[]): void {
  * copies answer false; so they do while every thread that there was has died and the next is waited for.
  */
 export class CopyPool implements AsyncDisposable {
-  readonly #lanes: Lane[] = [];
+  readonly #lanes: CopyLane[] = [];
   readonly #log: CopyLog | undefined;
   /** guests with jobs that wait, in the order of their turns */
-  #turns: Customer[] = [];
+  #turns: CopyCustomer[] = [];
   #state: 'running' | 'draining' | 'closed' = 'running';
   #flushing = false;
   #nextId = 1;
@@ -119,7 +119,7 @@ export class CopyPool implements AsyncDisposable {
 
   /** The copies of one guest. `store` and `load` throw nothing and reject nothing. */
   access(guest: GuestMemoryAccess): BufferAccess {
-    const customer: Customer = { guest, waiting: [], jobs: 0, bytes: 0 };
+    const customer: CopyCustomer = { guest, waiting: [], jobs: 0, bytes: 0 };
     const { gate } = guest.memory;
     return {
       get open() {
@@ -145,7 +145,7 @@ export class CopyPool implements AsyncDisposable {
     return this.close();
   }
 
-  #store(customer: Customer, from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
+  #store(customer: CopyCustomer, from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
     const pins: Disposable[] = [];
     const steps: number[] = [];
     const heap: HeapCopy[] = [];
@@ -164,7 +164,7 @@ export class CopyPool implements AsyncDisposable {
     return this.#submit(customer, steps, heap, bytes, pins);
   }
 
-  #load(customer: Customer, from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
+  #load(customer: CopyCustomer, from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean> {
     const pins: Disposable[] = [];
     if (!Number.isSafeInteger(offset) || offset < 0 || offset + to.length > from.length) return this.#refuse(pins);
     const source = this.#runs(customer.guest, from, offset + to.length, pins);
@@ -201,7 +201,7 @@ export class CopyPool implements AsyncDisposable {
   }
 
   #submit(
-    customer: Customer,
+    customer: CopyCustomer,
     steps: readonly number[],
     heap: readonly HeapCopy[],
     bytes: number,
@@ -239,7 +239,7 @@ export class CopyPool implements AsyncDisposable {
     if (this.#turns.length === 0) return;
     const lanes = this.#lanes.filter(({ thread }) => thread.running);
     if (lanes.length === 0) return this.#giveUp();
-    const batches = new Map<Lane, CopyJob[]>();
+    const batches = new Map<CopyLane, CopyJob[]>();
     for (let customer = this.#turns[0]; customer !== undefined; customer = this.#turns[0]) {
       const [pending] = customer.waiting;
       if (pending === undefined) {
@@ -272,7 +272,7 @@ export class CopyPool implements AsyncDisposable {
     }
   }
 
-  #lane(): Lane {
+  #lane(): CopyLane {
     const thread = new KeptThread<CopyRequest, CopyAnswer>({
       module: './copy-worker',
       base: import.meta.url,
@@ -282,11 +282,11 @@ export class CopyPool implements AsyncDisposable {
       died: (_reason, wait) => this.#died(lane, wait),
       restarted: () => this.#flush(),
     });
-    const lane: Lane = { thread, jobs: new Map(), bytes: 0 };
+    const lane: CopyLane = { thread, jobs: new Map(), bytes: 0 };
     return lane;
   }
 
-  #answered(lane: Lane, ids: CopyAnswer): void {
+  #answered(lane: CopyLane, ids: CopyAnswer): void {
     for (const id of ids) {
       const pending = lane.jobs.get(id);
       if (pending === undefined) continue;
@@ -300,7 +300,7 @@ export class CopyPool implements AsyncDisposable {
     this.#flush();
   }
 
-  #died(lane: Lane, wait: number): void {
+  #died(lane: CopyLane, wait: number): void {
     this.#stats.deaths++;
     const lost = [...lane.jobs.values()];
     lane.jobs.clear();
@@ -310,7 +310,7 @@ export class CopyPool implements AsyncDisposable {
     if (wait > 0) this.#flush();
   }
 
-  #settle(pending: Pending, done: boolean): void {
+  #settle(pending: PendingCopy, done: boolean): void {
     release(pending.pins);
     pending.customer.jobs--;
     pending.customer.bytes -= pending.bytes;

@@ -21,23 +21,23 @@ import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
 import { walledSource } from './walled-source.ts';
 
-type Source = FrameSource & AsyncDisposable;
+type OwnedSource = FrameSource & AsyncDisposable;
 
 /** Opens a source of the configuration. Throws `ConfigError` if it cannot be had. */
-export type OpenSource = (name: string, config: SourceConfig, log: Logger) => Promise<Source>;
+export type OpenSource = (name: string, config: SourceConfig, log: Logger) => Promise<OwnedSource>;
 
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 
 /** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
-  readonly #sources: ReadonlyMap<string, Source>;
+  readonly #sources: ReadonlyMap<string, OwnedSource>;
   readonly #pool: CopyPool;
   readonly #clock = new LinuxClock();
   readonly #log: Logger;
   readonly #parts: AsyncDisposableStack;
 
-  private constructor(sources: ReadonlyMap<string, Source>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
+  private constructor(sources: ReadonlyMap<string, OwnedSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
     this.#sources = sources;
     this.#pool = pool;
     this.#parts = parts;
@@ -52,7 +52,7 @@ export class DeviceFactory implements AsyncDisposable {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
-    const sources = new Map<string, Source>();
+    const sources = new Map<string, OwnedSource>();
     for (const name of wanted) {
       sources.set(name, parts.use(await open(name, config.sources[name] ?? { pattern: null }, log.child({ source: name }))));
     }
@@ -142,7 +142,7 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
   };
 }
 
-async function openSource(name: string, config: SourceConfig, log: Logger): Promise<Source> {
+async function openSource(name: string, config: SourceConfig, log: Logger): Promise<OwnedSource> {
   if (!('file' in config)) return openPattern({ log });
   try {
     return await openMediaFile(config.file, { log });

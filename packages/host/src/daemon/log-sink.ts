@@ -17,11 +17,11 @@ const TRY_AGAIN = 100;
 const PIECE = 4096;
 
 /** Writes what it can at once; the number of bytes, 0 if none can be taken now. Throws what the system says. */
-type Write = (bytes: Uint8Array) => number;
+type LogWrite = (bytes: Uint8Array) => number;
 
 /** See the top of the file. */
 export class LogSink {
-  readonly #write: Write;
+  readonly #write: LogWrite;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #lost = 0;
@@ -102,7 +102,7 @@ function lostLine(count: number): string {
 }
 
 /** How to write to a descriptor without waiting, and without changing it for those who share it. */
-function writerOf(fd: number): Write {
+function writerOf(fd: number): LogWrite {
   let kind: ReturnType<typeof fstatSync>;
   try {
     kind = fstatSync(fd);

@@ -13,7 +13,7 @@ const MAX_MESSAGES = 200;
 /** What was suppressed is told this often, milliseconds. */
 export const SUMMARY_INTERVAL = 10_000;
 
-class Bucket {
+class TokenBucket {
   readonly #burst: number;
   readonly #rate: number;
   #level: number;
@@ -38,19 +38,19 @@ class Bucket {
   }
 }
 
-interface Message {
-  readonly bucket: Bucket;
+interface RepeatedMessage {
+  readonly bucket: TokenBucket;
   suppressed: number;
 }
 
 /** The lines of one guest. */
 export class RepeatLimit {
-  readonly #all: Bucket;
+  readonly #all: TokenBucket;
   #waiting = false;
-  readonly #messages = new Map<string, Message>();
+  readonly #messages = new Map<string, RepeatedMessage>();
 
   constructor(now: number) {
-    this.#all = new Bucket(GUEST_BURST, GUEST_PER_SECOND, now);
+    this.#all = new TokenBucket(GUEST_BURST, GUEST_PER_SECOND, now);
   }
 
   /** True while something was suppressed that `suppressed` has not told. */
@@ -64,7 +64,7 @@ export class RepeatLimit {
     const name = this.#messages.has(key) || this.#messages.size < MAX_MESSAGES ? key : 'other messages';
     let message = this.#messages.get(name);
     if (message === undefined) {
-      message = { bucket: new Bucket(BURST, PER_SECOND, now), suppressed: 0 };
+      message = { bucket: new TokenBucket(BURST, PER_SECOND, now), suppressed: 0 };
       this.#messages.set(name, message);
     }
     if (message.bucket.has(now) && this.#all.has(now)) {

@@ -18,7 +18,7 @@ import {
 import type { CodedFile } from './coded-file.ts';
 import { ContactSheet } from './contact-sheet.ts';
 import { pictureMd5, toI420 } from './picture.ts';
-import type { Reference } from './reference.ts';
+import type { ReferenceDecode } from './reference.ts';
 import type { RgbaImage } from './rgb.ts';
 
 /** V4L2's number for each coded format. */
@@ -67,7 +67,7 @@ const TICK = 34_567;
 export async function runDecode(
   driver: MediaDriver,
   file: CodedFile,
-  reference: Reference,
+  reference: ReferenceDecode,
   progress: () => void,
 ): Promise<DecodeResult> {
   const memory = driver.transport.sharedLength > 0 ? 'mmap' : 'shared-pages';
@@ -90,7 +90,7 @@ export async function runDecode(
 async function compare(
   client: StatefulDecoderClient,
   file: CodedFile,
-  reference: Reference,
+  reference: ReferenceDecode,
   progress: () => void,
 ): Promise<DecodeResult> {
   const sent = { units: 0, hidden: new Set<number>() };

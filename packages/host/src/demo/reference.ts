@@ -13,7 +13,7 @@ export interface ReferencePicture {
 }
 
 /** The whole reference decode. `warnings`: what ffmpeg complained about, which damaged streams make it do. */
-export interface Reference {
+export interface ReferenceDecode {
   readonly pictures: readonly ReferencePicture[];
   readonly warnings: readonly string[];
 }
@@ -31,13 +31,13 @@ export interface ReferenceOptions {
  * sake of a rate) at its own size (no scaling after a change of resolution). Throws `DemoError` if ffmpeg cannot be run or
  * refuses the file.
  */
-export async function decodeReference(path: string, o: ReferenceOptions = {}): Promise<Reference> {
+export async function decodeReference(path: string, o: ReferenceOptions = {}): Promise<ReferenceDecode> {
   const reference = await decodeOnce(path, o, 'unaligned');
   // A stream of which no picture is known to be whole: the command shows none of them unless it is told to.
   return reference.pictures.length > 0 ? reference : decodeOnce(path, o, 'unaligned+output_corrupt');
 }
 
-async function decodeOnce(path: string, o: ReferenceOptions, flags: string): Promise<Reference> {
+async function decodeOnce(path: string, o: ReferenceOptions, flags: string): Promise<ReferenceDecode> {
   const { range = 'limited', stream = 'v:0' } = o;
   const args = [
     '-nostdin',

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { input, Rig, until } from '../../test/vhost-user-rig.ts';
 import { Fd, memfd, openDescriptors, receive, send, socketpair } from '../sys/index.ts';
 import {
-  Connection,
   FLAG_REPLY,
   memory_region,
   memory_table,
   ProtocolFeature,
   Request,
   VHOST_USER_F_PROTOCOL_FEATURES,
+  VhostConnection,
 } from '../vhost-user/index.ts';
 import { Frontend, FrontendError, SharedRegion } from './index.ts';
 
@@ -86,7 +86,7 @@ describe('a front-end', () => {
       [Request.GET_FEATURES, (1n << 32n) | (1n << BigInt(VHOST_USER_F_PROTOCOL_FEATURES))],
       [Request.GET_PROTOCOL_FEATURES, 1n << BigInt(feature)],
     ]);
-    using backend: Connection = new Connection(theirs, {
+    using backend: VhostConnection = new VhostConnection(theirs, {
       message: ({ request, payload }) => {
         const answer = answers.get(request);
         if (answer !== undefined) backend.send(request, FLAG_REPLY, new Uint8Array(new BigUint64Array([answer]).buffer));

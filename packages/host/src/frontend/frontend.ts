@@ -18,10 +18,8 @@ import {
 import { connectUnix, drain, eventfd, type Fd, signal, socketpair, watch } from '../sys/index.ts';
 import {
   BackendRequest,
-  Connection,
   config_header,
   FLAG_REPLY,
-  type Message,
   memory_region,
   memory_table,
   ProtocolFeature,
@@ -30,6 +28,8 @@ import {
   shmem_config,
   shmem_map,
   VHOST_USER_F_PROTOCOL_FEATURES,
+  VhostConnection,
+  type VhostMessage,
   vring_addr,
   vring_state,
 } from '../vhost-user/index.ts';
@@ -105,7 +105,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   #configListener: (() => void) | undefined;
   #protocol = 0n;
   #region = new SharedRegion(0);
-  #backend: Connection | undefined;
+  #backend: VhostConnection | undefined;
   #open = true;
 
   private constructor(channel: RequestChannel, ram: GuestRam, o: FrontendOptions) {
@@ -317,7 +317,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   async #openBackendChannel(): Promise<void> {
     const [ours, theirs] = socketpair();
     using _theirs = theirs;
-    this.#backend = new Connection(ours, {
+    this.#backend = new VhostConnection(ours, {
       message: (message) => this.#serve(message),
       closed: () => {
         this.#backend = undefined;
@@ -327,12 +327,12 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   }
 
   /** A request of the back-end. Answered with 1 if refused or unknown, as QEMU does. */
-  async #serve(message: Message): Promise<void> {
+  async #serve(message: VhostMessage): Promise<void> {
     const granted = await this.#grant(message);
     this.#backend?.send(message.request, FLAG_REPLY, number64(granted ? 0n : 1n));
   }
 
-  async #grant(message: Message): Promise<boolean> {
+  async #grant(message: VhostMessage): Promise<boolean> {
     const { request, payload, fds } = message;
     if (request === BackendRequest.CONFIG_CHANGE_MSG) {
       this.#configListener?.();

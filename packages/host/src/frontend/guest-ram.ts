@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { GuestBlock } from '@paravideo/core';
 import { HostGuestMemory, RangeList } from '../memory/index.ts';
-import { type Fd, Mapping, memfd, PAGE_SIZE } from '../sys/index.ts';
+import { type Fd, MemoryMapping, memfd, PAGE_SIZE } from '../sys/index.ts';
 import { FrontendError } from './frontend-error.ts';
 
 /** A piece of guest RAM. */
@@ -14,14 +14,14 @@ export interface RamRegion {
   readonly userAddress: number;
 }
 
-interface Region extends RamRegion {
+interface OwnedRegion extends RamRegion {
   readonly ranges: RangeList;
 }
 
 /** The memory of the guest that a front-end plays: memfds, mapped here and shared with the back-end, and who uses what of it. */
 export class GuestRam implements Disposable {
   readonly memory: HostGuestMemory = new HostGuestMemory();
-  readonly #regions: Region[] = [];
+  readonly #regions: OwnedRegion[] = [];
 
   /** The regions, in the order in which they were added: the order in which they are used, too. */
   get regions(): readonly RamRegion[] {
@@ -31,9 +31,9 @@ export class GuestRam implements Disposable {
   /** Adds `length` bytes of RAM at `address`; throws `MemoryError` if they overlap others. */
   add(address: number, length: number): RamRegion {
     const fd = memfd('guest-ram', length);
-    let mapping: Mapping | undefined;
+    let mapping: MemoryMapping | undefined;
     try {
-      mapping = Mapping.map(fd, 0, length, { writable: true });
+      mapping = MemoryMapping.map(fd, 0, length, { writable: true });
       this.memory.addMapping(address, mapping);
       const region = { address, length, fd, userAddress: mapping.address, ranges: new RangeList(length, PAGE_SIZE) };
       this.#regions.push(region);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Fd } from '../sys/index.ts';
 import {
-  Connection,
   FLAG_NEED_REPLY,
   FLAG_REPLY,
-  type Message,
-  ProtocolError,
   Request,
   type RequestName,
   requestRules,
   SHMEM_CONFIG_BYTES,
   u64_payload,
+  VhostConnection,
+  type VhostMessage,
+  VhostProtocolError,
 } from '../vhost-user/index.ts';
 import { ANSWER_WITHIN, AnswerTimer } from './answer-timer.ts';
 import { FrontendError, type FrontendFailure } from './frontend-error.ts';
@@ -25,7 +25,7 @@ interface Waiting {
 export class RequestChannel implements Disposable {
   /** Resolves when the back-end is gone, or `close` was called. */
   readonly closed: Promise<string>;
-  readonly #connection: Connection;
+  readonly #connection: VhostConnection;
   readonly #waiting: Waiting[] = [];
   readonly #timer: AnswerTimer;
   /** True once REPLY_ACK is agreed on: from then on every request is acknowledged. */
@@ -40,13 +40,13 @@ export class RequestChannel implements Disposable {
       failure = 'silent';
       this.#connection.close(new FrontendError('the back-end does not answer', failure));
     });
-    this.#connection = new Connection(
+    this.#connection = new VhostConnection(
       fd,
       {
         message: (message) => this.#reply(message),
         closed: (error) => {
           this.#timer.stop();
-          if (error instanceof ProtocolError) failure = 'garbled';
+          if (error instanceof VhostProtocolError) failure = 'garbled';
           const reason = error?.message ?? 'the back-end closed the connection';
           for (const { reject } of this.#waiting.splice(0)) reject(new FrontendError(reason, failure));
           closed.resolve(reason);
@@ -89,10 +89,10 @@ export class RequestChannel implements Disposable {
     this.#connection.close();
   }
 
-  #reply(message: Message): void {
+  #reply(message: VhostMessage): void {
     const waiting = this.#waiting[0];
     if (waiting === undefined || waiting.request !== message.request || (message.flags & FLAG_REPLY) === 0) {
-      throw new ProtocolError('VU-V1', `message ${message.request} of the back-end answers nothing that was asked`);
+      throw new VhostProtocolError('VU-V1', `message ${message.request} of the back-end answers nothing that was asked`);
     }
     this.#waiting.shift();
     this.#timer.answered(this.#waiting.length);

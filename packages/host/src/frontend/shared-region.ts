@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Fd, fileSize, Mapping, PAGE_SIZE, SysError } from '../sys/index.ts';
+import { type Fd, fileSize, MemoryMapping, PAGE_SIZE, SysError } from '../sys/index.ts';
 
 interface Piece {
   readonly offset: number;
-  readonly mapping: Mapping;
+  readonly mapping: MemoryMapping;
 }
 
 /**
@@ -30,7 +30,7 @@ export class SharedRegion implements Disposable {
     if (this.#pieces.some((p) => p.offset < offset + length && offset < p.offset + p.mapping.length)) return false;
     try {
       if (fdOffset + length > fileSize(fd)) return false;
-      this.#pieces.push({ offset, mapping: Mapping.map(fd, fdOffset, length, { writable }) });
+      this.#pieces.push({ offset, mapping: MemoryMapping.map(fd, fdOffset, length, { writable }) });
       return true;
     } catch (error) {
       if (error instanceof SysError) return false;

@@ -14,7 +14,7 @@ import {
   VIRTIO_RING_F_INDIRECT_DESC,
   VirtioPciDriver,
 } from '@paravideo/core';
-import { connectUnix, drain, eventfd, type Fd, fileSize, Mapping, watch } from '../sys/index.ts';
+import { connectUnix, drain, eventfd, type Fd, fileSize, MemoryMapping, watch } from '../sys/index.ts';
 import {
   CONFIG_REGION,
   type CommandName,
@@ -82,7 +82,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
   #driver: VirtioPciDriver | undefined;
   #features: RingFeatures = { indirect: false, eventIdx: false };
   #deviceFeatures = 0n;
-  #shared: Mapping | undefined;
+  #shared: MemoryMapping | undefined;
   /** rings handed over since the last reset */
   readonly #enabled = new Map<number, RingLayout>();
   #negotiated = false;
@@ -275,7 +275,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
       if (fd === undefined || !mappable || start + place.length > fileSize(fd)) {
         throw new FrontendError(`shared memory of ${place.length} bytes in region ${place.bar} cannot be mapped`);
       }
-      this.#shared = Mapping.map(fd, start, place.length, { writable: true });
+      this.#shared = MemoryMapping.map(fd, start, place.length, { writable: true });
     } finally {
       for (const each of fds) each.close();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '@paravideo/core';
-import { detach, type Fd, Mapping, memfd, punchHole, punchHoleAside, viewAt } from '../sys/index.ts';
+import { detach, type Fd, MemoryMapping, memfd, punchHole, punchHoleAside, viewAt } from '../sys/index.ts';
 import { ArenaError } from './arena-error.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { RangeList } from './range-list.ts';
@@ -29,7 +29,7 @@ const CLEAN_AT_ONCE = 8 << 20;
 export class Arena implements HostBuffers, Disposable {
   readonly fd: Fd;
   /** the whole arena, for its address; its `bytes()` are not for the event loop */
-  readonly mapping: Mapping;
+  readonly mapping: MemoryMapping;
   readonly size: number;
   readonly #clean: RangeList;
   readonly #dirty: RangeList;
@@ -43,7 +43,7 @@ export class Arena implements HostBuffers, Disposable {
   #allocated = 0;
   #blocks = 0;
 
-  private constructor(fd: Fd, mapping: Mapping, size: number, budget: MemoryBudget | undefined) {
+  private constructor(fd: Fd, mapping: MemoryMapping, size: number, budget: MemoryBudget | undefined) {
     this.#budget = budget;
     this.fd = fd;
     this.mapping = mapping;
@@ -64,7 +64,7 @@ export class Arena implements HostBuffers, Disposable {
     }
     const fd = memfd(name, rounded);
     try {
-      return new Arena(fd, Mapping.map(fd, 0, rounded, { writable: true, ...(onFault && { onFault }) }), rounded, budget);
+      return new Arena(fd, MemoryMapping.map(fd, 0, rounded, { writable: true, ...(onFault && { onFault }) }), rounded, budget);
     } catch (error) {
       fd.close();
       throw error;

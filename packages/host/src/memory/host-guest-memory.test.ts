@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { copyMemory, Mapping, mappingsOf, memfd } from '../sys/index.ts';
+import { copyMemory, MemoryMapping, mappingsOf, memfd } from '../sys/index.ts';
 import { HostGuestMemory } from './index.ts';
 
 const MIB = 1 << 20;
 
-function region(name: string, offset: number, length: number): Mapping {
+function region(name: string, offset: number, length: number): MemoryMapping {
   using fd = memfd(name, offset + length);
-  return Mapping.map(fd, offset, length, { writable: true });
+  return MemoryMapping.map(fd, offset, length, { writable: true });
 }
 
 describe('guest memory in this process', () => {

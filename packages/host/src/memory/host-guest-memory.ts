@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type GuestRange, MemoryError, MemoryGate, RegionMemory } from '@paravideo/core';
-import { type Fd, faultGuardMissing, fileSize, Mapping, memoryKind } from '../sys/index.ts';
+import { type Fd, faultGuardMissing, fileSize, MemoryMapping, memoryKind } from '../sys/index.ts';
 import { MemoryBudget } from './memory-budget.ts';
 
 /** Most bytes that one guest may announce, unless told otherwise: sparse files cost address space only, but that is everybody's. */
@@ -58,9 +58,9 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
   readonly #events: MemoryEvents;
   #noted = false;
   /** by the guest address of the region that it is */
-  readonly #mappings = new Map<number, Mapping>();
+  readonly #mappings = new Map<number, MemoryMapping>();
   /** out of the table, and to be unmapped in turns to come */
-  #leaving: Mapping[] = [];
+  #leaving: MemoryMapping[] = [];
   #unmaps = 0;
   #unmapping: Promise<void> | undefined;
   readonly #budget: MemoryBudget;
@@ -82,7 +82,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
    * Maps a part of a file that a front-end announced; `replaced` bytes of this memory are about to go. Throws `GuestFileError` if it is
    * no file that may be guest memory or there would be too much of it, and `SysError`.
    */
-  mapFile(fd: Fd, offset: number, size: number, replaced = 0): Mapping {
+  mapFile(fd: Fd, offset: number, size: number, replaced = 0): MemoryMapping {
     const kind = this.#policy === 'any' ? 'sealed' : memoryKind(fd);
     if (kind === 'foreign')
       throw new GuestFileError(`it lies in a file on a disk or of another program, which could keep us waiting: ${REMEDY}`);
@@ -90,7 +90,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     if (!this.mayBecome(this.#mapped - replaced + size)) throw new GuestFileError(this.#tooMuch(size));
     const there = fileSize(fd);
     if (offset + size > there) throw new GuestFileError(`it ends at ${offset + size} of a file of ${there} bytes`);
-    return Mapping.map(fd, offset, size, { writable: true, onFault: () => this.#events.fault?.() });
+    return MemoryMapping.map(fd, offset, size, { writable: true, onFault: () => this.#events.fault?.() });
   }
 
   /** True if the guest's memory may have so many bytes in all, in place of what it has now. */
@@ -116,7 +116,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
   }
 
   /** Adds a region and takes its mapping over. Throws `MemoryError` (and leaves the mapping alone) if it does not fit in. */
-  addMapping(address: number, mapping: Mapping): void {
+  addMapping(address: number, mapping: MemoryMapping): void {
     if (mapping.length > this.#budget.room) throw new MemoryError(this.#tooMuch(mapping.length));
     this.addRegion({ address, bytes: mapping.bytes() });
     this.#budget.take(mapping.length);
@@ -158,7 +158,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
     return this.#leaving.length === 0 ? undefined : this.#unmapping;
   }
 
-  #unmap(mapping: Mapping): void {
+  #unmap(mapping: MemoryMapping): void {
     this.#unmapping ??= this.#unmapInTurns();
     if (this.#unmaps < UNMAPS_PER_TURN) {
       this.#unmaps += 1;
@@ -182,7 +182,7 @@ export class HostGuestMemory extends RegionMemory implements Disposable {
    */
   resolve(ranges: readonly GuestRange[], length = Number.POSITIVE_INFINITY): ResolvedMemory | undefined {
     const pieces: MemoryPiece[] = [];
-    const used = new Set<Mapping>();
+    const used = new Set<MemoryMapping>();
     let missing = length;
     for (const range of ranges) {
       if (missing === 0) break;

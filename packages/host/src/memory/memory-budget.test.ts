@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, it } from 'vitest';
-import { Mapping, memfd } from '../sys/index.ts';
+import { MemoryMapping, memfd } from '../sys/index.ts';
 import { Arena } from './arena.ts';
 import { HostGuestMemory } from './host-guest-memory.ts';
 import { GuestBudgets } from './memory-budget.ts';
@@ -38,7 +38,7 @@ it('the addresses of announced memory count, and a region too many is refused by
   const { addresses } = budgets().of(undefined);
   using memory = new HostGuestMemory('checked', {}, addresses);
   using fd = memfd('ram', 1 << 20);
-  const map = (bytes: number): Mapping => Mapping.map(fd, 0, bytes, { writable: true });
+  const map = (bytes: number): MemoryMapping => MemoryMapping.map(fd, 0, bytes, { writable: true });
   memory.addMapping(0, map(768 << 10));
   using surplus = map(512 << 10);
   expect(() => memory.addMapping(1 << 20, surplus)).toThrow(/524288 bytes beside 786432 .*1048576.*guest-addresses/);

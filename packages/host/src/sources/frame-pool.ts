@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Frame, PictureLayout, PlaneStorage } from '@paravideo/core';
-import { type Fd, Mapping, memfd } from '../sys/index.ts';
+import { type Fd, MemoryMapping, memfd } from '../sys/index.ts';
 import { SourceError } from './source-error.ts';
 
 /** Planes begin at multiples of this, in bytes: a page, so that a pool can be mapped in parts. */
@@ -61,7 +61,7 @@ export class FramePool {
   /** bytes from one slot to the next */
   readonly slotSize: number;
   readonly slots: number;
-  readonly #mapping: Mapping;
+  readonly #mapping: MemoryMapping;
   readonly #references: Int32Array;
   #out = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -79,14 +79,14 @@ export class FramePool {
     this.#references = new Int32Array(slots);
     this.fd = memfd(name, offset * slots);
     try {
-      this.#mapping = Mapping.map(this.fd, 0, this.length, { writable: true });
+      this.#mapping = MemoryMapping.map(this.fd, 0, this.length, { writable: true });
     } catch (error) {
       this.fd.close();
       throw error;
     }
   }
 
-  /** `slots` frames of `layout`; throws what `memfd` and `Mapping.map` throw when there is no memory. */
+  /** `slots` frames of `layout`; throws what `memfd` and `MemoryMapping.map` throw when there is no memory. */
   static create(name: string, layout: PictureLayout, slots: number): FramePool {
     if (!Number.isInteger(slots) || slots < 1) throw new SourceError(`a frame pool of ${slots} slots: it must have at least 1`);
     if (layout.planes.every(({ sizeImage }) => sizeImage === 0)) throw new SourceError('a frame pool for pictures of 0 bytes');

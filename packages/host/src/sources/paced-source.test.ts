@@ -13,7 +13,7 @@ import { ManualClock } from '@paravideo/core/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
 import type { FrameMoment, FramePool } from './frame-pool.ts';
-import { type FrameRenderer, PacedSource, type Rendition } from './paced-source.ts';
+import { type FrameRenderer, PacedSource, type PictureRendition } from './paced-source.ts';
 import { SourceControls } from './source-controls.ts';
 import { SourceError } from './source-error.ts';
 
@@ -35,7 +35,7 @@ class Renderer implements FrameRenderer {
   /** answers at once */
   prompt = true;
 
-  open(pool: FramePool): Rendition {
+  open(pool: FramePool): PictureRendition {
     this.open_++;
     return {
       render: (_slot, moment) => {

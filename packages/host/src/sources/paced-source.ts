@@ -28,7 +28,7 @@ import { SourceError } from './source-error.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Makes the pictures of one layout. At most `PacedSource`'s `inFlight` renders are under way at a time; they resolve in order. */
-export interface Rendition {
+export interface PictureRendition {
   /**
    * Writes the picture of a moment into the slot, somewhere else than on the event loop. Resolves to false if no picture
    * came of it; nothing is written after it resolves. Never rejects.
@@ -41,7 +41,7 @@ export interface Rendition {
 /** Makes the pictures of a source. */
 export interface FrameRenderer {
   /** A layout came into use, with the pool whose slots its pictures will go to. Throws if it cannot make such pictures. */
-  open(pool: FramePool, interval: Fraction): Rendition;
+  open(pool: FramePool, interval: Fraction): PictureRendition;
   /** The end of the source. All renditions are closed. */
   close(): void | Promise<void>;
 }
@@ -58,19 +58,19 @@ export interface PacedSourceStats {
   readonly failed: number;
 }
 
-type Run = { readonly consumer: FrameConsumer; ended: boolean };
+type StreamRun = { readonly consumer: FrameConsumer; ended: boolean };
 
-class Group {
-  readonly runs = new Set<Run>();
+class LayoutGroup {
+  readonly runs = new Set<StreamRun>();
   readonly pool: FramePool;
-  readonly rendition: Rendition;
+  readonly rendition: PictureRendition;
   /** warming --> open --close--> closing (pictures in the making) --last of them--> closed; close from warming, too */
   state: 'warming' | 'open' | 'closing' | 'closed' = 'warming';
   /** pictures in the making */
   rendering = 0;
   #closed = Promise.withResolvers<void>();
 
-  constructor(pool: FramePool, rendition: Rendition) {
+  constructor(pool: FramePool, rendition: PictureRendition) {
     this.pool = pool;
     this.rendition = rendition;
   }
@@ -99,15 +99,15 @@ class Group {
   }
 }
 
-interface Cadence {
+interface IntervalGroups {
   /** absent until the first of the groups is open */
   pacer: Pacer | undefined;
-  readonly groups: Map<string, Group>;
+  readonly groups: Map<string, LayoutGroup>;
 }
 
 type StreamState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'running'; readonly run: Run; readonly interval: string; readonly layout: string }
+  | { readonly kind: 'running'; readonly run: StreamRun; readonly interval: string; readonly layout: string }
   | { readonly kind: 'closed' };
 
 function intervalKey({ numerator, denominator }: Fraction): string {
@@ -130,7 +130,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
   readonly #slots: number;
   readonly #inFlight: number;
   readonly #trials: number;
-  readonly #cadences = new Map<string, Cadence>();
+  readonly #cadences = new Map<string, IntervalGroups>();
   readonly #streams = new Map<SourceStream, FrameConsumer>();
   readonly #closing = new Set<Promise<void>>();
   #stats = { delivered: 0, late: 0, noSlot: 0, failed: 0 };
@@ -201,7 +201,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
         if (state.kind !== 'idle') throw new SourceError(`a ${state.kind} stream cannot be started`);
         if (wanted === undefined) throw new SourceError('a stream was started before it was configured');
         const { layout, interval } = wanted;
-        const run: Run = { consumer, ended: this.#state.kind === 'lost' };
+        const run: StreamRun = { consumer, ended: this.#state.kind === 'lost' };
         state = { kind: 'running', run, interval: intervalKey(interval), layout: layoutKey(layout) };
         if (!run.ended) this.#join(run, layout, interval);
       },
@@ -244,14 +244,14 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     return this.#ended;
   }
 
-  #join(run: Run, layout: PictureLayout, interval: Fraction): void {
+  #join(run: StreamRun, layout: PictureLayout, interval: Fraction): void {
     const [byInterval, byLayout] = [intervalKey(interval), layoutKey(layout)];
     const present = this.#cadences.get(byInterval)?.groups.get(byLayout);
     if (present !== undefined) {
       present.runs.add(run);
       return;
     }
-    let group: Group;
+    let group: LayoutGroup;
     try {
       group = this.#open(layout, interval);
     } catch (error) {
@@ -262,7 +262,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
       return;
     }
     group.runs.add(run);
-    const cadence: Cadence = this.#cadences.get(byInterval) ?? { pacer: undefined, groups: new Map() };
+    const cadence: IntervalGroups = this.#cadences.get(byInterval) ?? { pacer: undefined, groups: new Map() };
     this.#cadences.set(byInterval, cadence);
     cadence.groups.set(byLayout, group);
     const begin = (): void => {
@@ -275,7 +275,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     else void this.#warmUp(group, interval).then(begin);
   }
 
-  #warmUp(group: Group, interval: Fraction): Promise<void> {
+  #warmUp(group: LayoutGroup, interval: Fraction): Promise<void> {
     return warmUp(this.#clock, interval, this.#trials, async () => {
       const slot = group.state === 'warming' ? group.pool.take() : undefined;
       if (slot === undefined) return false;
@@ -287,17 +287,17 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     });
   }
 
-  #open(layout: PictureLayout, interval: Fraction): Group {
+  #open(layout: PictureLayout, interval: Fraction): LayoutGroup {
     const pool = FramePool.create(`${this.#name}-frames`, layout, this.#slots);
     try {
-      return new Group(pool, this.#renderer.open(pool, interval));
+      return new LayoutGroup(pool, this.#renderer.open(pool, interval));
     } catch (error) {
       pool.close();
       throw error;
     }
   }
 
-  #leave(run: Run, byInterval: string, byLayout: string): void {
+  #leave(run: StreamRun, byInterval: string, byLayout: string): void {
     if (run.ended) return;
     run.ended = true;
     const cadence = this.#cadences.get(byInterval);
@@ -312,18 +312,18 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     this.#cadences.delete(byInterval);
   }
 
-  #close(group: Group): void {
+  #close(group: LayoutGroup): void {
     for (const run of group.runs) run.ended = true;
     group.runs.clear();
     const closed = group.close().then(() => void this.#closing.delete(closed));
     this.#closing.add(closed);
   }
 
-  #tick(groups: ReadonlyMap<string, Group>, tick: PacerTick): void {
+  #tick(groups: ReadonlyMap<string, LayoutGroup>, tick: PacerTick): void {
     for (const group of [...groups.values()]) this.#capture(group, { sequence: tick.index, timestamp: tick.time });
   }
 
-  #capture(group: Group, moment: FrameMoment): void {
+  #capture(group: LayoutGroup, moment: FrameMoment): void {
     const runs = [...group.runs].filter((run) => run.consumer.wantsFrame());
     if (runs.length === 0 || group.state !== 'open') return;
     if (group.rendering >= this.#inFlight) {

@@ -9,7 +9,7 @@ function run(body: string): { out: string; status: number | string | null } {
   const head = `
     import { Worker } from 'node:worker_threads';
     import { openSync, ftruncateSync, unlinkSync } from 'node:fs';
-    import { Fd, Mapping, copyMemory } from ${JSON.stringify(SYS)};
+    import { Fd, MemoryMapping, copyMemory } from ${JSON.stringify(SYS)};
     const path = '/dev/shm/pv-guard-' + process.pid;
     const fd = Fd.adopt(openSync(path, 'wx+'));
     unlinkSync(path);
@@ -23,7 +23,7 @@ describe('a guarded mapping whose file is shrunk', () => {
   it('reads as zeros, tells its owner once, and goes', () => {
     const { out, status } = run(`
       let told = 0;
-      const mapping = Mapping.map(fd, 0, 65536, { writable: true, onFault: () => told++ });
+      const mapping = MemoryMapping.map(fd, 0, 65536, { writable: true, onFault: () => told++ });
       mapping.bytes().fill(7);
       ftruncateSync(fd.number, 0);
       const [first, last] = [mapping.bytes()[0], mapping.bytes()[65535]];
@@ -39,7 +39,7 @@ describe('a guarded mapping whose file is shrunk', () => {
   it('does so for a thread that copies, too', () => {
     const { out, status } = run(`
       const told = Promise.withResolvers();
-      const mapping = Mapping.map(fd, 0, 65536, { writable: true, onFault: told.resolve });
+      const mapping = MemoryMapping.map(fd, 0, 65536, { writable: true, onFault: told.resolve });
       const text = 'const { parentPort, workerData } = require("node:worker_threads");'
         + 'import(${JSON.stringify(SYS)}).then(({ copyMemory }) => {'
         + ' copyMemory(workerData, workerData + 32768, 4096); parentPort.postMessage("copied"); });';
@@ -58,8 +58,8 @@ describe('a guarded mapping whose file is shrunk', () => {
 
   it('leaves every other fault as it was: the process ends by SIGBUS', () => {
     const { status } = run(`
-      const guarded = Mapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
-      const other = Mapping.map(fd, 8192, 4096, { writable: true });
+      const guarded = MemoryMapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
+      const other = MemoryMapping.map(fd, 8192, 4096, { writable: true });
       ftruncateSync(fd.number, 0);
       console.log(guarded.bytes()[0], other.bytes()[0]);
     `);
@@ -68,9 +68,9 @@ describe('a guarded mapping whose file is shrunk', () => {
 
   it('is guarded no more once it was disposed', () => {
     const { status } = run(`
-      const guarded = Mapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
+      const guarded = MemoryMapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
       guarded[Symbol.dispose]();
-      const other = Mapping.map(fd, 0, 4096, { writable: true });
+      const other = MemoryMapping.map(fd, 0, 4096, { writable: true });
       ftruncateSync(fd.number, 0);
       console.log(other.bytes()[0]);
     `);

@@ -15,7 +15,7 @@ const SYS_close_range = 436;
 const CLOSE_RANGE_CLOEXEC = 4;
 
 /** Closes descriptors that are not our own: closing one may wait for whoever is behind it. Never throws. */
-export interface Closer {
+export interface FdCloser {
   close(number: number): void;
 }
 
@@ -25,15 +25,15 @@ export interface Closer {
  */
 export class Fd implements Disposable {
   #number: number;
-  readonly #closer: Closer | undefined;
+  readonly #closer: FdCloser | undefined;
 
-  private constructor(number: number, closer?: Closer) {
+  private constructor(number: number, closer?: FdCloser) {
     this.#number = number;
     this.#closer = closer;
   }
 
   /** Takes ownership of an open descriptor; `closer` closes it and its duplicates, if it came from elsewhere. */
-  static adopt(number: number, closer?: Closer): Fd {
+  static adopt(number: number, closer?: FdCloser): Fd {
     if (!Number.isInteger(number) || number < 0)
       throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
     return new Fd(number, closer);

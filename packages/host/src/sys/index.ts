@@ -5,13 +5,13 @@ export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
 export { drain, eventfd, signal } from './eventfd.ts';
 export { extendedAttribute } from './extended-attribute.ts';
 export { faultGuardMissing } from './fault-guard.ts';
-export { type Closer, canWrite, closeOnExec, Fd, setBlocking, setNonBlocking } from './fd.ts';
+export { canWrite, closeOnExec, Fd, type FdCloser, setBlocking, setNonBlocking } from './fd.ts';
 export { PAGE_SIZE } from './libc.ts';
-export { Mapping } from './mapping.ts';
 export { fileSize, memfd, memoryKind, punchHole, punchHoleAside, residentSize } from './memfd.ts';
+export { MemoryMapping } from './memory-mapping.ts';
 export {
   limitResource,
-  type Resource,
+  type ProcessResource,
   resourceLimit,
   setDumpable,
   setNoNewPrivileges,
@@ -22,7 +22,7 @@ export { copyMemory, detach, viewAt } from './raw-memory.ts';
 export {
   type ArgumentTest,
   type CallRule,
-  type Instruction,
+  type FilterInstruction,
   installSeccomp,
   type SyscallPolicy,
   seccompProgram,
@@ -35,7 +35,7 @@ export {
   endReceiving,
   hungUp,
   listenUnix,
-  type Received,
+  type ReceivedMessage,
   receive,
   send,
   socketpair,

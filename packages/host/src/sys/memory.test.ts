@@ -5,7 +5,7 @@ import {
   detach,
   Fd,
   fileSize,
-  Mapping,
+  MemoryMapping,
   mappingsOf,
   memfd,
   memoryKind,
@@ -51,7 +51,7 @@ describe('memfds', () => {
 
   it('give pages back and read as zeros then', () => {
     using fd = memfd('test', 1 << 20);
-    using mapping = Mapping.map(fd, 0, 1 << 20, { writable: true });
+    using mapping = MemoryMapping.map(fd, 0, 1 << 20, { writable: true });
     mapping.bytes().fill(7);
     expect(residentSize(fd)).toBe(1 << 20);
     punchHole(fd, 65536, 65536);
@@ -76,7 +76,7 @@ describe('mappings', () => {
   it('detach their view when they are disposed', () => {
     const before = mappingsOf('/memfd:gone');
     using fd = memfd('gone', 8192);
-    const mapping = Mapping.map(fd, 0, 8192, { writable: true });
+    const mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
     const view = mapping.bytes();
     const part = view.subarray(100, 200);
     part[0] = 1;
@@ -93,7 +93,7 @@ describe('mappings', () => {
 
   it('stay in memory for the last pin, without a view', () => {
     using fd = memfd('pinned', 8192);
-    const mapping = Mapping.map(fd, 0, 8192, { writable: true });
+    const mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
     mapping.bytes()[0] = 42;
     const first = mapping.pin();
     const second = mapping.pin();
@@ -111,8 +111,8 @@ describe('mappings', () => {
 
   it('may begin and end inside pages', () => {
     using fd = memfd('odd', 3 * PAGE_SIZE);
-    using whole = Mapping.map(fd, 0, 3 * PAGE_SIZE, { writable: true });
-    using odd = Mapping.map(fd, PAGE_SIZE - 10, 20, { writable: true });
+    using whole = MemoryMapping.map(fd, 0, 3 * PAGE_SIZE, { writable: true });
+    using odd = MemoryMapping.map(fd, PAGE_SIZE - 10, 20, { writable: true });
     odd.bytes().fill(9);
     expect(odd.length).toBe(20);
     expect(whole.bytes().reduce((sum, byte) => sum + byte, 0)).toBe(180);
@@ -122,23 +122,23 @@ describe('mappings', () => {
 
   it('larger than 4 GiB work', () => {
     using fd = memfd('large', 6 * 2 ** 30);
-    using mapping = Mapping.map(fd, 0, 6 * 2 ** 30, { writable: true });
+    using mapping = MemoryMapping.map(fd, 0, 6 * 2 ** 30, { writable: true });
     const view = mapping.bytes();
     view[5 * 2 ** 30] = 5;
-    using late = Mapping.map(fd, 5 * 2 ** 30, 4096, { writable: false });
+    using late = MemoryMapping.map(fd, 5 * 2 ** 30, 4096, { writable: false });
     expect(late.bytes()[0]).toBe(5);
   });
 
   it('refuse empty and impossible ranges', () => {
     using fd = memfd('test', 4096);
-    expect(() => Mapping.map(fd, 0, 0, { writable: true })).toThrow(/EINVAL/);
-    expect(() => Mapping.map(fd, -4096, 4096, { writable: true })).toThrow(/EINVAL/);
-    expect(() => Mapping.map(fd, 0, 2 ** 60, { writable: true })).toThrow(SysError);
+    expect(() => MemoryMapping.map(fd, 0, 0, { writable: true })).toThrow(/EINVAL/);
+    expect(() => MemoryMapping.map(fd, -4096, 4096, { writable: true })).toThrow(/EINVAL/);
+    expect(() => MemoryMapping.map(fd, 0, 2 ** 60, { writable: true })).toThrow(SysError);
   });
 
   it('are reached by address too', () => {
     using fd = memfd('copy', 8192);
-    using mapping = Mapping.map(fd, 0, 8192, { writable: true });
+    using mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
     mapping.bytes().set([1, 2, 3, 4]);
     copyMemory(mapping.address + 5000, mapping.address, 4);
     copyMemory(mapping.address, 0, 0);

@@ -27,20 +27,20 @@ export function setDumpable(dumpable: boolean): void {
 const RESOURCES = { cpu: 0, fileSize: 1, data: 2, core: 4, processes: 6, files: 7, addressSpace: 9 } as const;
 
 /** A limit that `limitResource` sets; the numbers are Linux's RLIMIT_* on x86-64 and arm64. */
-export type Resource = keyof typeof RESOURCES;
+export type ProcessResource = keyof typeof RESOURCES;
 
 const limits = new BigUint64Array(4);
 const limitsAddress = pinnedAddress(limits.buffer);
 
 /** Lowers the soft and the hard limit of this process (bytes, seconds or a count). Throws `SysError` (EPERM) where it would be raised. */
-export function limitResource(resource: Resource, limit: number): void {
+export function limitResource(resource: ProcessResource, limit: number): void {
   limits[0] = BigInt(limit);
   limits[1] = BigInt(limit);
   check(libc.prlimit(0, RESOURCES[resource], limitsAddress, 0), `prlimit(${resource})`, String(limit));
 }
 
 /** The soft and the hard limit; Infinity is no limit. */
-export function resourceLimit(resource: Resource): { soft: number; hard: number } {
+export function resourceLimit(resource: ProcessResource): { soft: number; hard: number } {
   check(libc.prlimit(0, RESOURCES[resource], 0, limitsAddress + 16), `prlimit(${resource})`);
   const number = (value: bigint | undefined) =>
     value === undefined || value === 0xffff_ffff_ffff_ffffn ? Infinity : Number(value);

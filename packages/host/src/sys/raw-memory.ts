@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Memory by its bare address, for worker threads that are told where to copy. Nothing here checks anything: the caller
- * must know that the ranges are mapped (a pin of the `Mapping` they lie in) and stay mapped.
+ * must know that the ranges are mapped (a pin of the `MemoryMapping` they lie in) and stay mapped.
  */
 import { foreignView, libc } from './libc.ts';
 

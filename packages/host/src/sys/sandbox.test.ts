@@ -150,7 +150,7 @@ describe('worker threads', () => {
     const { out, code } = child(`
       import { Worker } from 'node:worker_threads';
       const fd = sys.memfd('shared', 4096);
-      const mapping = sys.Mapping.map(fd, 0, 4096, { writable: true });
+      const mapping = sys.MemoryMapping.map(fd, 0, 4096, { writable: true });
       const run = (how) => new Promise((resolve, reject) => {
         const worker = new Worker(\`
           Promise.all([import('${sys}'), import('node:worker_threads')]).then(([sys, { parentPort, workerData }]) => {

@@ -32,7 +32,7 @@ const MACHINES = {
 } as const;
 
 /** One BPF instruction: code, jump if true, jump if false, operand. */
-export type Instruction = readonly [code: number, yes: number, no: number, k: number];
+export type FilterInstruction = readonly [code: number, yes: number, no: number, k: number];
 
 /** One argument of a call must be `is`, after `mask` (32 bits). `wide` looks at all 64 bits: for pointers, where `is` is 0. */
 export interface ArgumentTest {
@@ -56,10 +56,10 @@ export type SyscallPolicy = Partial<Readonly<Record<SyscallName, CallRule>>>;
  * `errno`. Calls are tested in the policy's order. Kernels from 5.11 keep a bitmap of the calls that are allowed whatever
  * their arguments, and run the program for none of them.
  */
-export function seccompProgram(machine: keyof typeof MACHINES, policy: SyscallPolicy, errno: number): Instruction[] {
+export function seccompProgram(machine: keyof typeof MACHINES, policy: SyscallPolicy, errno: number): FilterInstruction[] {
   const { column, arch } = MACHINES[machine];
-  const refuse: Instruction = [RETURN, 0, 0, SECCOMP_RET_ERRNO | (errno & 0xffff)];
-  const program: Instruction[] = [
+  const refuse: FilterInstruction = [RETURN, 0, 0, SECCOMP_RET_ERRNO | (errno & 0xffff)];
+  const program: FilterInstruction[] = [
     [LOAD, 0, 0, ARCH],
     [JUMP_EQUAL, 1, 0, arch],
     [RETURN, 0, 0, SECCOMP_RET_KILL_PROCESS],
@@ -77,16 +77,16 @@ export function seccompProgram(machine: keyof typeof MACHINES, policy: SyscallPo
   return program;
 }
 
-function compileRule(rule: CallRule, refuse: Instruction): Instruction[] {
+function compileRule(rule: CallRule, refuse: FilterInstruction): FilterInstruction[] {
   if (rule === 'allow') return [[RETURN, 0, 0, SECCOMP_RET_ALLOW]];
   if (rule === 'absent') return [[RETURN, 0, 0, SECCOMP_RET_ERRNO | constants.errno.ENOSYS]];
   const alternatives = rule.map((tests) => {
-    const body: Instruction[] = [[RETURN, 0, 0, SECCOMP_RET_ALLOW]];
+    const body: FilterInstruction[] = [[RETURN, 0, 0, SECCOMP_RET_ALLOW]];
     for (const { argument, mask, is, wide } of [...tests].reverse()) {
       // x86-64 and arm64 are little endian: the low half comes first.
       const low = ARGUMENTS + 8 * argument;
       if (wide) body.unshift([LOAD, 0, 0, low + 4], [JUMP_EQUAL, 0, body.length, 0]);
-      const test: Instruction = [JUMP_EQUAL, 0, body.length, is >>> 0];
+      const test: FilterInstruction = [JUMP_EQUAL, 0, body.length, is >>> 0];
       if (mask === undefined) body.unshift([LOAD, 0, 0, low], test);
       else body.unshift([LOAD, 0, 0, low], [AND, 0, 0, mask >>> 0], test);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Unix stream sockets that carry descriptors. Everything is close-on-exec, and nothing blocks, not even on a socket from elsewhere. */
 import { constants } from 'node:os';
-import { type Closer, Fd } from './fd.ts';
+import { Fd, type FdCloser } from './fd.ts';
 import { check, lastErrno, libc, pinnedAddress, retry } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
@@ -48,7 +48,7 @@ function prepare(length: number, control: number): void {
 }
 
 /** What `receive` got. `surplus` counts descriptors that came beyond `maxFds`, or that the kernel dropped; they are closed. */
-export interface Received {
+export interface ReceivedMessage {
   readonly bytes: number;
   readonly fds: Fd[];
   readonly surplus: number;
@@ -58,7 +58,7 @@ export interface Received {
  * Reads what is there, at most `into.length` bytes (which must not be 0). The caller owns the descriptors, which `closer` closes.
  * 'closed' is the end of the stream, orderly or not.
  */
-export function receive(fd: Fd, into: Uint8Array, maxFds: number, closer?: Closer): Received | 'again' | 'closed' {
+export function receive(fd: Fd, into: Uint8Array, maxFds: number, closer?: FdCloser): ReceivedMessage | 'again' | 'closed' {
   const length = Math.min(into.length, MAX_BYTES);
   if (length === 0) throw new SysError('recvmsg', EINVAL, 'nothing to read into');
   prepare(length, CONTROL_BYTES);

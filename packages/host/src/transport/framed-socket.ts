@@ -14,7 +14,7 @@ import { GuestCloser } from './guest-closer.ts';
 import { DisconnectedError } from './transport-error.ts';
 
 /** One message as it came. */
-export interface Frame {
+export interface SocketFrame {
   readonly header: DataView;
   /** a view that is the message's own */
   readonly payload: DataView;
@@ -25,7 +25,7 @@ export interface Frame {
 }
 
 /** What a protocol says about its frames. */
-export interface Framing {
+export interface SocketFraming {
   readonly headerBytes: number;
   /** descriptors of one message at most */
   readonly maxFds: number;
@@ -38,7 +38,7 @@ export interface Framing {
 /** What a socket tells its owner. */
 export interface FrameEvents {
   /** May throw or reject: the connection then ends with that reason. */
-  frame(frame: Frame): void | Promise<void>;
+  frame(frame: SocketFrame): void | Promise<void>;
   /** Called once. `error` is undefined for an orderly end of the stream. */
   closed(error: Error | undefined): void;
 }
@@ -55,7 +55,7 @@ const MAX_PENDING_BYTES = 1 << 20;
 /** How long the rest of a message may take to come, milliseconds; what came with it is held meanwhile. */
 const HALF_MESSAGE_LIMIT = 10_000;
 
-interface Outgoing {
+interface OutgoingFrame {
   bytes: Uint8Array;
   fds: Fd[];
 }
@@ -63,7 +63,7 @@ interface Outgoing {
 /** One message socket. It owns the descriptor. */
 export class FramedSocket implements Disposable {
   readonly #fd: Fd;
-  readonly #framing: Framing;
+  readonly #framing: SocketFraming;
   readonly #events: FrameEvents;
   readonly #closer: GuestCloser;
   #header: Uint8Array;
@@ -74,7 +74,7 @@ export class FramedSocket implements Disposable {
   #surplus = 0;
   #reading: Disposable | undefined;
   #writing: Disposable | undefined;
-  readonly #outgoing: Outgoing[] = [];
+  readonly #outgoing: OutgoingFrame[] = [];
   #outgoingBytes = 0;
   #late: NodeJS.Timeout | undefined;
   #heard = false;
@@ -83,7 +83,7 @@ export class FramedSocket implements Disposable {
   #state: 'idle' | 'handling' | 'closed' = 'idle';
 
   /** `closer` closes what comes with messages, and in the end the connection. */
-  constructor(fd: Fd, framing: Framing, events: FrameEvents, closer: GuestCloser = new GuestCloser()) {
+  constructor(fd: Fd, framing: SocketFraming, events: FrameEvents, closer: GuestCloser = new GuestCloser()) {
     // Duplicates that are watched go before it, and close nothing else.
     this.#fd = Fd.adopt(fd.take());
     this.#closer = closer;
@@ -128,7 +128,7 @@ export class FramedSocket implements Disposable {
     if (sent === bytes.length || sent === 'closed') return;
     const rest = bytes.subarray(sent);
     const waiting = this.#outgoingBytes;
-    const message: Outgoing = { bytes: rest, fds: [] };
+    const message: OutgoingFrame = { bytes: rest, fds: [] };
     this.#outgoing.push(message);
     if (sent === 0) for (const fd of fds) message.fds.push(fd.dup());
     this.#outgoingBytes += rest.length;
@@ -206,7 +206,7 @@ export class FramedSocket implements Disposable {
   }
 
   /** The next whole message, if all of it has come. */
-  #next(): Frame | undefined {
+  #next(): SocketFrame | undefined {
     while (this.#headerBytes < this.#header.length) {
       const got = this.#receive(this.#header.subarray(this.#headerBytes));
       if (got === undefined) return undefined;
@@ -223,7 +223,7 @@ export class FramedSocket implements Disposable {
       if (got === undefined) return undefined;
       this.#payloadBytes += got;
     }
-    const frame: Frame = { header, payload: new DataView(payload.buffer), fds: this.#fds, surplusFds: this.#surplus };
+    const frame: SocketFrame = { header, payload: new DataView(payload.buffer), fds: this.#fds, surplusFds: this.#surplus };
     this.#header = new Uint8Array(this.#framing.headerBytes);
     this.#headerBytes = 0;
     clearTimeout(this.#late);
@@ -253,7 +253,7 @@ export class FramedSocket implements Disposable {
     return got.bytes;
   }
 
-  #hand(frame: Frame): void {
+  #hand(frame: SocketFrame): void {
     let pending: void | Promise<void>;
     try {
       pending = this.#events.frame(frame);
@@ -275,7 +275,7 @@ export class FramedSocket implements Disposable {
     );
   }
 
-  #resume(frame: Frame, error: Error | undefined): void {
+  #resume(frame: SocketFrame, error: Error | undefined): void {
     for (const fd of frame.fds.splice(0)) fd.close();
     if (this.#state !== 'handling') return;
     if (error !== undefined) return this.#end(error);

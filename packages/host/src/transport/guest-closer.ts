@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Closer, closesAtOnce, endReceiving, Fd } from '../sys/index.ts';
+import { closesAtOnce, endReceiving, Fd, type FdCloser } from '../sys/index.ts';
 import { closeElsewhere } from './closing-threads.ts';
 
 /** Descriptors of one front-end that may wait to be closed; while there are more, nothing more is taken from it. */
@@ -9,7 +9,7 @@ const MAX_CLOSING = 64;
  * Closes the descriptors that one front-end gave us: those that close at once here, others one after another in a thread, since the
  * front-end decides how long that takes. `settled` keeps its place at the socket until then, which bounds threads and descriptors.
  */
-export class GuestCloser implements Closer {
+export class GuestCloser implements FdCloser {
   #waiting: number[] = [];
   #settled: Promise<void> | undefined;
 

@@ -29,7 +29,7 @@ export interface GuestSocketOptions {
   readonly serve: (fd: Fd, ended: () => void) => GuestClient;
 }
 
-type State =
+type SocketState =
   | { readonly kind: 'free' }
   | { readonly kind: 'busy'; readonly client: GuestClient; readonly since: number }
   /** the last front-end's device is being taken down; `next` waits for that */
@@ -54,7 +54,7 @@ export class GuestSocket implements AsyncDisposable {
   #spare: Fd | undefined;
   #watch: Disposable | undefined;
   #pause: NodeJS.Timeout | undefined;
-  #state: State = { kind: 'free' };
+  #state: SocketState = { kind: 'free' };
   /** of front-ends that were never served */
   readonly #closer = new GuestCloser();
 
@@ -205,7 +205,7 @@ export class GuestSocket implements AsyncDisposable {
 
   #clear(client: GuestClient): void {
     if (this.#state.kind !== 'busy') return;
-    const state: State = { kind: 'clearing', done: client.gone, next: undefined };
+    const state: SocketState = { kind: 'clearing', done: client.gone, next: undefined };
     this.#state = state;
     void Promise.all([client.gone, client.closed]).then(() => {
       if (this.#state !== state) return;

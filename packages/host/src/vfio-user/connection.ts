@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A socket that carries vfio-user messages. Both sides use it. */
 import type { Fd } from '../sys/index.ts';
-import { type Frame, FramedSocket, type Framing, type GuestCloser } from '../transport/index.ts';
+import { FramedSocket, type GuestCloser, type SocketFrame, type SocketFraming } from '../transport/index.ts';
 import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS, vfio_header } from './protocol.ts';
 import { VfioProtocolError } from './vfio-user-error.ts';
 
 /** One message as it came. */
-export interface VfioMessage extends Omit<Frame, 'header'> {
+export interface VfioMessage extends Omit<SocketFrame, 'header'> {
   readonly id: number;
   readonly command: number;
   readonly flags: number;
@@ -23,7 +23,7 @@ export interface VfioConnectionEvents {
 
 const f = vfio_header.fields;
 
-const framing: Framing = {
+const framing: SocketFraming = {
   headerBytes: vfio_header.size,
   maxFds: MAX_MESSAGE_FDS,
   payloadBytes: (header) => {

@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import { firstFrom } from '@paravideo/core';
 import type { HostGuestMemory } from '../memory/index.ts';
-import type { Fd, Mapping } from '../sys/index.ts';
+import type { Fd, MemoryMapping } from '../sys/index.ts';
 import { DMA_FLAG, MAX_DMA_MAPS } from './protocol.ts';
 import { VfioRefusedError } from './vfio-user-error.ts';
 
@@ -82,7 +82,7 @@ export class DmaTable {
 
   #add(piece: DmaPiece, fd: Fd): void {
     const { address, size, offset } = piece;
-    let mapping: Mapping | undefined;
+    let mapping: MemoryMapping | undefined;
     try {
       mapping = this.#memory.mapFile(fd, offset, size);
       this.#memory.addMapping(address, mapping);

@@ -50,14 +50,14 @@ import { VfioProtocolError, VfioRefusedError } from './vfio-user-error.ts';
 const { EINVAL, EOPNOTSUPP } = constants.errno;
 const NOTHING = new Uint8Array(0);
 
-interface Answer {
+interface VfioAnswer {
   readonly payload: Uint8Array;
   /** borrowed */
   readonly fds?: readonly Fd[];
 }
-type Operation = (message: VfioMessage) => Answer | Promise<Answer>;
+type VfioOperation = (message: VfioMessage) => VfioAnswer | Promise<VfioAnswer>;
 
-const DONE: Answer = { payload: NOTHING };
+const DONE: VfioAnswer = { payload: NOTHING };
 
 /** What the messages act on. */
 export type HandledFunction = Pick<
@@ -92,7 +92,7 @@ export class VfioHandler {
     }
     this.#checkSize(rule, message);
     this.#log.debug({ command: rule.name, bytes: message.payload.byteLength, fds: message.fds.length }, 'command');
-    let answer: Answer | Promise<Answer>;
+    let answer: VfioAnswer | Promise<VfioAnswer>;
     try {
       answer = this.#operations[rule.name](message);
     } catch (error) {
@@ -102,7 +102,7 @@ export class VfioHandler {
     this.#answer(connection, message, answer);
   }
 
-  readonly #operations: Readonly<Record<CommandName, Operation>> = {
+  readonly #operations: Readonly<Record<CommandName, VfioOperation>> = {
     VERSION: (m) => this.#version(m),
     DMA_MAP: (m) => {
       const f = dma_map.fields;
@@ -174,7 +174,7 @@ export class VfioHandler {
     if (got < size || (grows !== true && got > size)) throw new VfioProtocolError(`${name} with ${got} bytes instead of ${size}`);
   }
 
-  #answer(connection: VfioConnection, message: VfioMessage, answer: Answer): void {
+  #answer(connection: VfioConnection, message: VfioMessage, answer: VfioAnswer): void {
     if (!connection.open) return;
     if ((message.flags & FLAG_NO_REPLY) === 0) {
       connection.send({ id: message.id, command: message.command, flags: TYPE_REPLY }, answer.payload, answer.fds);
@@ -193,7 +193,7 @@ export class VfioHandler {
     connection.send({ id: message.id, command: message.command, flags, error: error.errno }, NOTHING);
   }
 
-  #version({ payload }: VfioMessage): Answer {
+  #version({ payload }: VfioMessage): VfioAnswer {
     const major = version.fields.major.get(payload, 0);
     if (major !== PROTOCOL_MAJOR)
       throw new VfioProtocolError(`version ${major} of the protocol; ${PROTOCOL_MAJOR} is spoken here`);
@@ -210,7 +210,7 @@ export class VfioHandler {
     return { payload: answer };
   }
 
-  #regionInfo({ payload }: VfioMessage): Answer {
+  #regionInfo({ payload }: VfioMessage): VfioAnswer {
     const f = region_info.fields;
     const index = f.index.get(payload, 0);
     if (index >= NUM_REGIONS) throw new VfioRefusedError(EINVAL, `there is no region ${index}`);
@@ -225,7 +225,7 @@ export class VfioHandler {
     return shared ? { ...answer, fds: [this.#guest.arena.fd] } : answer;
   }
 
-  #setIrqs({ payload, fds }: VfioMessage): Answer {
+  #setIrqs({ payload, fds }: VfioMessage): VfioAnswer {
     const f = irq_set.fields;
     const index = f.index.get(payload, 0);
     const count = f.count.get(payload, 0);
@@ -247,7 +247,7 @@ export class VfioHandler {
     return { offset: f.offset.get(payload, 0), region: f.region.get(payload, 0), count };
   }
 
-  #writeMulti({ payload }: VfioMessage): Answer | Promise<Answer> {
+  #writeMulti({ payload }: VfioMessage): VfioAnswer | Promise<VfioAnswer> {
     const count = write_multi.fields.count.get(payload, 0);
     if (count > MAX_MULTI_WRITES || payload.byteLength !== write_multi.size + count * write_entry.size) {
       throw new VfioProtocolError(`${count} writes in a payload of ${payload.byteLength} bytes`);
@@ -281,11 +281,11 @@ function outside(region: number, offset: number, length: number): VfioRefusedErr
 
 /** An answer that is a struct which begins with `argsz`. */
 /** An answer that has to wait until guest memory is let go of. */
-function after(settled: Promise<void> | undefined, answer: Answer): Answer | Promise<Answer> {
+function after(settled: Promise<void> | undefined, answer: VfioAnswer): VfioAnswer | Promise<VfioAnswer> {
   return settled?.then(() => answer) ?? answer;
 }
 
-function reply(size: number, argsz: number, fill: (view: DataView) => void): Answer {
+function reply(size: number, argsz: number, fill: (view: DataView) => void): VfioAnswer {
   if (argsz < size) throw new VfioRefusedError(EINVAL, `room for ${argsz} bytes of ${size}`);
   const payload = new Uint8Array(size);
   const view = new DataView(payload.buffer);

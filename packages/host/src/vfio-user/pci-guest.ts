@@ -17,8 +17,8 @@ import type { Log } from '../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, within } from '../transport/index.ts';
 import { DmaTable } from './dma-table.ts';
-import { Interrupts } from './interrupts.ts';
 import { PciRing } from './pci-ring.ts';
+import { VfioInterrupts } from './vfio-interrupts.ts';
 import { WholeWindow } from './whole-window.ts';
 
 /** How long a reset waits for sessions that close: less than the 5 s after which QEMU gives a message up. */
@@ -32,7 +32,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
   readonly memory: HostGuestMemory;
   readonly window: WholeWindow;
   readonly dma: DmaTable;
-  readonly interrupts: Interrupts;
+  readonly interrupts: VfioInterrupts;
   readonly pci: VirtioPciDevice;
   readonly log: Log;
   readonly device: VirtioDevice;
@@ -96,7 +96,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
       },
       this,
     );
-    this.interrupts = new Interrupts(this.pci.vectors, this.log);
+    this.interrupts = new VfioInterrupts(this.pci.vectors, this.log);
     this.device.attach({
       queues: this.#rings.map(({ queue }) => queue),
       notify: (queue) => this.pci.interrupt(queue),

@@ -16,7 +16,7 @@ import {
   versionPayload,
 } from '../frontend/index.ts';
 import { drain, eventfd, type Fd, fileSize, mappingsOf, memfd, openDescriptors, socketpair } from '../sys/index.ts';
-import { Command, DmaTable, Interrupts, IRQ_SET, MAX_DMA_MAPS, type PciGuest } from './index.ts';
+import { Command, DmaTable, IRQ_SET, MAX_DMA_MAPS, type PciGuest, VfioInterrupts } from './index.ts';
 
 const { EEXIST, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 const NONE = new Uint8Array(0);
@@ -341,7 +341,7 @@ describe('interrupts', () => {
     await using rig = new VfioRig();
     const [one, other] = socketpair();
     other.close();
-    const interrupts = new Interrupts(1, rig.log);
+    const interrupts = new VfioInterrupts(1, rig.log);
     interrupts.change({ flags: IRQ_SET.DATA_EVENTFD | IRQ_SET.TRIGGER, start: 0, count: 1, data: NONE }, [one]);
     interrupts.raise(0);
     interrupts.raise(0);

@@ -2,7 +2,7 @@
 import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '@paravideo/core';
 import type { Arena } from '../memory/index.ts';
 
-interface Entry {
+interface WindowEntry {
   readonly block: ArenaBlock;
   readonly span: number;
   /** mappings of the guest; never below 0 */
@@ -17,7 +17,7 @@ interface Entry {
  */
 export class WholeWindow implements SharedWindow {
   readonly length: number;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<number, WindowEntry>();
 
   constructor(arena: Arena) {
     this.length = arena.size;
@@ -64,7 +64,7 @@ export class WholeWindow implements SharedWindow {
     for (const { block } of entries) block.release();
   }
 
-  #settle(entry: Entry): void {
+  #settle(entry: WindowEntry): void {
     if (entry.count > 0 || entry.life !== 'freed') return;
     this.#entries.delete(entry.block.offset);
     entry.block.release();

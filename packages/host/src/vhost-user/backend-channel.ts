@@ -5,9 +5,9 @@
  */
 import type { Fd } from '../sys/index.ts';
 import type { GuestCloser } from '../transport/index.ts';
-import { Connection, type Message } from './connection.ts';
+import { VhostConnection, type VhostMessage } from './connection.ts';
 import { FLAG_NEED_REPLY, FLAG_REPLY, u64_payload } from './protocol.ts';
-import { ProtocolError } from './vhost-user-error.ts';
+import { VhostProtocolError } from './vhost-user-error.ts';
 
 interface Waiting {
   readonly request: number;
@@ -16,14 +16,14 @@ interface Waiting {
 
 /** The channel of SET_BACKEND_REQ_FD. Owns its socket. */
 export class BackendChannel implements Disposable {
-  readonly #connection: Connection;
+  readonly #connection: VhostConnection;
   readonly #waiting: Waiting[] = [];
   readonly #close: () => void;
 
   /** `ended` is told why the channel ended, once, if it was not this side that closed it. */
   constructor(fd: Fd, closer: GuestCloser, ended: (error: Error | undefined) => void) {
     let closing = false;
-    this.#connection = new Connection(
+    this.#connection = new VhostConnection(
       fd,
       {
         message: (message) => this.#reply(message),
@@ -53,13 +53,13 @@ export class BackendChannel implements Disposable {
     this.#close();
   }
 
-  #reply(message: Message): void {
+  #reply(message: VhostMessage): void {
     const waiting = this.#waiting[0];
     if ((message.flags & FLAG_REPLY) === 0 || waiting === undefined || waiting.request !== message.request) {
-      throw new ProtocolError('VU-V1', `message ${message.request} on the back-end channel answers nothing that was asked`);
+      throw new VhostProtocolError('VU-V1', `message ${message.request} on the back-end channel answers nothing that was asked`);
     }
     if (message.payload.byteLength !== u64_payload.size) {
-      throw new ProtocolError('VU-V2', `an acknowledgement of ${message.payload.byteLength} bytes, not ${u64_payload.size}`);
+      throw new VhostProtocolError('VU-V2', `an acknowledgement of ${message.payload.byteLength} bytes, not ${u64_payload.size}`);
     }
     this.#waiting.shift();
     waiting.settle(u64_payload.fields.value.get(message.payload, 0) === 0n);

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A socket that carries vhost-user messages. Both sides and both channels use it. */
 import type { Fd } from '../sys/index.ts';
-import { type Frame, FramedSocket, type Framing, type GuestCloser } from '../transport/index.ts';
+import { FramedSocket, type GuestCloser, type SocketFrame, type SocketFraming } from '../transport/index.ts';
 import { FLAG_VERSION, FLAG_VERSION_MASK, MAX_REQUEST_BYTES, message_header } from './protocol.ts';
-import { ProtocolError } from './vhost-user-error.ts';
+import { VhostProtocolError } from './vhost-user-error.ts';
 
 /** One message as it came. */
-export interface Message extends Omit<Frame, 'header'> {
+export interface VhostMessage extends Omit<SocketFrame, 'header'> {
   readonly request: number;
   readonly flags: number;
 }
 
 /** What a connection tells its owner. */
-export interface ConnectionEvents {
+export interface VhostConnectionEvents {
   /** May throw or reject: the connection then ends with that reason. */
-  message(message: Message): void | Promise<void>;
+  message(message: VhostMessage): void | Promise<void>;
   /** Called once. `error` is undefined for an orderly end of the stream. */
   closed(error: Error | undefined): void;
 }
@@ -25,10 +25,10 @@ const MAX_FDS = 8;
 const f = message_header.fields;
 
 /** One message socket. It owns the descriptor. */
-export class Connection implements Disposable {
+export class VhostConnection implements Disposable {
   readonly #socket: FramedSocket;
 
-  constructor(fd: Fd, events: ConnectionEvents, o: { maxBytes?: number; closer?: GuestCloser } = {}) {
+  constructor(fd: Fd, events: VhostConnectionEvents, o: { maxBytes?: number; closer?: GuestCloser } = {}) {
     this.#socket = new FramedSocket(
       fd,
       framing(o.maxBytes ?? MAX_REQUEST_BYTES),
@@ -81,17 +81,17 @@ export class Connection implements Disposable {
 }
 
 /** VU-V1, VU-V17. */
-function framing(maxBytes: number): Framing {
+function framing(maxBytes: number): SocketFraming {
   return {
     headerBytes: message_header.size,
     maxFds: MAX_FDS,
     payloadBytes: (header) => {
       const version = f.flags.get(header, 0) & FLAG_VERSION_MASK;
       const size = f.size.get(header, 0);
-      if (version !== FLAG_VERSION) throw new ProtocolError('VU-V1', `message version ${version}, not 1`);
-      if (size > maxBytes) throw new ProtocolError('VU-V1', `a payload of ${size} bytes; at most ${maxBytes} are taken`);
+      if (version !== FLAG_VERSION) throw new VhostProtocolError('VU-V1', `message version ${version}, not 1`);
+      if (size > maxBytes) throw new VhostProtocolError('VU-V1', `a payload of ${size} bytes; at most ${maxBytes} are taken`);
       return size;
     },
-    violation: (what, message) => new ProtocolError(what === 'half a message' ? 'VU-V1' : 'VU-V17', message),
+    violation: (what, message) => new VhostProtocolError(what === 'half a message' ? 'VU-V1' : 'VU-V17', message),
   };
 }

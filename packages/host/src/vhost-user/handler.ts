@@ -9,7 +9,7 @@ import type { Log } from '../log/index.ts';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
 import { GuestCloser } from '../transport/index.ts';
 import { BackendChannel } from './backend-channel.ts';
-import type { Connection, Message } from './connection.ts';
+import type { VhostConnection, VhostMessage } from './connection.ts';
 import type { GuestBackend } from './guest-backend.ts';
 import type { RegionDescription } from './memory-table.ts';
 import {
@@ -37,7 +37,7 @@ import {
   vring_addr,
   vring_state,
 } from './protocol.ts';
-import { ProtocolError, RefusedError } from './vhost-user-error.ts';
+import { VhostProtocolError, VhostRefusedError } from './vhost-user-error.ts';
 import type { Vring } from './vring.ts';
 
 /** `flags` of SET_CONFIG for a write by live migration */
@@ -46,8 +46,8 @@ const NOTHING = new Uint8Array(0);
 
 const bit = (n: number): bigint => 1n << BigInt(n);
 
-type Answer = Uint8Array | undefined;
-type Operation = (message: Message) => Answer | Promise<Answer>;
+type VhostAnswer = Uint8Array | undefined;
+type VhostOperation = (message: VhostMessage) => VhostAnswer | Promise<VhostAnswer>;
 
 /** What the messages act on. */
 export type HandledGuest = Pick<
@@ -64,7 +64,7 @@ export interface HandlerOptions {
 }
 
 /** The main channel of one connection. */
-export class Handler {
+export class VhostHandler {
   readonly #guest: HandledGuest;
   readonly #log: Log;
   readonly #closer: GuestCloser;
@@ -95,16 +95,21 @@ export class Handler {
     this.#protocolOffer = offered.reduce((sum, n) => sum | bit(n), 0n);
   }
 
-  /** Handles one message and answers it on `connection`. Throws `ProtocolError` if the connection must end. */
-  handle(connection: Connection, message: Message): void | Promise<void> {
+  /** Handles one message and answers it on `connection`. Throws `VhostProtocolError` if the connection must end. */
+  handle(connection: VhostConnection, message: VhostMessage): void | Promise<void> {
     if ((message.flags & ~(FLAG_VERSION_MASK | FLAG_NEED_REPLY)) !== 0) {
       const what =
         (message.flags & FLAG_REPLY) !== 0 ? 'a reply on the request channel' : `flags 0x${message.flags.toString(16)}`;
-      throw new ProtocolError('VU-V1', `${what}, request ${message.request}`);
+      throw new VhostProtocolError('VU-V1', `${what}, request ${message.request}`);
     }
     const rule = requestRules.get(message.request);
     if (rule === undefined) {
-      this.#refuse(connection, message, undefined, new RefusedError('VU-V4', `request ${message.request} is not known here`));
+      this.#refuse(
+        connection,
+        message,
+        undefined,
+        new VhostRefusedError('VU-V4', `request ${message.request} is not known here`),
+      );
       return;
     }
     this.#log.debug({ request: rule.name, bytes: message.payload.byteLength, fds: message.fds.length }, 'request');
@@ -134,7 +139,7 @@ export class Handler {
     this.#channel = undefined;
   }
 
-  readonly #operations: Readonly<Record<RequestName, Operation>> = {
+  readonly #operations: Readonly<Record<RequestName, VhostOperation>> = {
     GET_FEATURES: () => number64(this.#virtioOffer),
     SET_FEATURES: (m) => this.#setFeatures(value64(m)),
     GET_PROTOCOL_FEATURES: () => number64(this.#protocolOffer),
@@ -179,7 +184,7 @@ export class Handler {
     GET_CONFIG: (m) => this.#getConfig(m),
     SET_CONFIG: (m) => {
       if (config_header.fields.flags.get(m.payload, 0) === CONFIG_LIVE_MIGRATION) return undefined;
-      throw new RefusedError('VU-V15', 'the configuration space of this device has no writable field');
+      throw new VhostRefusedError('VU-V15', 'the configuration space of this device has no writable field');
     },
     RESET_DEVICE: async () => {
       await this.#guest.reset();
@@ -201,13 +206,13 @@ export class Handler {
   };
 
   /** VU-V2, VU-V3, VU-V4. */
-  #check(rule: RequestRule, message: Message): void {
+  #check(rule: RequestRule, message: VhostMessage): void {
     const size = message.payload.byteLength;
     let expected = typeof rule.size === 'number' ? rule.size : size;
     if (rule.size === 'table') {
       const regions = size >= memory_table.size ? memory_table.fields.regions.get(message.payload, 0) : 0;
       if (regions > MAX_TABLE_REGIONS)
-        throw new ProtocolError('VU-V2', `a memory table of ${regions} regions; at most ${MAX_TABLE_REGIONS} fit`);
+        throw new VhostProtocolError('VU-V2', `a memory table of ${regions} regions; at most ${MAX_TABLE_REGIONS} fit`);
       // QEMU's own table is sent with the size that its count needs, other front-ends send all eight entries.
       const full = memory_table.size + MAX_TABLE_REGIONS * memory_region.size;
       expected = size === full ? full : memory_table.size + regions * memory_region.size;
@@ -215,36 +220,36 @@ export class Handler {
       expected = config_header.size + (size >= config_header.size ? config_header.fields.size.get(message.payload, 0) : 0);
     }
     if (size !== expected)
-      throw new ProtocolError('VU-V2', `${rule.name} with a payload of ${size} bytes instead of ${expected}`);
+      throw new VhostProtocolError('VU-V2', `${rule.name} with a payload of ${size} bytes instead of ${expected}`);
     if (rule.feature !== undefined && !this.#has(rule.feature)) {
-      throw new RefusedError('VU-V4', `${rule.name} without the protocol feature ${rule.feature}`);
+      throw new VhostRefusedError('VU-V4', `${rule.name} without the protocol feature ${rule.feature}`);
     }
     let fds = typeof rule.fds === 'number' ? rule.fds : 1;
     if (rule.fds === 'regions') fds = memory_table.fields.regions.get(message.payload, 0);
     else if (rule.fds === 'unless-flagged' && (Number(value64(message) & 0xffffffffn) & VRING_NO_FD) !== 0) fds = 0;
     if (message.fds.length < fds)
-      throw new RefusedError('VU-V3', `${rule.name} with ${message.fds.length} descriptors instead of ${fds}`);
+      throw new VhostRefusedError('VU-V3', `${rule.name} with ${message.fds.length} descriptors instead of ${fds}`);
     const surplus = message.surplusFds + message.fds.length - fds;
     if (surplus === 0) return;
     for (const fd of message.fds.splice(fds)) fd.close();
     this.#log.debug({ request: rule.name, surplus }, 'VU-V3: descriptors that do not belong to the message were closed');
   }
 
-  #answer(connection: Connection, message: Message, rule: RequestRule, bytes: Answer): void {
+  #answer(connection: VhostConnection, message: VhostMessage, rule: RequestRule, bytes: VhostAnswer): void {
     if (!connection.open) return;
     if (rule.replies === true) connection.send(message.request, FLAG_REPLY, bytes ?? NOTHING);
     else if (this.#wantsAck(message)) connection.send(message.request, FLAG_REPLY, number64(0n));
   }
 
-  #refuse(connection: Connection, message: Message, rule: RequestRule | undefined, error: unknown): void {
-    if (!(error instanceof RefusedError)) throw error;
+  #refuse(connection: VhostConnection, message: VhostMessage, rule: RequestRule | undefined, error: unknown): void {
+    if (!(error instanceof VhostRefusedError)) throw error;
     // Without the answer that it waits for, a front-end could only hang.
-    if (rule?.replies === true) throw new ProtocolError(error.check, error.message);
+    if (rule?.replies === true) throw new VhostProtocolError(error.check, error.message);
     this.#log.warn({ request: rule?.name ?? message.request, check: error.check }, error.message);
     if (this.#wantsAck(message) && connection.open) connection.send(message.request, FLAG_REPLY, number64(1n));
   }
 
-  #wantsAck(message: Message): boolean {
+  #wantsAck(message: VhostMessage): boolean {
     return (message.flags & FLAG_NEED_REPLY) !== 0 && this.#has('REPLY_ACK');
   }
 
@@ -254,13 +259,13 @@ export class Handler {
 
   #setFeatures(features: bigint): undefined | Promise<undefined> {
     const foreign = features & ~this.#virtioOffer;
-    if (foreign !== 0n) throw new RefusedError('VU-V4', `features 0x${foreign.toString(16)} were not offered`);
+    if (foreign !== 0n) throw new VhostRefusedError('VU-V4', `features 0x${foreign.toString(16)} were not offered`);
     const ring = {
       indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
       eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
     };
     if (features !== this.#virtio && !this.#guest.negotiate(ring, features & DEVICE_FEATURES)) {
-      throw new RefusedError('VU-V4', 'features cannot change while a ring runs');
+      throw new VhostRefusedError('VU-V4', 'features cannot change while a ring runs');
     }
     this.#virtio = features;
     if ((features & bit(VHOST_USER_F_PROTOCOL_FEATURES)) === 0n) for (const each of this.#guest.rings) each.enable(true);
@@ -269,7 +274,7 @@ export class Handler {
 
   #setProtocolFeatures(features: bigint): undefined {
     const foreign = features & ~this.#protocolOffer;
-    if (foreign !== 0n) throw new RefusedError('VU-V4', `protocol features 0x${foreign.toString(16)} were not offered`);
+    if (foreign !== 0n) throw new VhostRefusedError('VU-V4', `protocol features 0x${foreign.toString(16)} were not offered`);
     this.#protocol = features;
     // Without acknowledgements nobody knows whether a mapping exists.
     const shared = (['SHMEM', 'REPLY_ACK', 'BACKEND_REQ', 'BACKEND_SEND_FD'] as const).every((name) => this.#has(name));
@@ -277,18 +282,18 @@ export class Handler {
     return undefined;
   }
 
-  #setMemTable(message: Message): undefined | Promise<undefined> {
+  #setMemTable(message: VhostMessage): undefined | Promise<undefined> {
     const count = memory_table.fields.regions.get(message.payload, 0);
     const regions = Array.from({ length: count }, (_, i) => region(message.payload, memory_table.size + i * memory_region.size));
     this.#guest.table.replace(regions, message.fds);
     return nothing(this.#guest.memoryChanged());
   }
 
-  #setBackendChannel(message: Message): undefined {
+  #setBackendChannel(message: VhostMessage): undefined {
     const kind = descriptorKind(message.fds[0] as Fd);
     if (kind !== 'socket') {
       const name = typeof kind === 'object' ? kind.other : kind;
-      throw new RefusedError('VU-V3', `the back-end channel is a socket, not ${name}: send one end of a socket pair`);
+      throw new VhostRefusedError('VU-V3', `the back-end channel is a socket, not ${name}: send one end of a socket pair`);
     }
     const fd = message.fds.shift() as Fd;
     this.close();
@@ -304,14 +309,14 @@ export class Handler {
       this.#channel = channel;
     } catch (error) {
       fd.close();
-      throw new RefusedError('VU-V3', `the descriptor of the back-end channel cannot be used: ${String(error)}`);
+      throw new VhostRefusedError('VU-V3', `the descriptor of the back-end channel cannot be used: ${String(error)}`);
     }
     this.#guest.window.connect(this.#channel);
     return undefined;
   }
 
   /** VU-V15: what is not inside the configuration space is answered with an empty payload. */
-  #getConfig(message: Message): Uint8Array {
+  #getConfig(message: VhostMessage): Uint8Array {
     const f = config_header.fields;
     const offset = f.offset.get(message.payload, 0);
     const size = f.size.get(message.payload, 0);
@@ -326,39 +331,39 @@ export class Handler {
     return answer;
   }
 
-  async #enable(message: Message): Promise<undefined> {
+  async #enable(message: VhostMessage): Promise<undefined> {
     const { ring, num } = this.#state(message);
-    if (num > 1) throw new RefusedError('VU-V6', `ring ${ring.index}: enable is 0 or 1, not ${num}`);
+    if (num > 1) throw new VhostRefusedError('VU-V6', `ring ${ring.index}: enable is 0 or 1, not ${num}`);
     ring.enable(num === 1);
     if (num === 1) await this.#guest.startRings();
     else await this.#guest.stopRing(ring);
     return undefined;
   }
 
-  #configure(message: Message, set: (ring: Vring, num: number) => void): undefined | Promise<undefined> {
+  #configure(message: VhostMessage, set: (ring: Vring, num: number) => void): undefined | Promise<undefined> {
     const { ring, num } = this.#state(message);
     set(ring, num);
     return nothing(this.#guest.startRings());
   }
 
-  #descriptor(message: Message, set: (ring: Vring, fd: Fd | undefined) => void): undefined | Promise<undefined> {
+  #descriptor(message: VhostMessage, set: (ring: Vring, fd: Fd | undefined) => void): undefined | Promise<undefined> {
     const ring = this.#ring(Number(value64(message) & BigInt(VRING_INDEX_MASK)));
     const [fd] = message.fds;
     const kind = fd === undefined ? 'eventfd' : descriptorKind(fd);
     // Ringing a file of a FUSE server could wait for ever, and everybody with it.
     if (typeof kind === 'object') {
-      throw new RefusedError('VU-V3', `ring ${ring.index}: a doorbell is an eventfd, a pipe or a socket, not ${kind.other}`);
+      throw new VhostRefusedError('VU-V3', `ring ${ring.index}: a doorbell is an eventfd, a pipe or a socket, not ${kind.other}`);
     }
     try {
       set(ring, message.fds.shift());
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      throw new RefusedError('VU-V3', `ring ${ring.index}: the descriptor is of no use here: ${error.message}`);
+      throw new VhostRefusedError('VU-V3', `ring ${ring.index}: the descriptor is of no use here: ${error.message}`);
     }
     return nothing(this.#guest.startRings());
   }
 
-  #state(message: Message): { ring: Vring; num: number } {
+  #state(message: VhostMessage): { ring: Vring; num: number } {
     const ring = this.#ring(vring_state.fields.index.get(message.payload, 0));
     return { ring, num: vring_state.fields.num.get(message.payload, 0) };
   }
@@ -367,7 +372,7 @@ export class Handler {
   #ring(index: number): Vring {
     const ring = this.#guest.rings[index];
     if (ring === undefined)
-      throw new RefusedError('VU-V6', `there is no ring ${index}: the device has ${this.#guest.rings.length}`);
+      throw new VhostRefusedError('VU-V6', `there is no ring ${index}: the device has ${this.#guest.rings.length}`);
     return ring;
   }
 }
@@ -377,7 +382,7 @@ function nothing(work: void | Promise<void>): undefined | Promise<undefined> {
   return work instanceof Promise ? work.then(() => undefined) : undefined;
 }
 
-function value64(message: Message): bigint {
+function value64(message: VhostMessage): bigint {
   return u64_payload.fields.value.get(message.payload, 0);
 }
 

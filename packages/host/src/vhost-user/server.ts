@@ -12,10 +12,10 @@ import {
   GuestWall,
   MemoryFaultError,
 } from '../transport/index.ts';
-import { Connection } from './connection.ts';
+import { VhostConnection } from './connection.ts';
 import { GuestBackend } from './guest-backend.ts';
-import { Handler, type HandlerOptions } from './handler.ts';
-import { ProtocolError } from './vhost-user-error.ts';
+import { type HandlerOptions, VhostHandler } from './handler.ts';
+import { VhostProtocolError } from './vhost-user-error.ts';
 
 /** How a server is set up. */
 export interface ServerOptions extends HandlerOptions {
@@ -83,7 +83,7 @@ export class VhostUserServer implements AsyncDisposable {
     return client;
   }
 
-  #connect(fd: Fd, ended: () => void): GuestClient & { readonly connection: Connection } {
+  #connect(fd: Fd, ended: () => void): GuestClient & { readonly connection: VhostConnection } {
     const { log } = this.#o;
     const guest = new GuestBackend({
       name: `paravideo-${basename(this.path)}`,
@@ -96,11 +96,11 @@ export class VhostUserServer implements AsyncDisposable {
       configChanged: () => handler.configChanged(),
     });
     const closer = new GuestCloser();
-    const handler: Handler = new Handler(guest, log, this.#o, closer);
+    const handler: VhostHandler = new VhostHandler(guest, log, this.#o, closer);
     const gone = Promise.withResolvers<void>();
-    let connection: Connection;
+    let connection: VhostConnection;
     try {
-      connection = new Connection(
+      connection = new VhostConnection(
         fd,
         {
           message: (message) => handler.handle(connection, message),
@@ -125,7 +125,7 @@ export class VhostUserServer implements AsyncDisposable {
   #report(error: Error | undefined): void {
     const { log, path } = this.#o;
     if (error === undefined) log.info({ path }, 'front-end disconnected');
-    else if (error instanceof ProtocolError) log.warn({ path, check: error.check }, `connection ended: ${error.message}`);
+    else if (error instanceof VhostProtocolError) log.warn({ path, check: error.check }, `connection ended: ${error.message}`);
     else if (error instanceof MemoryFaultError) log.warn({ path }, `connection ended: ${error.message}`);
     else if (error instanceof SysError) log.warn({ path, err: error }, 'connection lost');
     else log.error({ path, err: error }, 'connection ended by an error of our own');

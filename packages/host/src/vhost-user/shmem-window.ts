@@ -17,15 +17,15 @@ import type { BackendChannel } from './backend-channel.ts';
 import { BackendRequest, SHMEM_MAP_RW, shmem_map } from './protocol.ts';
 
 /** `used`: a buffer owns the block. `freed`: the buffer is gone, and the mapping goes with its last MUNMAP. */
-type Life = 'used' | 'freed';
+type BlockLife = 'used' | 'freed';
 
-interface Entry {
+interface WindowEntry {
   readonly address: number;
   readonly span: number;
   readonly block: ArenaBlock;
   readonly writable: boolean;
   state: 'mapping' | 'mapped' | 'unmapping';
-  life: Life;
+  life: BlockLife;
   /** mappings of the guest; never below 0 */
   count: number;
   /** commands that wait for the front-end's answer */
@@ -36,7 +36,7 @@ interface Entry {
 export class ShmemWindow implements SharedWindow {
   readonly #arena: Arena;
   readonly #half: number;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<number, WindowEntry>();
   /** Ranges that were mapped before a reset: the front-end should have dropped them, and is reminded where it matters. */
   #stale: { address: number; span: number }[] = [];
   #channel: BackendChannel | undefined;
@@ -146,7 +146,7 @@ export class ShmemWindow implements SharedWindow {
 
   #ask(block: ArenaBlock, writable: boolean, address: number): Promise<number | undefined> {
     const span = Math.min(Math.ceil(block.length / ARENA_ALIGN) * ARENA_ALIGN, this.#arena.size - block.offset);
-    const entry: Entry = { address, span, block, writable, state: 'mapping', life: 'used', count: 0, waiting: [] };
+    const entry: WindowEntry = { address, span, block, writable, state: 'mapping', life: 'used', count: 0, waiting: [] };
     block.retain();
     this.#entries.set(address, entry);
     const answered = new Promise<number | undefined>((resolve) => entry.waiting.push(resolve));
@@ -154,7 +154,7 @@ export class ShmemWindow implements SharedWindow {
     return answered;
   }
 
-  async #map(entry: Entry): Promise<void> {
+  async #map(entry: WindowEntry): Promise<void> {
     const overlapping = this.#stale.filter(
       (old) => old.address < entry.address + entry.span && entry.address < old.address + old.span,
     );
@@ -176,7 +176,7 @@ export class ShmemWindow implements SharedWindow {
   }
 
   /** Takes a mapping out if nobody counts on it any more. */
-  #settle(entry: Entry): void {
+  #settle(entry: WindowEntry): void {
     if (entry.state !== 'mapped' || entry.count > 0 || entry.life !== 'freed') return;
     entry.state = 'unmapping';
     this.#whenRunning(() => {
@@ -188,7 +188,7 @@ export class ShmemWindow implements SharedWindow {
     });
   }
 
-  #remove(entry: Entry): void {
+  #remove(entry: WindowEntry): void {
     this.#entries.delete(entry.address);
     entry.block.release();
   }

@@ -3,8 +3,8 @@
 export type CheckId = `VU-V${number}`;
 
 /** The other side broke the framing or the order of the protocol. Nothing it sends afterwards can be trusted: the connection ends. */
-export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError';
+export class VhostProtocolError extends Error {
+  override readonly name = 'VhostProtocolError';
   readonly check: CheckId;
 
   constructor(check: CheckId, message: string) {
@@ -14,8 +14,8 @@ export class ProtocolError extends Error {
 }
 
 /** A well-formed request that cannot be granted. It is acknowledged with a failure where the sender asked for that, and changes nothing. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
+export class VhostRefusedError extends Error {
+  override readonly name = 'VhostRefusedError';
   readonly check: CheckId;
 
   constructor(check: CheckId, message: string) {

@@ -2,7 +2,7 @@
 import { DeviceQueue, ringBytes } from '@paravideo/core';
 import { expect, it } from 'vitest';
 import { HostGuestMemory } from '../memory/index.ts';
-import { eventfd, Mapping, memfd, signal } from '../sys/index.ts';
+import { eventfd, MemoryMapping, memfd, signal } from '../sys/index.ts';
 import type { MemoryTable } from './memory-table.ts';
 import { Vring } from './vring.ts';
 
@@ -11,7 +11,7 @@ const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 it('kicks that come while a backlog is left start no second turn: the rest has one a round of the event loop', async () => {
   using memory = new HostGuestMemory();
   using fd = memfd('ram', 1 << 16);
-  memory.addMapping(0x10_0000, Mapping.map(fd, 0, 1 << 16, { writable: true }));
+  memory.addMapping(0x10_0000, MemoryMapping.map(fd, 0, 1 << 16, { writable: true }));
   const table = { guestAddress: (address: bigint) => Number(address) } as unknown as MemoryTable;
   let kicks = 0;
   let rounds = 0;

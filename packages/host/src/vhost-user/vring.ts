@@ -10,7 +10,7 @@ import { type DeviceQueue, QueueError, type QueueRole, type RingLayout, ringByte
 import type { Log } from '../log/index.ts';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
 import type { MemoryTable } from './memory-table.ts';
-import { RefusedError } from './vhost-user-error.ts';
+import { VhostRefusedError } from './vhost-user-error.ts';
 
 /** Entries of a ring at most: what other back-ends take too. */
 export const MAX_RING_SIZE = 1024;
@@ -72,16 +72,19 @@ export class Vring implements Disposable {
     return this.#enabled;
   }
 
-  /** SET_VRING_NUM. Throws `RefusedError` (VU-V6). */
+  /** SET_VRING_NUM. Throws `VhostRefusedError` (VU-V6). */
   setSize(size: number): void {
     this.#mustBeStopped('its size');
     if (size === 0 || size > MAX_RING_SIZE || (size & (size - 1)) !== 0) {
-      throw new RefusedError('VU-V6', `ring ${this.index} of ${size} entries: a power of two up to ${MAX_RING_SIZE} is taken`);
+      throw new VhostRefusedError(
+        'VU-V6',
+        `ring ${this.index} of ${size} entries: a power of two up to ${MAX_RING_SIZE} is taken`,
+      );
     }
     this.#size = size;
   }
 
-  /** SET_VRING_ADDR. Throws `RefusedError` (VU-V7); whether the addresses are in memory is seen when the ring starts. */
+  /** SET_VRING_ADDR. Throws `VhostRefusedError` (VU-V7); whether the addresses are in memory is seen when the ring starts. */
   setAddresses(addresses: RingAddresses): void {
     this.#mustBeStopped('its addresses');
     for (const [part, align] of [
@@ -90,7 +93,7 @@ export class Vring implements Disposable {
       ['used', 4n],
     ] as const) {
       if (addresses[part] % align !== 0n) {
-        throw new RefusedError('VU-V7', `ring ${this.index}: ${part} at ${addresses[part]} is no multiple of ${align}`);
+        throw new VhostRefusedError('VU-V7', `ring ${this.index}: ${part} at ${addresses[part]} is no multiple of ${align}`);
       }
     }
     this.#addresses = addresses;
@@ -115,7 +118,7 @@ export class Vring implements Disposable {
       this.#kicks = watch(fd, () => this.#rung());
     } catch (error) {
       this.#closeKick();
-      throw new RefusedError('VU-V3', `ring ${this.index}: the kick descriptor cannot be watched: ${String(error)}`);
+      throw new VhostRefusedError('VU-V3', `ring ${this.index}: the kick descriptor cannot be watched: ${String(error)}`);
     }
   }
 
@@ -328,7 +331,7 @@ export class Vring implements Disposable {
 
   #mustBeStopped(what: string): void {
     if (this.#state === 'running' || this.#state === 'draining') {
-      throw new RefusedError('VU-V6', `ring ${this.index} runs: ${what} can only be set while it is stopped`);
+      throw new VhostRefusedError('VU-V6', `ring ${this.index} runs: ${what} can only be set while it is stopped`);
     }
   }
 }

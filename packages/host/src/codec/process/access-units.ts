@@ -4,7 +4,7 @@
 import type { VideoCodec } from '../../av/video-codecs.ts';
 import { H264Classifier } from './h264-classifier.ts';
 import { JpegSplitter } from './jpeg-splitter.ts';
-import type { AccessUnit, Cut, Splitter } from './splitter.ts';
+import type { AccessUnit, SplitInput, Splitter } from './splitter.ts';
 import { StartCodeSplitter } from './start-code-splitter.ts';
 import { HevcClassifier, Mpeg2Classifier } from './start-codes.ts';
 import { isShown, superframeParts } from './superframe.ts';
@@ -15,7 +15,7 @@ class WholeInput implements Splitter {
 
   readonly steady = false;
 
-  push(id: number, bytes: Buffer): Cut {
+  push(id: number, bytes: Buffer): SplitInput {
     return { units: bytes.length === 0 ? [] : [{ id, bytes }], understood: bytes.length > 0 };
   }
 
@@ -31,7 +31,7 @@ class WholeInput implements Splitter {
  * is the picture.
  */
 class Vp9Splitter extends WholeInput {
-  override push(id: number, bytes: Buffer): Cut {
+  override push(id: number, bytes: Buffer): SplitInput {
     const parts = superframeParts(bytes);
     const shown = parts.filter(isShown);
     const last = shown.at(-1);

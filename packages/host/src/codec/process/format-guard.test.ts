@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadAv, type PictureGeometry, pictureGeometry, type VideoCodec } from '../../av/index.ts';
-import type { Report } from '../codec-messages.ts';
+import type { CodecReport } from '../codec-messages.ts';
 import { codedUnits } from '../testing/streams.ts';
 import { splitterFor } from './access-units.ts';
 import { StreamDecoder } from './stream-decoder.ts';
@@ -15,16 +15,16 @@ const fixture = (name: string): Buffer => readFileSync(fileURLToPath(new URL(`..
 afterEach(() => vi.restoreAllMocks());
 
 /** Decodes a file; how often a picture was cropped to find its visible part, and the formats and pictures that came. */
-function decode(codec: VideoCodec, name: string): { crops: number; formats: Report[]; pictures: number } {
+function decode(codec: VideoCodec, name: string): { crops: number; formats: CodecReport[]; pictures: number } {
   const applied = vi.spyOn(av.Frame.prototype, 'applyCropping');
   const inputs = codedUnits(codec, fixture(name));
-  const formats: Report[] = [];
+  const formats: CodecReport[] = [];
   let [pictures, drained] = [0, false];
   let geometry: PictureGeometry | undefined;
   const targets = (ids: number[]): void => {
     for (const id of ids) stream.supply({ id, memory: geometry?.sizes.map((size) => new Uint8Array(size)) ?? [] });
   };
-  const report = (it: Report): void => {
+  const report = (it: CodecReport): void => {
     if (it.kind === 'picture') {
       pictures += 1;
       targets([it.targetId]);

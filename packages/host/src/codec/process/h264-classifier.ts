@@ -2,7 +2,7 @@
 /** What the units of H.264 mean for the cutting into frames: which slices begin one, and which fields are of one frame. */
 import { BitReader, unescaped } from './bit-reader.ts';
 import { SequenceHeaders } from './sequence-headers.ts';
-import type { Classifier, UnitKind } from './start-codes.ts';
+import type { UnitClassifier, UnitKind } from './start-codes.ts';
 
 const SLICE = 1;
 const PARTITION_A = 2;
@@ -36,7 +36,7 @@ interface Picture {
 }
 
 /** ITU-T H.264 7.4.1.2.3 and 7.4.1.2.4, as far as FFmpeg's decoder is concerned. */
-export class H264Classifier implements Classifier {
+export class H264Classifier implements UnitClassifier {
   readonly zeroByte = true;
   readonly #sequences = new Map<number, Sequence>();
   readonly #headers = new SequenceHeaders();

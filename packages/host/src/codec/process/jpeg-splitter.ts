@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { JoinedInputs } from './joined-inputs.ts';
-import type { AccessUnit, Cut, Splitter } from './splitter.ts';
+import type { AccessUnit, SplitInput, Splitter } from './splitter.ts';
 
 const SOI = Buffer.from([0xff, 0xd8]);
 const EOI = 0xd9;
@@ -79,7 +79,7 @@ export class JpegSplitter implements Splitter {
   /** the image that is being collected, and how far it has been walked */
   #image: { readonly start: number; readonly walked: number } | undefined;
 
-  push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
+  push(id: number, bytes: Buffer, mayContinue: boolean): SplitInput {
     this.#inputs.add(id, bytes);
     const units: AccessUnit[] = [];
     const found = this.#cut(units, !mayContinue);

@@ -8,13 +8,13 @@ import { AvError } from '../../av/av-error.ts';
 import { countPicturesAsHeap, loadAv } from '../../av/node-av.ts';
 import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
+import { ChildProtocolError } from '../../child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../child/descriptors.ts';
 import { ParentLink } from '../../child/parent-link.ts';
-import { ProtocolError } from '../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../child/sandbox.ts';
 import { DATA_BYTES } from '../../child/sandbox-limits.ts';
-import { Fd, fileSize, Mapping } from '../../sys/index.ts';
-import { type Report, type Request, reports, requests } from '../codec-messages.ts';
+import { Fd, fileSize, MemoryMapping } from '../../sys/index.ts';
+import { type CodecReport, type CodecRequest, reports, requests } from '../codec-messages.ts';
 import { StreamDecoder, type StreamHost } from './stream-decoder.ts';
 
 /** Milliseconds of work after which reports are sent and requests heard at the latest. */
@@ -24,7 +24,7 @@ bindToParent(Number(process.argv[2]));
 countPicturesAsHeap();
 const av = await loadAv();
 const arenaFd = Fd.adopt(FIRST_GIVEN_FD);
-const arena = Mapping.map(arenaFd, 0, fileSize(arenaFd), { writable: true }).bytes();
+const arena = MemoryMapping.map(arenaFd, 0, fileSize(arenaFd), { writable: true }).bytes();
 arenaFd.close();
 // What is loaded on first use is loaded now: afterwards no file can be opened.
 for (const codec of VIDEO_CODECS) openVideoDecoder(av, codec, 2).freeContext();
@@ -66,7 +66,7 @@ function guarded(id: number, act: () => boolean): boolean {
   }
 }
 
-function report(message: Report): void {
+function report(message: CodecReport): void {
   link.send(reports.encode(message));
 }
 
@@ -74,7 +74,7 @@ const host: StreamHost = {
   av,
   bytes: (offset, length) => {
     if (offset < 0 || length < 0 || offset + length > arena.length)
-      throw new ProtocolError(`${length} bytes at ${offset} are outside the arena`);
+      throw new ChildProtocolError(`${length} bytes at ${offset} are outside the arena`);
     return arena.subarray(offset, offset + length);
   },
   report,
@@ -93,11 +93,11 @@ function geometryOf(width: number, height: number, list: readonly number[]): Pic
   return { width, height, planes, sizes };
 }
 
-function handle(request: Request): void {
+function handle(request: CodecRequest): void {
   const id = request.stream;
   if (request.kind === 'open') {
     const codec = VIDEO_CODECS[request.codec];
-    if (codec === undefined || streams.has(id)) throw new ProtocolError(`stream ${id} cannot be opened`);
+    if (codec === undefined || streams.has(id)) throw new ChildProtocolError(`stream ${id} cannot be opened`);
     guarded(id, () => {
       streams.set(id, new StreamDecoder(id, codec, request.threads, host));
       return true;

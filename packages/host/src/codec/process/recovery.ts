@@ -19,7 +19,7 @@ const VECTOR = { size: 40, width: 4, height: 5, x: 10, y: 12, motionX: 24, motio
 const TAPS = { before: 2, after: 3 } as const;
 
 /** Tells damaged pictures from whole ones. */
-export class Recovery {
+export class DamageRecovery {
   readonly #av: Av;
   #state: 'fresh' | 'found' | 'lost' = 'fresh';
   /** macroblocks that do not go back to what is missing; none before the first picture */

@@ -16,7 +16,7 @@ export interface AccessUnit {
 }
 
 /** What came of an input. `understood` is false if nothing in it looked like the codec. */
-export interface Cut {
+export interface SplitInput {
   readonly units: readonly AccessUnit[];
   readonly understood: boolean;
 }
@@ -32,7 +32,7 @@ export interface Splitter {
    * The input's units. With `mayContinue` its last one is kept, because its end is not known; without, a first field is
    * kept, because the second may come in the next input.
    */
-  push(id: number, bytes: Buffer, mayContinue: boolean): Cut;
+  push(id: number, bytes: Buffer, mayContinue: boolean): SplitInput;
   /** What there is of the picture that is kept, if its headers are there: it may be all of it. */
   readonly begun: AccessUnit | undefined;
   /** What was kept: nothing follows it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { JoinedInputs } from './joined-inputs.ts';
-import type { AccessUnit, Cut, Splitter } from './splitter.ts';
-import type { Classifier } from './start-codes.ts';
+import type { AccessUnit, SplitInput, Splitter } from './splitter.ts';
+import type { UnitClassifier } from './start-codes.ts';
 
 const START_CODE = Buffer.from([0, 0, 1]);
 const NOTHING = Buffer.alloc(0);
@@ -16,7 +16,7 @@ const MAX_HEADERS = 1024 * 1024;
  * Every byte is looked at once: what was found in the inputs so far is remembered.
  */
 export class StartCodeSplitter implements Splitter {
-  readonly #classifier: Classifier;
+  readonly #classifier: UnitClassifier;
   readonly #inputs = new JoinedInputs();
   #headers = NOTHING;
   /** where the unit that is being collected begins, where the next start code is looked for, places in the joined inputs */
@@ -30,7 +30,7 @@ export class StartCodeSplitter implements Splitter {
   /** whether there was a start code in what is understood together */
   #found = false;
 
-  constructor(classifier: Classifier) {
+  constructor(classifier: UnitClassifier) {
     this.#classifier = classifier;
   }
 
@@ -38,7 +38,7 @@ export class StartCodeSplitter implements Splitter {
     return this.#classifier.steady;
   }
 
-  push(id: number, bytes: Buffer, mayContinue: boolean): Cut {
+  push(id: number, bytes: Buffer, mayContinue: boolean): SplitInput {
     this.#inputs.add(id, bytes);
     const units: AccessUnit[] = [];
     this.#look(units, !mayContinue);

@@ -9,7 +9,7 @@ import { SequenceHeaders } from './sequence-headers.ts';
 export type UnitKind = 'first' | 'more' | 'before' | 'neutral';
 
 /** Knows the units of one codec. */
-export interface Classifier {
+export interface UnitClassifier {
   /** bytes after the start code that `classify` and `picture` want to see */
   readonly lookahead: number;
   /** whether a zero byte before a start code belongs to it, not to the unit before */
@@ -33,7 +33,7 @@ export interface Classifier {
 const HEVC_SPS = 33;
 
 /** ITU-T H.265 7.4.2.4.4. */
-export class HevcClassifier implements Classifier {
+export class HevcClassifier implements UnitClassifier {
   readonly lookahead = 3;
   readonly zeroByte = true;
   readonly half = false;
@@ -74,7 +74,7 @@ const PICTURE_CODING = 8;
 const FRAME_PICTURE = 3;
 
 /** ISO/IEC 13818-2 6.2: two field pictures make one unit, because that is what FFmpeg's decoder wants. */
-export class Mpeg2Classifier implements Classifier {
+export class Mpeg2Classifier implements UnitClassifier {
   readonly lookahead = 3;
   /** A slice may end with zero bits as far as its end is known: the decoder misses a byte that is cut off. */
   readonly zeroByte = false;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadAv, type PictureGeometry, pictureGeometry } from '../../av/index.ts';
-import type { Report } from '../codec-messages.ts';
+import type { CodecReport } from '../codec-messages.ts';
 import { ivfFrames } from '../testing/streams.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 
@@ -12,7 +12,7 @@ const av = await loadAv();
 const file = readFileSync(fileURLToPath(new URL('../../../fixtures/vp8-odd.ivf', import.meta.url)));
 const frames = ivfFrames(file);
 
-let reports: Report[];
+let reports: CodecReport[];
 let stream: StreamDecoder;
 
 beforeEach(() => {
@@ -28,10 +28,10 @@ function push(...ids: number[]): void {
   for (const id of ids) stream.push({ kind: 'data', id, offset: id, length: frames[id]?.length ?? 0, mayContinue: false });
 }
 
-const count = (kind: Report['kind']): number => reports.filter((report) => report.kind === kind).length;
+const count = (kind: CodecReport['kind']): number => reports.filter((report) => report.kind === kind).length;
 
 /** Works until the reports should leave, or there is nothing to do; what came up. */
-function work(): Report[] {
+function work(): CodecReport[] {
   reports.length = 0;
   while (stream.step() && !stream.awaited);
   return [...reports];

@@ -17,12 +17,12 @@ import type { Av } from '../../av/node-av.ts';
 import { PictureCopier } from '../../av/picture-copy.ts';
 import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
-import { PICTURE_TYPES, type Report } from '../codec-messages.ts';
+import { type CodecReport, PICTURE_TYPES } from '../codec-messages.ts';
 import { splitterFor } from './access-units.ts';
 import { FormatGuard } from './format-guard.ts';
 import { FormatProbe } from './format-probe.ts';
 import { appearanceChanged, type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
-import { Recovery } from './recovery.ts';
+import { DamageRecovery } from './recovery.ts';
 import type { AccessUnit, Splitter } from './splitter.ts';
 
 /** An input, or the place of a drain among the inputs. */
@@ -47,7 +47,7 @@ export interface StreamHost {
   readonly av: Av;
   /** a view of the arena */
   bytes(offset: number, length: number): Uint8Array;
-  report(report: Report): void;
+  report(report: CodecReport): void;
 }
 
 /** A format that was reported, by its serial. */
@@ -64,7 +64,7 @@ interface UnitPiece {
 }
 
 /** What of one input has not been given to the decoder yet. */
-interface Feeding {
+interface InputFeeding {
   readonly inputId: number | undefined;
   readonly pieces: UnitPiece[];
   ok: boolean;
@@ -81,7 +81,7 @@ export class StreamDecoder implements Disposable {
   #context: ReturnType<typeof openVideoDecoder>;
   /** what the decoder was made for, beside the codec */
   #madeFor: AccessUnit['frame'];
-  readonly #recovery: Recovery;
+  readonly #recovery: DamageRecovery;
   readonly #copier: PictureCopier;
   readonly #crop: CropFinder;
   readonly #guard = new FormatGuard();
@@ -99,7 +99,7 @@ export class StreamDecoder implements Disposable {
   #probe: FormatProbe | undefined;
   /** the picture that was last looked at before its end was known */
   #lookedAt: number | undefined;
-  #feeding: Feeding | undefined;
+  #feeding: InputFeeding | undefined;
   #mode: 'feeding' | 'draining' | 'replacing' = 'feeding';
   #frameHeld = false;
   #mayReceive = false;
@@ -114,7 +114,7 @@ export class StreamDecoder implements Disposable {
     this.#codec = codec;
     this.#threads = threads;
     this.#context = openVideoDecoder(host.av, codec, threads);
-    this.#recovery = new Recovery(host.av);
+    this.#recovery = new DamageRecovery(host.av);
     this.#probe = new FormatProbe(host.av, codec);
     this.#copier = new PictureCopier(host.av);
     this.#crop = new CropFinder(host.av);
@@ -196,7 +196,7 @@ export class StreamDecoder implements Disposable {
   }
 
   /** Fetches an input once: what the guest does to the memory afterwards does not matter. */
-  #take(input: DecodeJob & { kind: 'data' }): Feeding {
+  #take(input: DecodeJob & { kind: 'data' }): InputFeeding {
     if (input.length === 0) return { inputId: input.id, pieces: [], ok: true };
     const bytes = Buffer.from(this.#host.bytes(input.offset, input.length));
     const { units, understood } = this.#splitter.push(input.id, bytes, input.mayContinue);
@@ -215,7 +215,7 @@ export class StreamDecoder implements Disposable {
     this.#findFormat(begun, { inputId: begun.id, pieces: [], ok: true });
   }
 
-  #feed(feeding: Feeding): boolean {
+  #feed(feeding: InputFeeding): boolean {
     const [piece] = feeding.pieces;
     if (piece !== undefined) {
       if (this.#replaces(piece.unit)) return true;
@@ -258,7 +258,7 @@ export class StreamDecoder implements Disposable {
     return true;
   }
 
-  #findFormat(unit: AccessUnit, feeding: Feeding): void {
+  #findFormat(unit: AccessUnit, feeding: InputFeeding): void {
     if (this.#probe === undefined) return;
     const { format, ok } = this.#probe.offer(unit);
     if (!ok) feeding.ok = false;
@@ -296,7 +296,7 @@ export class StreamDecoder implements Disposable {
   }
 
   /** Bad data is the guest's affair; running out of memory, or a bug in the decoder, ends the stream. */
-  #failure(result: number, feeding: Feeding | undefined): void {
+  #failure(result: number, feeding: InputFeeding | undefined): void {
     const { AVERROR_ENOMEM, AVERROR_BUG } = this.#host.av.constants;
     if (result === AVERROR_ENOMEM || result === AVERROR_BUG) throw new AvError('call', `the decoder answered ${result}`);
     if (feeding !== undefined) feeding.ok = false;
@@ -366,7 +366,7 @@ export class StreamDecoder implements Disposable {
     return id ?? 0;
   }
 
-  #report(report: Report): void {
+  #report(report: CodecReport): void {
     if (report.kind === 'inputDone') this.#owed.inputs += 1;
     else if (report.kind === 'picture') this.#owed.pictures += 1;
     else this.#owed.news = true;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ArenaBlock, BufferMemory, CodecId, DecodedPicture, Decoder, PictureLayout, StreamFormat } from '@paravideo/core';
 import { V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
 import { pictureGeometry } from '../../av/index.ts';
-import type { Rig } from './rig.ts';
+import type { CodecRig } from './rig.ts';
 
 /** What happened, in the order in which it did. */
 export type PlayEvent =
@@ -64,7 +64,7 @@ export class Player implements AsyncDisposable {
   readonly decoder: Decoder;
   format: StreamFormat | undefined;
   layout: PictureLayout | undefined;
-  readonly #rig: Rig;
+  readonly #rig: CodecRig;
   readonly #o: { fourcc: number; targets: number; pad: number; guest: boolean; hash: boolean };
   readonly #inputs = new Map<number, ArenaBlock>();
   readonly #spare: ArenaBlock[] = [];
@@ -75,7 +75,7 @@ export class Player implements AsyncDisposable {
   #ramTop = 0;
 
   constructor(
-    rig: Rig,
+    rig: CodecRig,
     codec: CodecId,
     o: { fourcc?: number; targets?: number; pad?: number; guest?: boolean; hash?: boolean } = {},
   ) {

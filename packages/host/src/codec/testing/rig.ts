@@ -5,7 +5,7 @@ import { Arena } from '../../memory/index.ts';
 import { viewAt } from '../../sys/index.ts';
 import { CodecHost, type CodecHostOptions } from '../index.ts';
 
-export interface Rig extends AsyncDisposable {
+export interface CodecRig extends AsyncDisposable {
   readonly arena: Arena;
   readonly host: CodecHost;
   /** guest RAM, from address 0 */
@@ -15,10 +15,10 @@ export interface Rig extends AsyncDisposable {
   bytes(memory: BufferMemory): Uint8Array;
 }
 
-export function makeRig(o: Partial<CodecHostOptions> & { arenaBytes?: number; ramBytes?: number } = {}): Rig {
+export function makeRig(o: Partial<CodecHostOptions> & { arenaBytes?: number; ramBytes?: number } = {}): CodecRig {
   const arena = Arena.create('codec-test', o.arenaBytes ?? 512 * 2 ** 20);
   const ram = new Uint8Array(o.ramBytes ?? 0);
-  const log: Rig['log'] = [];
+  const log: CodecRig['log'] = [];
   const at = (level: string) => (fields: object, message: string) => void log.push({ level, message, fields });
   const all = arena.mapping.bytes();
   const access: BufferAccess = {

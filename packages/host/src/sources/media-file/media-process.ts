@@ -5,11 +5,11 @@
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
 import { closeSync } from 'node:fs';
-import { type Backoff, DATA_BYTES, KeptChild, ProtocolError } from '../../child/index.ts';
+import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
-import type { FrameRenderer, Rendition } from '../paced-source.ts';
+import type { FrameRenderer, PictureRendition } from '../paced-source.ts';
 import { openFilm } from './film-file.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
@@ -83,7 +83,7 @@ export class MediaProcess implements FrameRenderer {
     return this.#child.pid;
   }
 
-  open(pool: FramePool): Rendition {
+  open(pool: FramePool): PictureRendition {
     const id = this.#nextId;
     this.#nextId += 1;
     const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: undefined, closing: undefined };
@@ -126,7 +126,7 @@ export class MediaProcess implements FrameRenderer {
   #announce(id: number, pool: FramePool): MediaRequest {
     const { layout } = pool;
     const media = mediaLayout(layout, pool.planes);
-    if (media === undefined) throw new ProtocolError(`format ${layout.fourcc} is not one of a media file's`);
+    if (media === undefined) throw new ChildProtocolError(`format ${layout.fourcc} is not one of a media file's`);
     if (this.#pools !== undefined) send(this.#pools.ours, new Uint8Array(1), [pool.fd]);
     const { width, height } = layout;
     const fullRange = media.fullRange ? 1 : 0;
@@ -170,17 +170,17 @@ export class MediaProcess implements FrameRenderer {
       case 'unusable':
         this.#found(unusableText(report.reason));
         // Somebody wrote to the file, or the machine is short of memory: the next process may find it in order.
-        if (this.#info !== undefined) throw new ProtocolError(`the file cannot be shown: ${unusableText(report.reason)}`);
+        if (this.#info !== undefined) throw new ChildProtocolError(`the file cannot be shown: ${unusableText(report.reason)}`);
         break;
       case 'rendered': {
         const rendition = this.#renditions.get(report.id);
-        if (rendition?.rendering === undefined) throw new ProtocolError(`nobody asked for a picture of layout ${report.id}`);
+        if (rendition?.rendering === undefined) throw new ChildProtocolError(`nobody asked for a picture of layout ${report.id}`);
         this.#rendered(rendition, report.ok === 1);
         break;
       }
       case 'closed': {
         const rendition = this.#renditions.get(report.id);
-        if (rendition?.closing === undefined) throw new ProtocolError(`nobody closed layout ${report.id}`);
+        if (rendition?.closing === undefined) throw new ChildProtocolError(`nobody closed layout ${report.id}`);
         this.#forget(report.id, rendition);
         break;
       }
@@ -190,9 +190,11 @@ export class MediaProcess implements FrameRenderer {
   #hearInfo(info: MediaFileInfo): void {
     const { width, height, intervalNumerator, intervalDenominator } = info;
     if (width < 1 || height < 1 || width > 16384 || height > 16384 || intervalNumerator < 1 || intervalDenominator < 1) {
-      throw new ProtocolError(`a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`);
+      throw new ChildProtocolError(
+        `a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`,
+      );
     }
-    if (this.#told) throw new ProtocolError('it told of its film twice');
+    if (this.#told) throw new ChildProtocolError('it told of its film twice');
     this.#told = true;
     this.#info ??= info;
     this.#found(info);

@@ -3,9 +3,9 @@
 export const UNUSABLE = ['unknown', 'cut', 'no-video', 'encrypted', 'grid', 'no-decoder', 'no-picture'] as const;
 
 /** One of the reasons. */
-export type Unusable = (typeof UNUSABLE)[number];
+export type UnusableReason = (typeof UNUSABLE)[number];
 
-const TEXTS: Readonly<Record<Unusable, string>> = {
+const TEXTS: Readonly<Record<UnusableReason, string>> = {
   unknown: 'it is no film and no picture of a kind that is known here: give another file, or convert this one with ffmpeg',
   cut: 'the file ends in the middle, and its index is missing: copy or record it again, to the end',
   'no-video': 'it has no video stream, only sound or text: give a file with pictures',

@@ -8,7 +8,7 @@
  */
 
 /** The Y'CbCr encoding: Rec. ITU-R BT.601 or BT.709, limited range (16 to 235, 16 to 240). */
-export type Matrix = 'rec601' | 'rec709';
+export type ColourMatrix = 'rec601' | 'rec709';
 
 /** R'G'B', each 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
@@ -25,7 +25,7 @@ export interface ColourSettings {
   readonly hue: number;
 }
 
-const WEIGHTS: Readonly<Record<Matrix, readonly [red: number, blue: number]>> = {
+const WEIGHTS: Readonly<Record<ColourMatrix, readonly [red: number, blue: number]>> = {
   rec601: [0.299, 0.114],
   rec709: [0.2126, 0.0722],
 };
@@ -33,7 +33,7 @@ const WEIGHTS: Readonly<Record<Matrix, readonly [red: number, blue: number]>> = 
 const clampByte = (value: number): number => Math.min(255, Math.max(0, Math.round(value)));
 
 /** The colour after the controls, as 8-bit R'G'B'. */
-export function adjust([red, green, blue]: Rgb, settings: ColourSettings, matrix: Matrix): Rgb {
+export function adjust([red, green, blue]: Rgb, settings: ColourSettings, matrix: ColourMatrix): Rgb {
   const [kr, kb] = WEIGHTS[matrix];
   const plainY = (kr * red + (1 - kr - kb) * green + kb * blue) / 255;
   const plainPb = (blue / 255 - plainY) / (2 * (1 - kb));
@@ -50,7 +50,7 @@ export function adjust([red, green, blue]: Rgb, settings: ColourSettings, matrix
 }
 
 /** R'G'B' of full range to Y'CbCr of limited range, rounded. */
-export function toYcbcr([red, green, blue]: Rgb, matrix: Matrix): readonly [y: number, cb: number, cr: number] {
+export function toYcbcr([red, green, blue]: Rgb, matrix: ColourMatrix): readonly [y: number, cb: number, cr: number] {
   const [kr, kb] = WEIGHTS[matrix];
   const y = (kr * red + (1 - kr - kb) * green + kb * blue) / 255;
   return [
@@ -68,9 +68,9 @@ export class Palette {
   readonly y = new Uint8Array(256);
   readonly cb = new Uint8Array(256);
   readonly cr = new Uint8Array(256);
-  readonly matrix: Matrix;
+  readonly matrix: ColourMatrix;
 
-  constructor(matrix: Matrix) {
+  constructor(matrix: ColourMatrix) {
     this.matrix = matrix;
   }
 

@@ -26,7 +26,7 @@ import type { Palette } from './colour.ts';
 const COPY_BLOCK = 65536;
 
 /** What a painter needs of one part (luma, chroma, all) of a picture. */
-interface Part {
+interface PicturePart {
   readonly bytes: Uint8Array;
   readonly offset: number;
   readonly stride: number;
@@ -46,7 +46,7 @@ export interface Painter {
   repeat(from: number, to: number, count: number): void;
 }
 
-function painter(bandRows: number, parts: readonly Part[], paint: PaintBand): Painter {
+function painter(bandRows: number, parts: readonly PicturePart[], paint: PaintBand): Painter {
   return {
     bandRows,
     paint,
@@ -66,13 +66,20 @@ function painter(bandRows: number, parts: readonly Part[], paint: PaintBand): Pa
   };
 }
 
-function paintLuma({ bytes, offset, stride }: Part, y: Uint8Array, row: Uint8Array, x0: number, x1: number, line: number): void {
+function paintLuma(
+  { bytes, offset, stride }: PicturePart,
+  y: Uint8Array,
+  row: Uint8Array,
+  x0: number,
+  x1: number,
+  line: number,
+): void {
   const start = offset + line * stride;
   for (let x = x0; x < x1; x++) bytes[start + x] = y[row[x] as number] as number;
 }
 
 /** 4:2:0: chroma is the mean of four pixels. `step` 2 where Cb and Cr alternate in one plane. */
-function yuv420(luma: Part, cbPart: Part, crPart: Part, step: 1 | 2): Painter {
+function yuv420(luma: PicturePart, cbPart: PicturePart, crPart: PicturePart, step: 1 | 2): Painter {
   const paint: PaintBand = ({ y, cb, cr }, a, b, x0, x1, band) => {
     paintLuma(luma, y, a, x0, x1, 2 * band);
     paintLuma(luma, y, b, x0, x1, 2 * band + 1);
@@ -97,7 +104,7 @@ function yuv420(luma: Part, cbPart: Part, crPart: Part, step: 1 | 2): Painter {
 }
 
 /** Packed 4:2:2: chroma is the mean of two pixels. `y0` and `c0`: place of the first luma and of Cb in the four bytes. */
-function yuv422(part: Part, y0: 0 | 1): Painter {
+function yuv422(part: PicturePart, y0: 0 | 1): Painter {
   const { bytes, offset, stride } = part;
   const c0 = 1 - y0;
   return painter(1, [part], ({ y, cb, cr }, a, _b, x0, x1, band) => {
@@ -115,7 +122,7 @@ function yuv422(part: Part, y0: 0 | 1): Painter {
 }
 
 /** Packed R'G'B'; `red` and `blue` are places in the pixel of `size` bytes. The fourth byte means nothing; it is 255. */
-function rgb(part: Part, size: 3 | 4, redAt: 0 | 2): Painter {
+function rgb(part: PicturePart, size: 3 | 4, redAt: 0 | 2): Painter {
   const { bytes, offset, stride } = part;
   return painter(1, [part], (palette, a, _b, x0, x1, band) => {
     const first = redAt === 0 ? palette.red : palette.blue;
@@ -133,7 +140,7 @@ function rgb(part: Part, size: 3 | 4, redAt: 0 | 2): Painter {
   });
 }
 
-function grey(part: Part): Painter {
+function grey(part: PicturePart): Painter {
   return painter(1, [part], ({ y }, a, _b, x0, x1, band) => paintLuma(part, y, a, x0, x1, band));
 }
 
@@ -152,7 +159,7 @@ export function checkLayout(layout: PictureLayout): void {
 export function painterFor(layout: PictureLayout, memory: readonly Uint8Array[]): Painter {
   const { fourcc, width, height } = layout;
   if (width % 2 !== 0 || height % 2 !== 0) throw new SourceError(`a test picture of ${width}x${height}: both must be even`);
-  const part = (plane: number, offset = 0, shrink: 1 | 2 = 1, rows = 1): Part => {
+  const part = (plane: number, offset = 0, shrink: 1 | 2 = 1, rows = 1): PicturePart => {
     const bytes = memory[plane];
     const stride = layout.planes[plane]?.bytesPerLine;
     if (bytes === undefined || stride === undefined) {
@@ -162,7 +169,7 @@ export function painterFor(layout: PictureLayout, memory: readonly Uint8Array[])
   };
   const stride = layout.planes[0]?.bytesPerLine ?? 0;
   const area = stride * height;
-  const luma = (): Part => part(0, 0, 1, 2);
+  const luma = (): PicturePart => part(0, 0, 1, 2);
   switch (fourcc) {
     case V4L2_PIX_FMT_NV12:
       return yuv420(luma(), part(0, area), part(0, area + 1), 2);

@@ -33,7 +33,7 @@ import {
   V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
 import type { SourceControls } from '../source-controls.ts';
-import type { Matrix } from './colour.ts';
+import type { ColourMatrix } from './colour.ts';
 import type { PatternSettings } from './renderer.ts';
 import { SCENES } from './scene.ts';
 
@@ -84,7 +84,7 @@ const COMMON_SIZES: readonly PictureSize[] = [
 ];
 
 /** What the pictures declare: quantization "default" means full range for R'G'B' and limited range for everything else, and so they are. */
-const COLORIMETRY: Readonly<Record<Matrix, Colorimetry>> = {
+const COLORIMETRY: Readonly<Record<ColourMatrix, Colorimetry>> = {
   rec709: {
     colorspace: V4L2_COLORSPACE_REC709,
     ycbcrEnc: V4L2_YCBCR_ENC_709,
@@ -128,7 +128,7 @@ export const PATTERN_CONTROLS: readonly SourceControl[] = [
 ];
 
 /** What a test pattern source can do. */
-export function patternCapabilities(card: string, matrix: Matrix): Omit<SourceCapabilities, 'controls'> {
+export function patternCapabilities(card: string, matrix: ColourMatrix): Omit<SourceCapabilities, 'controls'> {
   return {
     card,
     formats: PATTERN_FORMATS,

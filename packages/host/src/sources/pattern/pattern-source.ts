@@ -4,7 +4,7 @@ import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedSource } from '../paced-source.ts';
 import { SourceControls } from '../source-controls.ts';
-import type { Matrix } from './colour.ts';
+import type { ColourMatrix } from './colour.ts';
 import { PATTERN_CONTROLS, patternCapabilities, patternSettings } from './pattern-capabilities.ts';
 import { PatternThread } from './pattern-thread.ts';
 
@@ -15,7 +15,7 @@ export interface PatternOptions {
   /** name of the camera; "Paravideo Test Pattern" */
   readonly card?: string;
   /** Y'CbCr encoding of the pictures, and what they declare; Rec. 709 */
-  readonly matrix?: Matrix;
+  readonly matrix?: ColourMatrix;
   /** paces the frames; CLOCK_MONOTONIC */
   readonly clock?: Clock;
   /** milliseconds since midnight, what the burnt-in clock shows; local time */

@@ -4,8 +4,8 @@ import type { Backoff } from '../../child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
-import type { FrameRenderer, Rendition } from '../paced-source.ts';
-import type { Matrix } from './colour.ts';
+import type { FrameRenderer, PictureRendition } from '../paced-source.ts';
+import type { ColourMatrix } from './colour.ts';
 import { checkLayout } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
@@ -21,7 +21,7 @@ interface OpenRendition {
 
 /** Renders test patterns in a worker thread. A thread that dies is replaced; the pictures until then are lost. */
 export class PatternThread implements FrameRenderer {
-  readonly #matrix: Matrix;
+  readonly #matrix: ColourMatrix;
   readonly #clock: Clock;
   readonly #timeOfDay: () => number;
   readonly #settings: () => PatternSettings;
@@ -37,7 +37,7 @@ export class PatternThread implements FrameRenderer {
    * @param o.worker the thread's module, beside this one and without its extension
    */
   constructor(o: {
-    matrix: Matrix;
+    matrix: ColourMatrix;
     clock: Clock;
     timeOfDay: () => number;
     settings: () => PatternSettings;
@@ -63,7 +63,7 @@ export class PatternThread implements FrameRenderer {
     });
   }
 
-  open(pool: FramePool): Rendition {
+  open(pool: FramePool): PictureRendition {
     checkLayout(pool.layout);
     const id = this.#nextId++;
     const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: [], closing: undefined };

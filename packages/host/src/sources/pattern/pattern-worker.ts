@@ -6,15 +6,15 @@ import { SourceError } from '../source-error.ts';
 import { PatternRenderer } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 
-type Open = Extract<PatternRequest, { kind: 'open' }>;
+type OpenRequest = Extract<PatternRequest, { kind: 'open' }>;
 
-class OpenRendition {
+class WorkerRendition {
   readonly renderer: PatternRenderer;
   readonly #view: Uint8Array<ArrayBuffer>;
-  readonly #planes: Open['planes'];
+  readonly #planes: OpenRequest['planes'];
   readonly #slots = new Map<number, readonly Uint8Array[]>();
 
-  constructor({ layout, matrix, address, length, planes }: Open) {
+  constructor({ layout, matrix, address, length, planes }: OpenRequest) {
     this.renderer = new PatternRenderer(layout, matrix);
     this.#view = viewAt(address, length);
     this.#planes = planes;
@@ -34,12 +34,12 @@ class OpenRendition {
   }
 }
 
-const open = new Map<number, OpenRendition>();
+const open = new Map<number, WorkerRendition>();
 
 serveThread<PatternRequest, PatternAnswer>((request, post) => {
   const { id } = request;
   if (request.kind === 'open') {
-    open.set(id, new OpenRendition(request));
+    open.set(id, new WorkerRendition(request));
     return;
   }
   const rendition = open.get(id);

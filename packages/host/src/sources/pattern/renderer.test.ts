@@ -12,7 +12,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { naivePicture } from '../../../test/naive-picture.ts';
 import { SourceError } from '../source-error.ts';
-import type { Matrix } from './colour.ts';
+import type { ColourMatrix } from './colour.ts';
 import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRow } from './font.ts';
 import { LINE_PITCH, textGeometry, textLines } from './overlay.ts';
 import { PATTERN_FORMATS } from './pattern-capabilities.ts';
@@ -40,7 +40,7 @@ function render(
   layout: PictureLayout,
   settings: Partial<PatternSettings> = {},
   moment = MOMENT,
-  matrix: Matrix = 'rec709',
+  matrix: ColourMatrix = 'rec709',
 ): Uint8Array[] {
   const memory = layout.planes.map(({ sizeImage }) => new Uint8Array(sizeImage));
   new PatternRenderer(layout, matrix).render(memory, moment, { ...PLAIN, ...settings });
@@ -69,7 +69,7 @@ describe('the pattern renderer', () => {
             hue: fc.integer({ min: -180, max: 180 }),
             hflip: fc.boolean(),
             vflip: fc.boolean(),
-            matrix: fc.constantFrom<Matrix>('rec601', 'rec709'),
+            matrix: fc.constantFrom<ColourMatrix>('rec601', 'rec709'),
           }),
           ({ width, height, padding, sequence, time, timeOfDay, matrix, ...settings }) => {
             const least = layoutOf(fourcc, width, height).planes[0]?.bytesPerLine ?? 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
 import { SourceError } from '../source-error.ts';
-import { type ColourSettings, type Matrix, Palette } from './colour.ts';
+import { type ColourMatrix, type ColourSettings, Palette } from './colour.ts';
 import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
 import { type Painter, painterFor } from './painter.ts';
 import { type PatternMoment, SCENES, type Scene, type SceneRows } from './scene.ts';
@@ -30,7 +30,7 @@ export class PatternRenderer {
   readonly #scratch: readonly [Uint8Array, Uint8Array];
   readonly #oriented: readonly [Uint8Array, Uint8Array];
 
-  constructor(layout: PictureLayout, matrix: Matrix) {
+  constructor(layout: PictureLayout, matrix: ColourMatrix) {
     this.#layout = layout;
     this.#palette = new Palette(matrix);
     const row = (): Uint8Array => new Uint8Array(layout.width);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
-import type { Matrix } from './colour.ts';
+import type { ColourMatrix } from './colour.ts';
 import type { PatternSettings } from './renderer.ts';
 import type { PatternMoment } from './scene.ts';
 
@@ -10,7 +10,7 @@ export type PatternRequest =
       readonly kind: 'open';
       readonly id: number;
       readonly layout: PictureLayout;
-      readonly matrix: Matrix;
+      readonly matrix: ColourMatrix;
       /** the frame pool, pinned until `closed` */
       readonly address: number;
       readonly length: number;

@@ -4,12 +4,12 @@
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
+import { ChildProtocolError } from '../../../child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../../child/descriptors.ts';
 import { ParentLink } from '../../../child/parent-link.ts';
-import { ProtocolError } from '../../../child/protocol-error.ts';
 import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
 import { DATA_BYTES } from '../../../child/sandbox-limits.ts';
-import { Fd, fileSize, Mapping, receive } from '../../../sys/index.ts';
+import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
@@ -18,8 +18,8 @@ import { PictureWriter, type WrittenPlane } from './picture-writer.ts';
 
 const THREADS = 2;
 
-interface OpenRendition {
-  readonly pool: Mapping;
+interface ProcessRendition {
+  readonly pool: MemoryMapping;
   readonly writer: PictureWriter;
 }
 
@@ -28,7 +28,7 @@ countPicturesAsHeap();
 const av = await loadAv();
 fileAsStandardInput(FIRST_GIVEN_FD);
 const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
-const renditions = new Map<number, OpenRendition>();
+const renditions = new Map<number, ProcessRendition>();
 const link = new ParentLink((message) => handle(mediaRequests.decode(message)));
 await enterSandbox({ kind: 'media file', dataBytes: DATA_BYTES['media file'] });
 
@@ -37,12 +37,12 @@ function report(message: MediaReport): void {
 }
 
 /** The descriptor that belongs to the `open` message at hand: it was sent before it. */
-function poolMapping(): Mapping {
+function poolMapping(): MemoryMapping {
   const got = receive(pools, new Uint8Array(1), 1);
   const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
-  if (fd === undefined) throw new ProtocolError('a layout was opened without the memory for it');
+  if (fd === undefined) throw new ChildProtocolError('a layout was opened without the memory for it');
   try {
-    return Mapping.map(fd, 0, fileSize(fd), { writable: true });
+    return MemoryMapping.map(fd, 0, fileSize(fd), { writable: true });
   } finally {
     fd.close();
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Av } from '../../../av/node-av.ts';
-import type { Unusable } from '../unusable.ts';
+import type { UnusableReason } from '../unusable.ts';
 
 /** The file cannot be shown. */
 export class MediaFault extends Error {
   override readonly name = 'MediaFault';
-  readonly reason: Unusable;
+  readonly reason: UnusableReason;
 
-  constructor(reason: Unusable) {
+  constructor(reason: UnusableReason) {
     super(`the file cannot be shown: ${reason}`);
     this.reason = reason;
   }

@@ -17,7 +17,7 @@ const DECODE_WITHIN = 50;
 /** Microseconds between frames of a file that does not say. */
 const DEFAULT_INTERVAL = 40_000;
 
-interface Shown {
+interface ShownFrame {
   readonly frame: AvFrame;
   readonly time: number;
 }
@@ -44,8 +44,8 @@ export class MediaReader {
   readonly #startTime: bigint;
   readonly #interval: number;
   #spare: AvFrame[] = [];
-  #current: Shown;
-  #next: Shown | undefined;
+  #current: ShownFrame;
+  #next: ShownFrame | undefined;
   /** start of this round of the loop, and the end of what it has shown so far */
   #base = 0;
   #end = 0;
@@ -130,7 +130,7 @@ export class MediaReader {
   }
 
   /** The next frame, over the end of the file to its beginning; undefined if there is no other. */
-  #decode(): Shown | undefined {
+  #decode(): ShownFrame | undefined {
     const { AVERROR_EAGAIN, AVERROR_EOF } = this.#av.constants;
     const frame = this.#spare.pop() ?? this.#newFrame();
     let rounds = 0;

@@ -12,7 +12,7 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_NORESERVE = 0x4000;
 
-type State =
+type MappingState =
   | { readonly kind: 'mapped'; view: Uint8Array<ArrayBuffer> | undefined }
   /** disposed, but somebody still copies: unmapped when the last pin goes */
   | { readonly kind: 'closing' }
@@ -29,7 +29,7 @@ export interface MappingOptions {
  * A part of a file mapped into this process, shared. One owner disposes it; then its view is detached at once, and the
  * memory is unmapped as soon as the last pin is gone.
  */
-export class Mapping implements Disposable {
+export class MemoryMapping implements Disposable {
   /** address of the first byte asked for */
   readonly address: number;
   /** bytes asked for */
@@ -38,7 +38,7 @@ export class Mapping implements Disposable {
   readonly #base: number;
   readonly #size: number;
   readonly #guard: Disposable | undefined;
-  #state: State = { kind: 'mapped', view: undefined };
+  #state: MappingState = { kind: 'mapped', view: undefined };
   #pins = 0;
 
   private constructor(base: number, size: number, lead: number, length: number, o: MappingOptions) {
@@ -54,7 +54,7 @@ export class Mapping implements Disposable {
    * Maps `length` bytes at `offset` of a file; neither need be a multiple of a page. Throws `SysError`. Touching what
    * the file has not (any more) is fatal, unless `onFault` is given and the process has a guard (`faultGuardMissing`).
    */
-  static map(fd: Fd, offset: number, length: number, o: MappingOptions): Mapping {
+  static map(fd: Fd, offset: number, length: number, o: MappingOptions): MemoryMapping {
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length <= 0) {
       throw new SysError('mmap', constants.errno.EINVAL, `${length} bytes at offset ${offset}`);
     }
@@ -72,7 +72,7 @@ export class Mapping implements Disposable {
       base = libc.mmap(0, size, protection, flags, fd.number, offset - lead);
     }
     if (base === -1) throw new SysError('mmap', lastErrno(), `${length} bytes at offset ${offset}`);
-    return new Mapping(base, size, lead, length, o);
+    return new MemoryMapping(base, size, lead, length, o);
   }
 
   /** True until disposed. */
@@ -85,14 +85,16 @@ export class Mapping implements Disposable {
    * writable kills the process. Throws `SysError` (EFAULT) after disposal.
    */
   bytes(): Uint8Array<ArrayBuffer> {
-    if (this.#state.kind !== 'mapped') throw new SysError('Mapping.bytes', constants.errno.EFAULT, 'the mapping was disposed');
+    if (this.#state.kind !== 'mapped')
+      throw new SysError('MemoryMapping.bytes', constants.errno.EFAULT, 'the mapping was disposed');
     this.#state.view ??= viewAt(this.address, this.length);
     return this.#state.view;
   }
 
   /** Keeps the memory mapped until the pin is disposed: for copies that run in other threads. Throws `SysError` (EFAULT) after disposal. */
   pin(): Disposable {
-    if (this.#state.kind !== 'mapped') throw new SysError('Mapping.pin', constants.errno.EFAULT, 'the mapping was disposed');
+    if (this.#state.kind !== 'mapped')
+      throw new SysError('MemoryMapping.pin', constants.errno.EFAULT, 'the mapping was disposed');
     this.#pins += 1;
     let held = true;
     return {

@@ -18,14 +18,14 @@ export interface IrqChange {
   readonly data: Uint8Array;
 }
 
-interface Vector {
+interface InterruptVector {
   fd: Fd | undefined;
   pending: boolean;
 }
 
 /** See the top of the file. */
-export class Interrupts implements Disposable {
-  readonly #vectors: readonly Vector[];
+export class VfioInterrupts implements Disposable {
+  readonly #vectors: readonly InterruptVector[];
   readonly #log: Log;
 
   constructor(vectors: number, log: Log) {
@@ -101,7 +101,7 @@ export class Interrupts implements Disposable {
     }
   }
 
-  #connect(index: number, vector: Vector, fd: Fd | undefined): void {
+  #connect(index: number, vector: InterruptVector, fd: Fd | undefined): void {
     vector.fd?.close();
     vector.fd = fd;
     if (fd === undefined) return;
