@@ -4,8 +4,7 @@
 const numbered = (prefix: string, last: number): string[] => Array.from({ length: last }, (_, i) => `${prefix}${i + 1}`);
 
 /**
- * Every MUST id of a device: VM-D (normative), VM-DX (derived), P (to live with the drivers that exist), and STOP, a rule of the
- * transports: while all rings of a device are stopped, or its bus mastering is off, it leaves the guest's memory alone.
+ * Every id that a device must keep: VM-D, VM-DX, P, and STOP, a rule of the transports. docs/RULES.md says what each means.
  */
 export const DEVICE_MUST_IDS: readonly string[] = [
   ...numbered('VM-D', 9),

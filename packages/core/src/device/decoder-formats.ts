@@ -148,7 +148,7 @@ export class DecoderFormats {
   #codedFormat(codec: OfferedCodec, width: number, height: number, asked: number, colorimetry: Colorimetry): QueueFormat {
     const { minWidth, maxWidth, minHeight, maxHeight } = codec.capability;
     const size = { width: clamp(width, minWidth, maxWidth), height: clamp(height, minHeight, maxHeight) };
-    // Three quarters of the raw picture: no sensible picture is larger, and a larger one goes on in the next buffer.
+    // Three quarters of the raw picture: no sensible coded picture is larger, and a larger one may continue in the next buffer.
     const enough = Math.max(MIN_CODED_SIZE, Math.ceil((size.width * size.height * 3) / 4));
     const sizeImage = clamp(asked === 0 ? enough : asked, MIN_CODED_BUFFER, this.#planeBytes);
     const layout = { fourcc: codec.fourcc, ...size, planes: [{ bytesPerLine: 0, sizeImage }] };
@@ -180,7 +180,7 @@ function blockLayout(fourcc: number, width: number, height: number): PictureLayo
   return pictureLayout(fourcc, whole(width), whole(height));
 }
 
-/** What of a stream's format makes a change of resolution when it changes (dev-decoder, "Dynamic Resolution Change"). */
+/** True if nothing differs that counts as a change of resolution (dev-decoder, "Dynamic Resolution Change"). */
 export function sameResolution(a: StreamFormat, b: StreamFormat): boolean {
   const [v, w] = [a.visible, b.visible];
   return (

@@ -45,7 +45,7 @@ interface OutputBuffer<Out> {
 /** One decoder, from its making to its close or death. */
 interface DecoderLife {
   readonly decoder: Decoder;
-  /** resolves when it died or was given up: what waits for an answer of the decoder waits for this too */
+  /** resolves when the decoder died or was given up, so that nobody waits for its answer for ever */
   readonly over: Promise<void>;
   readonly finish: () => void;
 }
@@ -64,7 +64,7 @@ export class CodedStream<In, Out, Cookie> {
   #applied: PictureLayout | undefined;
   #waiting: WaitingInput<In, Cookie>[] = [];
   readonly #decoding = new Map<number, In>();
-  /** from the first format until the output queue is set up for it: inputs that are done and stay queued so long */
+  /** inputs that are done but stay queued, from the first format until the output queue is set up for it */
   #kept: { readonly handle: In; readonly ok: boolean }[] | undefined;
   readonly #cookies = new CookieTable<Cookie>();
   #held: OutputBuffer<Out>[] = [];

@@ -204,8 +204,8 @@ export class VirtioMediaDevice implements VirtioDevice {
   #command(chain: Chain): void {
     const length = Math.min(chain.readableLength, MAX_COMMAND_BYTES + 1);
     if (length < virtio_media_cmd_header.size || length > MAX_COMMAND_BYTES) return this.#fail(chain, Errno.EINVAL);
-    // The whole readable part is fetched once, before anything is written: both parts may be the same memory (P2). It goes to a
-    // place that is used again: half a megabyte a command for the garbage collector would be felt by every guest.
+    // The whole readable part is fetched once, before anything is written: both parts may be the same memory (P2). The
+    // buffer is used again: half a megabyte of garbage for each command would slow every guest down.
     if (this.#fetched.length < length) this.#fetched = new Uint8Array(length);
     const bytes = this.#fetched.subarray(0, length);
     if (chain.read(0, bytes) !== length) return this.#fail(chain, Errno.EFAULT);
@@ -407,7 +407,7 @@ export class VirtioMediaDevice implements VirtioDevice {
     else this.#fail(chain, Errno.EINVAL);
   }
 
-  /** The session has answered a command: on with those that came meanwhile, each in its turn. It stays busy until the last. */
+  /** The session has answered a command: runs those that came meanwhile, one a turn. The session stays busy until the last. */
   #next(entry: SessionEntry): void {
     const next = entry.waiting.shift();
     entry.busy = next !== undefined;

@@ -23,7 +23,7 @@ const MAX_STDERR = 4096;
 const STDERR_BYTES = 2 ** 20;
 const STDERR_WINDOW = 10_000;
 
-/** What a child may say: so many messages unasked, so many more for each that it is sent, and no more of them saved than that. */
+/** Messages that a child may send: UNASKED at first, ANSWERS more for each message that it gets, and never more than MOST_OWED. */
 const UNASKED = 1000;
 const ANSWERS = 8;
 const MOST_OWED = 100_000;
@@ -45,11 +45,11 @@ export interface ChildOptions {
    * CHILD_NICE
    */
   readonly nice?: number;
-  /** most bytes of memory that it may have, with what it shares, where it has a cgroup of its own; see `allow` */
+  /** memory limit in bytes, shared memory included; applies if the child has a cgroup of its own, and `allow` raises it */
   readonly memory?: number;
   /** A message came. Whatever is thrown kills the child, and becomes the reason: a ChildProtocolError, or a fault of our own. */
   onMessage(message: readonly number[]): void;
-  /** The child is gone, everything of it: it writes nothing any more. Called once. */
+  /** The child and everything that it started have ended: nothing of it writes any more. Called once. */
   onExit(reason: string): void;
   /** A line for the log: what the child wrote to stderr, limited. */
   onText(text: string): void;
@@ -74,18 +74,18 @@ function setNice(thread: number, nice: number): void {
   try {
     setPriority(thread, nice);
   } catch {
-    // It has ended already (its exit tells), or this process is nicer than that itself.
+    // The process has ended (its exit event follows), or this process may not lower a nice value below its own.
   }
 }
 
 function describeEnd(code: number | null, signal: NodeJS.Signals | null, launcher: boolean): string {
-  // A shell says so what a process died of.
+  // The launcher is a shell: it ends with 128 plus the number of the signal that ended the child.
   const number = launcher && code !== null ? code - 128 : 0;
   const name = signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
   return name === undefined ? `exit code ${code}` : `signal ${name}`;
 }
 
-/** False if it may not be killed, or is gone. */
+/** Kills a process. False if it is gone, or this process may not kill it. */
 function killed(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL');
@@ -96,18 +96,18 @@ function killed(pid: number): boolean {
 
 /** One child, from start to exit. */
 export class Child {
-  /** Id of the process that was started: the child, or what only waits for it. */
+  /** Id of the process that was started: the child itself, or the launcher that waits for it. */
   readonly startedPid: number | undefined;
   readonly #launcher: boolean;
   readonly #nice: number;
-  /** undefined if the system refused it */
+  /** undefined if the system refused to start it */
   readonly #process: ChildProcess | undefined;
   readonly #link: MessageLink | undefined;
   readonly #cgroup: CgroupLeaf | undefined;
   #fault: string | undefined;
   #killed = false;
   #gone = false;
-  /** messages that it may still say */
+  /** messages that it may still send */
   #owed = UNASKED;
 
   private constructor(o: ChildOptions) {
@@ -122,7 +122,7 @@ export class Child {
       void this.#cgroup?.remove();
       o.onExit(this.#fault ?? ending);
     };
-    // What the daemon was started with, or a library opened without the flag, is nothing for a child.
+    // Descriptors that the daemon inherited, or that a library opened without close-on-exec, must not reach the child.
     closeOnExec(LINK_FD);
     const namespaces = o.namespaces ?? isolation().namespaces;
     this.#launcher = hasLauncher(namespaces);
@@ -177,14 +177,14 @@ export class Child {
       }
     };
     this.#link = new MessageLink(started.link, deliver, (error) =>
-      // A socket that just broke says less than the exit that follows.
+      // When the socket merely broke, the exit that follows gives the better reason.
       this.kill(error instanceof ChildProtocolError ? error.message : undefined),
     );
     this.#process.on('exit', (code, signal) => {
       const reason = describeEnd(code, signal, this.#launcher);
-      // A launcher that somebody killed goes before what it launched, which the kernel kills then. This is closed by the last.
+      // A launcher that was killed ends before its child, which the kernel then kills. stderr closes with the last of them.
       this.#link?.close();
-      // What it says yet is that its parent is gone.
+      // The child's last words would only be that its parent is gone.
       if (this.#launcher && signal !== null) text = 0;
       const others = this.#launcher || this.#cgroup !== undefined;
       if (others && !started.stderr.closed) started.stderr.once('close', () => exit(reason));
@@ -213,12 +213,12 @@ export class Child {
     if (this.#link.backlog > MAX_BACKLOG) this.kill(`it leaves more than ${MAX_BACKLOG} bytes of what it is sent unread`);
   }
 
-  /** Raises the limit of its memory, once it has said something: it shares more now. */
+  /** Raises the memory limit, because the child now shares more memory. Call it after the child's first message. */
   allow(memory: number): void {
     if (!this.#gone) this.#cgroup?.raise(memory);
   }
 
-  /** Gives all its threads but the first the nice value CHILD_NICE: those that there are now. */
+  /** Sets all threads that exist now, except the first, to the nice value CHILD_NICE. */
   yieldThreads(): void {
     const { pid } = this;
     if (pid === undefined) return;
@@ -228,7 +228,7 @@ export class Child {
     } catch {
       // It has just ended.
     }
-    // The first may have been made before its launcher had its value.
+    // The first thread may have started before its launcher got its nice value.
     for (const thread of threads) setNice(thread, thread === pid ? this.#nice : CHILD_NICE);
   }
 
@@ -236,7 +236,7 @@ export class Child {
   kill(reason?: string): void {
     this.#fault ??= reason;
     this.#killed = true;
-    // A launcher goes by itself when what it launched is gone, and says of what.
+    // A launcher ends by itself when its child is gone, and reports how the child ended.
     const { pid } = this;
     if (!this.#launcher || pid === undefined || !killed(pid)) this.#process?.kill('SIGKILL');
   }

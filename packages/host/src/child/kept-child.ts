@@ -12,14 +12,14 @@ const MAX_WAITING = 10_000;
 
 /** Milliseconds that a process may be silent while it has work: a picture may take long, but not that long. */
 const SILENCE = 30_000;
-/** Looks at it in that time. Looks are counted, not milliseconds: a daemon that was itself stopped blames nobody. */
+/** Checks within that time. They are counted, not milliseconds: a daemon that was itself stopped must not kill its children. */
 const LOOKS = 6;
 
 /** What a kept child is made of. */
 export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessage' | 'onExit' | 'fds' | 'memory'> {
   /** Descriptors for a process that is about to start (see ChildOptions.fds). */
   fds(): readonly number[];
-  /** Most bytes of memory that the process may have now (see ChildOptions.memory); when they become more `allow` is called. */
+  /** Present memory limit of the process in bytes (see ChildOptions.memory); call `allow` when it grows. */
   memory?(): number;
   /** What every process is told first. */
   greeting?(): readonly (readonly number[])[];
@@ -29,17 +29,17 @@ export interface KeptChildOptions extends Omit<ChildOptions, 'onText' | 'onMessa
   readonly backoff?: Backoff;
   /** true to start the first process with `wake`, or what is sent, and not at once */
   readonly lazy?: boolean;
-  /** Whether the process that runs now has something to do. While it has, and says nothing for long, it is asked `ping`, then killed. */
+  /** Whether the running process has work. One with work that stays silent gets `ping`, and is killed if it says nothing still. */
   working?(): boolean;
-  /** What every process answers at once, unless it hangs; not needed where work has an answer anyhow. */
+  /** A message that a process answers at once unless it hangs; leave it out if all work is answered in time anyway. */
   readonly ping?: readonly number[];
-  /** milliseconds of silence over work; SILENCE */
+  /** milliseconds that a process with work may be silent; default SILENCE */
   readonly silence?: number;
   /** A message of the process that runs now. Throwing kills it. */
   onMessage(message: readonly number[]): void;
   /**
-   * The process is gone, or more was sent to the next one than is kept; the next is started after this returns. Not called
-   * after `close`.
+   * The process is gone, or more messages wait for the next one than are kept. The next process starts after this returns. Not
+   * called after `close`.
    */
   onExit(reason: string): void;
 }
@@ -65,7 +65,7 @@ export class KeptChild {
   readonly #looks: NodeJS.Timeout;
   #state: KeptState;
   #deaths = 0;
-  /** processes in a row that died without a word: the next one will hardly do better */
+  /** processes in a row that died before their first message: the next one is unlikely to do better */
   #mute = 0;
 
   constructor(o: KeptChildOptions) {
@@ -75,28 +75,28 @@ export class KeptChild {
     this.#state = o.lazy === true ? { kind: 'asleep' } : this.#start();
   }
 
-  /** Id of the process that does the work; undefined while there is none, and until it has been made. */
+  /** Id of the process that does the work; undefined while it does not exist yet, or no longer. */
   get pid(): number | undefined {
     return this.#state.kind === 'running' ? this.#state.child.pid : undefined;
   }
 
-  /** A number of the process that runs now, or is being started: no two have the same. Undefined while there is none. */
+  /** A number that is different for each process that is started. Undefined while none runs or starts. */
   get incarnation(): number | undefined {
     return this.#state.kind === 'running' ? this.#deaths : undefined;
   }
 
-  /** True once the process that runs now has said something. */
+  /** True once the running process has sent its first message. */
   get answering(): boolean {
     return this.#state.kind === 'running' && this.#state.heard;
   }
 
-  /** False if there is no process and little hope: several in a row never got to say a word. */
+  /** False after `close`, and while the next process waits to start if the last two died before their first message. */
   get usable(): boolean {
     if (this.#state.kind === 'asleep') return true;
     return this.#state.kind === 'running' || (this.#state.kind === 'waiting' && this.#mute < 2);
   }
 
-  /** Starts the first process, if that has still to be done. */
+  /** Starts the first process, if none was started yet. */
   wake(): void {
     if (this.#state.kind === 'asleep') this.#state = this.#start();
   }
@@ -114,7 +114,7 @@ export class KeptChild {
       state.queue.push(message);
       return;
     }
-    // A part of it would make no sense to the next process. The users are told later, not from inside their own calls.
+    // The next process could make no sense of some of the messages only. Users are told in a later turn, not in their own call.
     state.full = true;
     const reason = `more than ${MAX_WAITING} messages wait for the next process`;
     this.#o.log.warn({ process: this.#o.name, reason }, 'what was to be told to a child process is given up');
@@ -126,15 +126,15 @@ export class KeptChild {
     });
   }
 
-  /** Has the threads of the process that runs now yield (see Child). */
+  /** Calls `yieldThreads` of the running process. */
   yieldThreads(): void {
     if (this.#state.kind === 'running') this.#state.child.yieldThreads();
   }
 
-  /** Has the process that runs now have the memory that it may have now; see `memory`. */
+  /** Applies the present memory limit to the running process; see `memory`. */
   allow(): void {
     const memory = this.#o.memory?.();
-    // One that said nothing yet may not have got to where its limit is; its first message comes here.
+    // Before its first message a process may not be in its cgroup yet; that message calls this again.
     if (memory !== undefined && this.#state.kind === 'running' && this.#state.heard) this.#state.child.allow(memory);
   }
 
@@ -224,7 +224,7 @@ export class KeptChild {
     try {
       this.#state = this.#start(queue);
     } catch (error) {
-      // Descriptors for it, say, that the system does not have now.
+      // For example, the system has no descriptors left for it.
       this.#mute += 1;
       this.#wait(`it could not be started: ${error instanceof Error ? error.message : String(error)}`, undefined, queue);
     }
@@ -239,7 +239,7 @@ export class KeptChild {
     }
     state.silent += 1;
     if (state.silent === 2 && this.#o.ping !== undefined) state.child.send(this.#o.ping);
-    // The first look may have come right after the last message.
+    // The first check may have come right after the last message, so one more is needed for the whole time.
     if (state.silent <= LOOKS) return;
     state.child.kill(`it had work and said nothing for ${(this.#o.silence ?? SILENCE) / 1000} s`);
   }

@@ -11,8 +11,8 @@ import { RemoteDecoder, type RemoteHost } from './remote-decoder.ts';
 import { Staging } from './staging.ts';
 
 /**
- * Milliseconds in which the process must confirm a flush, a recall or a close: less than the 5 s that a guest waits, and as much as can
- * be, since on a machine with ten times more to do than it has processors a process that is well takes seconds.
+ * Milliseconds in which the process must confirm a flush, a recall or a close. It gets most of the 5 s that a guest waits (P1),
+ * since a healthy process takes seconds on a machine that has ten times more work than processors.
  */
 const CONFIRM_WITHIN = 4000;
 
@@ -86,7 +86,7 @@ export class CodecHost implements AsyncDisposable {
     this.factory = { capabilities: CAPABILITIES, create: (codec, events) => this.#create(codec as VideoCodec, events) };
   }
 
-  /** Starts the process, unless it is to be lazy. Throws AvError (missing), with the install command, if the codec library is not installed. */
+  /** Starts the process, unless it is lazy. Throws AvError (missing), with the install command, without the codec library. */
   static start(o: CodecHostOptions): CodecHost {
     if (!avInstalled())
       throw new AvError('missing', `decoding needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
@@ -169,7 +169,7 @@ export class CodecHost implements AsyncDisposable {
     if (stream === undefined)
       throw new ChildProtocolError(`the codec process speaks of stream ${report.stream}, which is not open`);
     stream.hear(report);
-    // It speaks of a format before it gives pictures, and has its threads by then.
+    // The process reports a format before it gives pictures, and its decoding threads exist by then.
     if (report.kind === 'format' && this.#threads > 1) this.#child.yieldThreads();
   }
 

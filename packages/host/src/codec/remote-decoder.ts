@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One stream of a codec process, as the daemon sees it: the `Decoder` port on one side, numbers on the other. Nothing the
- * process says is believed: what it gives back must have been lent to it, sizes must make sense, and every report must
- * have its time; anything else is a ChildProtocolError, which costs the process its life.
+ * One stream of a codec process, as the daemon sees it: the `Decoder` port on one side, numbers on the other. The daemon
+ * trusts nothing that the process says: what comes back must have been lent, sizes must make sense, and a report must be
+ * possible in the present state. Anything else is a ChildProtocolError, and the process is killed.
  *
  * Memory of the guest is staged: inputs are copied into the arena before the process hears of them, pictures out of it
  * before the user does. Both keep their order (`InOrder`).
@@ -121,7 +121,7 @@ export class RemoteDecoder implements Decoder {
     this.#send({ kind: 'open', stream: o.stream, codec: VIDEO_CODECS.indexOf(o.codec), threads: o.threads });
   }
 
-  /** Whether the process has something to do for it: it has units and room for pictures. It may wait for more of either all the same. */
+  /** Whether the process owes a confirmation, or has units and room for pictures. It may still need more units for a picture. */
   get working(): boolean {
     return this.#pending.length > 0 || (this.#inputs.size > 0 && this.#targets.size > 0);
   }
@@ -219,7 +219,7 @@ export class RemoteDecoder implements Decoder {
     if (!this.#usable) return;
     this.#flushes.asked += 1;
     this.#drains = 0;
-    // A format that the user has not heard of yet will be told again.
+    // After the flush the process reports a format again if the user has not heard of it.
     this.#serial.accepted = this.#serial.told;
     await this.#ask('flush', { kind: 'flush', stream: this.#stream, serial: this.#serial.told }, () => {
       this.#flushes.confirmed += 1;
@@ -336,7 +336,7 @@ export class RemoteDecoder implements Decoder {
     const field = fieldOf(interlaced);
     this.#targets.delete(targetId);
     const era = this.#flushes.asked;
-    // Nobody waits for a picture of a stream that is being closed, and its guest pages may be somebody else's by now.
+    // A stream that is being closed drops its pictures: nobody waits for them, and its guest pages may have another owner by now.
     const dropped = this.#flushing || this.#state !== 'open';
     let stored = true;
     const copy =

@@ -139,10 +139,10 @@ export class PacedSource implements FrameSource, AsyncDisposable {
 
   /**
    * @param o.name names the frame memory, for whoever looks at the process from outside
-   * @param o.inFlight pictures of a layout that may be in the making at one time, 1 unless told; a frame whose time comes
-   * while so many are is lost
-   * @param o.trials pictures of a layout that are made for nobody before its clock starts, 1 unless told; more where they take
-   * long; with 0 the clock starts at once
+   * @param o.inFlight most pictures of a layout that are rendered at the same time, 1 by default; a frame whose time comes while
+   * that many are under way is lost
+   * @param o.trials pictures of a layout that are rendered and thrown away before its clock starts, 1 by default, more if they
+   * take long; with 0 the clock starts at once
    */
   constructor(o: {
     capabilities: Omit<SourceCapabilities, 'controls'>;
@@ -255,7 +255,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     try {
       group = this.#open(layout, interval);
     } catch (error) {
-      // No memory, or nothing the renderer can make: this stream is lost, in a later turn, as a device would be; the rest goes on.
+      // There is no memory, or the renderer cannot do this layout: this stream is told in a later turn that its source is lost.
       run.ended = true;
       const reason = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => run.consumer.lost(`no frames of this layout can be made: ${reason}`));
@@ -266,7 +266,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
     this.#cadences.set(byInterval, cadence);
     cadence.groups.set(byLayout, group);
     const begin = (): void => {
-      // It was left, or the source was lost, meanwhile.
+      // Meanwhile the last stream has left the group, or the source was lost.
       if (group.state !== 'warming') return;
       group.state = 'open';
       cadence.pacer ??= new Pacer(this.#clock, interval, (tick) => this.#tick(cadence.groups, tick));
@@ -340,7 +340,7 @@ export class PacedSource implements FrameSource, AsyncDisposable {
       if (made && runs.some((run) => !run.ended)) {
         const frame = slot.publish(moment, V4L2_FIELD_NONE);
         this.#stats.delivered++;
-        // Asked again: the last buffer may have gone to the frame before, or been taken back, while this one was made.
+        // Ask again: while this frame was rendered, its buffer may have gone to the frame before or been taken back.
         for (const run of runs) if (!run.ended && run.consumer.wantsFrame()) run.consumer.frame(frame);
         frame.release();
       } else {

@@ -37,7 +37,7 @@ export class ShmemWindow implements SharedWindow {
   readonly #arena: Arena;
   readonly #half: number;
   readonly #entries = new Map<number, WindowEntry>();
-  /** Ranges that were mapped before a reset: the front-end should have dropped them, and is reminded where it matters. */
+  /** Ranges mapped before a reset. The front-end should have dropped them; one in the way of a new mapping is unmapped first. */
   #stale: { address: number; span: number }[] = [];
   #channel: BackendChannel | undefined;
   #offered = false;
@@ -109,7 +109,7 @@ export class ShmemWindow implements SharedWindow {
     }
   }
 
-  /** No ring runs any more: nothing is sent from now on, and no command may wait for the front-end (it waits for us). */
+  /** No ring runs any more: sends nothing from now on, and fails commands that wait for the front-end, since it waits for them. */
   suspend(): void {
     this.#suspended = true;
     this.giveUp();
@@ -117,7 +117,7 @@ export class ShmemWindow implements SharedWindow {
 
   /**
    * Refuses the guest's mappings that still wait for an answer, and new ones: called when the front-end waits for the
-   * command ring to be quiet. A mapping that is granted later stays for the next time that it is asked for.
+   * command ring to be quiet. A mapping that is granted later is kept, and the guest's next MMAP gets it.
    */
   giveUp(): void {
     this.#quiet = true;
@@ -159,7 +159,7 @@ export class ShmemWindow implements SharedWindow {
       (old) => old.address < entry.address + entry.span && entry.address < old.address + old.span,
     );
     this.#stale = this.#stale.filter((old) => !overlapping.includes(old));
-    // Whether these are there is not known, so the answers are of no interest; they come before that of the mapping.
+    // These may exist or not, so their answers are ignored; they come before the answer to the mapping.
     for (const old of overlapping) void this.#request(BackendRequest.SHMEM_UNMAP, old.address, old.span, false);
     const granted = await this.#request(BackendRequest.SHMEM_MAP, entry.address, entry.span, entry.writable);
     if (this.#entries.get(entry.address) !== entry) return;
@@ -175,7 +175,7 @@ export class ShmemWindow implements SharedWindow {
     this.#settle(entry);
   }
 
-  /** Takes a mapping out if nobody counts on it any more. */
+  /** Unmaps if the buffer is freed and the guest has no mapping left. */
   #settle(entry: WindowEntry): void {
     if (entry.state !== 'mapped' || entry.count > 0 || entry.life !== 'freed') return;
     entry.state = 'unmapping';

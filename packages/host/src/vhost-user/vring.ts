@@ -145,11 +145,11 @@ export class Vring implements Disposable {
 
   /** True if the ring has all that it needs to start. */
   get complete(): boolean {
-    // The memory may be named after the ring: then the table's next change brings us back here.
+    // The front-end may add the ring's memory later: the change of the table then leads here again.
     return this.#state === 'waiting' && this.#enabled && this.#kick !== undefined && this.#translate() !== undefined;
   }
 
-  /** False if the ring ran before and what would start now is another one: that of a driver that begins anew. */
+  /** False if the ring ran before and another driver, or a driver that begins anew, has set up the ring that would start now. */
   get resumes(): boolean {
     const layout = this.#translate();
     return !this.queue.stopped || (layout !== undefined && this.queue.resumes(layout, this.#next));
@@ -188,7 +188,7 @@ export class Vring implements Disposable {
     this.look();
   }
 
-  /** Looks at the ring, if it runs and the rest of a backlog is not to come anyway: a kick makes no second turn of it. */
+  /** Looks at the ring if it runs; not while the rest of a backlog is scheduled, so that a kick adds no second turn. */
   look(): void {
     if (this.#state !== 'running' || this.#absent || this.#again) return;
     const more = this.#owner.kick(this.index);
@@ -213,7 +213,7 @@ export class Vring implements Disposable {
     if (this.#state === 'running') this.#state = 'draining';
   }
 
-  /** Stops the ring. The next available index, where it will go on unless it is told otherwise. */
+  /** Stops the ring. Returns the next available index, at which it goes on unless SET_VRING_BASE says otherwise. */
   stop(): number {
     if (this.queue.running) this.#next = this.queue.stop();
     if (this.#kick === 'polling') {

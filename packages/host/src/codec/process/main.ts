@@ -53,7 +53,7 @@ function turn(): void {
   setImmediate(turn);
 }
 
-/** Runs what may find that a stream is of no more use. */
+/** Runs `act`. If it throws an AvError, the stream ends and the daemon hears that it broke. */
 function guarded(id: number, act: () => boolean): boolean {
   try {
     return act();
@@ -109,7 +109,7 @@ function handle(request: CodecRequest): void {
     return;
   }
   const stream = streams.get(id);
-  // A stream that broke: the daemon does not know it yet.
+  // The stream failed, and the daemon sent this before it heard of it.
   if (stream === undefined) return;
   const rest = request.rest ?? [];
   switch (request.kind) {
