@@ -4,4 +4,5 @@ export type * from './guest-memory.ts';
 export * from './heap/index.ts';
 export * from './memory-error.ts';
 export * from './memory-gate.ts';
+export * from './range-allocator.ts';
 export * from './region-memory.ts';

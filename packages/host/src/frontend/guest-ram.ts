@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { GuestBlock } from '@paravideo/core';
-import { HostGuestMemory, RangeList } from '../memory/index.ts';
+import { type GuestBlock, RangeAllocator } from '@paravideo/core';
+import { HostGuestMemory } from '../memory/index.ts';
 import { type Fd, MemoryMapping, memfd, PAGE_SIZE } from '../sys/index.ts';
 import { FrontendError } from './frontend-error.ts';
 
@@ -15,7 +15,7 @@ export interface RamRegion {
 }
 
 interface OwnedRegion extends RamRegion {
-  readonly ranges: RangeList;
+  readonly ranges: RangeAllocator;
 }
 
 /** The memory of the guest that a front-end plays: memfds, mapped here and shared with the back-end, and who uses what of it. */
@@ -35,7 +35,13 @@ export class GuestRam implements Disposable {
     try {
       mapping = MemoryMapping.map(fd, 0, length, { writable: true });
       this.memory.addMapping(address, mapping);
-      const region = { address, length, fd, userAddress: mapping.address, ranges: new RangeList(length, PAGE_SIZE) };
+      const region = {
+        address,
+        length,
+        fd,
+        userAddress: mapping.address,
+        ranges: new RangeAllocator(address, length, PAGE_SIZE),
+      };
       this.#regions.push(region);
       return region;
     } catch (error) {
@@ -57,11 +63,9 @@ export class GuestRam implements Disposable {
 
   /** See `DriverTransport.allocate`. */
   allocate(length: number, align: number = PAGE_SIZE): GuestBlock {
-    const spare = align > PAGE_SIZE ? align : 0;
     for (const region of this.#regions) {
-      const start = region.ranges.take(length + spare);
-      if (start === undefined) continue;
-      const address = Math.ceil((region.address + start) / align) * align;
+      const address = region.ranges.take(length, align);
+      if (address === undefined) continue;
       const window = this.memory.window(address, length);
       if (window === undefined) throw new FrontendError(`guest memory at ${address} is not there`);
       window.bytes.fill(0);
@@ -70,7 +74,7 @@ export class GuestRam implements Disposable {
         address,
         bytes: window.bytes,
         free: () => {
-          if (live) region.ranges.give(start, length + spare);
+          if (live) region.ranges.give(address, length);
           live = false;
         },
       };

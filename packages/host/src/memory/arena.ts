@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '@paravideo/core';
+import { ARENA_ALIGN, type ArenaBlock, type HostBuffers, RangeAllocator } from '@paravideo/core';
 import { detach, type Fd, MemoryMapping, memfd, punchHole, punchHoleAside, viewAt } from '../sys/index.ts';
 import { ArenaError } from './arena-error.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { RangeList } from './range-list.ts';
 
 /** Size of a guest's arena unless told otherwise. Sparse: only pages that were written cost memory. */
 export const DEFAULT_ARENA_BYTES: number = 2 ** 31;
@@ -31,8 +30,8 @@ export class Arena implements HostBuffers, Disposable {
   /** the whole arena, for its address; its `bytes()` are not for the event loop */
   readonly mapping: MemoryMapping;
   readonly size: number;
-  readonly #clean: RangeList;
-  readonly #dirty: RangeList;
+  readonly #clean: RangeAllocator;
+  readonly #dirty: RangeAllocator;
   /** the range that another thread cleans now, or that is about to be chosen */
   #sweeping: Promise<void> | undefined;
   /** bytes that may still be cleaned in this turn */
@@ -48,8 +47,8 @@ export class Arena implements HostBuffers, Disposable {
     this.fd = fd;
     this.mapping = mapping;
     this.size = size;
-    this.#clean = new RangeList(size, ARENA_ALIGN);
-    this.#dirty = new RangeList(0, ARENA_ALIGN);
+    this.#clean = new RangeAllocator(0, size, ARENA_ALIGN);
+    this.#dirty = new RangeAllocator(0, 0, ARENA_ALIGN);
   }
 
   /**
@@ -154,7 +153,7 @@ export class Arena implements HostBuffers, Disposable {
     this.#sweeping = undefined;
   }
 
-  #nextDirty(): { start: number; length: number } | undefined {
+  #nextDirty(): { readonly start: number; readonly length: number } | undefined {
     return this.fd.open ? this.#dirty.takeFirst(CLEAN_BYTES) : undefined;
   }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '../../ports/host-buffers.ts';
-import { RangeAllocator } from './range-allocator.ts';
-
-const round = (length: number): number => Math.ceil(length / ARENA_ALIGN) * ARENA_ALIGN;
+import { RangeAllocator } from '../range-allocator.ts';
 
 /** The shipped simple `HostBuffers`: an arena that is one ArrayBuffer of this heap. */
 export class HeapArena implements HostBuffers {
@@ -14,8 +12,8 @@ export class HeapArena implements HostBuffers {
 
   /** `size` in bytes, rounded up to ARENA_ALIGN. */
   constructor(size = 64 << 20) {
-    this.bytes = new Uint8Array(round(size));
-    this.#ranges = new RangeAllocator(0, this.bytes.length);
+    this.bytes = new Uint8Array(Math.ceil(size / ARENA_ALIGN) * ARENA_ALIGN);
+    this.#ranges = new RangeAllocator(0, this.bytes.length, ARENA_ALIGN);
   }
 
   get allocated(): number {
@@ -30,10 +28,9 @@ export class HeapArena implements HostBuffers {
   settled(): undefined {}
 
   allocate(length: number): ArenaBlock | undefined {
-    if (!(length > 0)) return undefined;
-    const rounded = round(length);
-    const offset = this.#ranges.take(rounded, ARENA_ALIGN);
+    const offset = this.#ranges.take(length);
     if (offset === undefined) return undefined;
+    const rounded = this.#ranges.rounded(length);
     this.#allocated += rounded;
     let references = 1;
     const block: ArenaBlock = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '../../ports/host-buffers.ts';
+import { RangeAllocator } from '../range-allocator.ts';
 import type { HeapArena } from './heap-arena.ts';
-import { RangeAllocator } from './range-allocator.ts';
 
 interface WindowMapping {
   readonly driverAddr: number;
@@ -27,7 +27,7 @@ export class HeapWindow implements SharedWindow {
     this.#arena = arena;
     this.length = length;
     // The first piece stays unused: a driver that forgets driver_addr and uses 0 finds nothing there.
-    this.#ranges = new RangeAllocator(ARENA_ALIGN, Math.max(0, length - ARENA_ALIGN));
+    this.#ranges = new RangeAllocator(ARENA_ALIGN, length - ARENA_ALIGN, ARENA_ALIGN);
   }
 
   /** number of mappings that exist, for leak checks */
@@ -42,8 +42,8 @@ export class HeapWindow implements SharedWindow {
       known.count += 1;
       return known.driverAddr;
     }
-    const span = Math.ceil(block.length / ARENA_ALIGN) * ARENA_ALIGN;
-    const driverAddr = this.#ranges.take(span, ARENA_ALIGN);
+    const span = this.#ranges.rounded(block.length);
+    const driverAddr = this.#ranges.take(span);
     if (driverAddr === undefined) return undefined;
     block.retain();
     this.#mappings.push({ driverAddr, span, block, writable, count: 1, freed: false });

@@ -2,4 +2,3 @@
 export * from './heap-access.ts';
 export * from './heap-arena.ts';
 export * from './heap-window.ts';
-export * from './range-allocator.ts';
