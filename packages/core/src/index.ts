@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @module Everything a platform needs to be a virtio video device, or to drive one. Checks and simple devices for tests are at sub-paths. */
+export * from './base/index.ts';
 export * from './device/index.ts';
 export * from './driver/index.ts';
 export * from './memory/index.ts';

@@ -8,9 +8,10 @@
  * The device side sees a `QueueClient`, takes buffers with `take` and gives each back with `done`, which sends exactly one
  * EVT_DQBUF (P8). STREAMOFF first asks the client to stop and waits until it no longer touches any memory.
  */
-import { isMultiplanar, isOutput } from '../v4l2/index.ts';
 import {
   Errno,
+  isMultiplanar,
+  isOutput,
   V4L2_BUF_CAP_SUPPORTS_MAX_NUM_BUFFERS,
   V4L2_BUF_CAP_SUPPORTS_MMAP,
   V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The plane sizes that VIDIOC_CREATE_BUFS asks for. */
 
-import { isMultiplanar } from '../v4l2/index.ts';
-import { v4l2_create_buffers } from '../wire/index.ts';
+import { isMultiplanar, v4l2_create_buffers } from '../wire/index.ts';
 
 /**
  * Sizes from the format in the payload, one per plane: not below what the format of the queue needs, not above `max`

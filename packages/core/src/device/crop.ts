@@ -4,8 +4,8 @@
  * documentation, "Comparison with old cropping API"). Linux guests never send them; other drivers may.
  */
 import type { Fraction } from '../ports/index.ts';
-import { isOutput } from '../v4l2/index.ts';
 import {
+  isOutput,
   V4L2_SEL_TGT_COMPOSE,
   V4L2_SEL_TGT_COMPOSE_BOUNDS,
   V4L2_SEL_TGT_COMPOSE_DEFAULT,

@@ -7,6 +7,7 @@
  * size is the coded size, rounded up to whole macroblocks as hardware does: programs compute the places of planes, and
  * strides, from the size, and do it wrongly for odd ones (ffmpeg) and those that are not multiples of four (GStreamer).
  */
+import { clamp, roundUp } from '../base/index.ts';
 import type { Colorimetry, PictureLayout, Rect, StreamFormat } from '../ports/index.ts';
 import { MIN_CODED_SIZE, pictureLayout, type QueueFormat, type RequestedFormat, validColorimetry } from '../v4l2/index.ts';
 import {
@@ -176,7 +177,7 @@ export class DecoderFormats {
 
 /** The layout of pictures of whole macroblocks; undefined for an unknown format. */
 function blockLayout(fourcc: number, width: number, height: number): PictureLayout | undefined {
-  const whole = (size: number): number => Math.ceil(size / MACROBLOCK) * MACROBLOCK;
+  const whole = (size: number): number => roundUp(size, MACROBLOCK);
   return pictureLayout(fourcc, whole(width), whole(height));
 }
 
@@ -197,8 +198,4 @@ export function sameResolution(a: StreamFormat, b: StreamFormat): boolean {
 /** True if buffers of one layout hold pictures of the other in the same places. */
 export function sameLayout(a: PictureLayout, b: PictureLayout): boolean {
   return a.fourcc === b.fourcc && a.width === b.width && a.height === b.height;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(Math.max(value, least), most);
 }

@@ -2,10 +2,11 @@
 /** The ioctls of a decoder session beside buffers, controls and events: formats, sizes, selections, decoder commands. */
 
 import type { Rect } from '../ports/index.ts';
-import { formatInfo, type QueueFormat, readFormat, selectionType, writeFormat } from '../v4l2/index.ts';
+import { formatInfo, type QueueFormat, readFormat, writeFormat } from '../v4l2/index.ts';
 import {
   Errno,
   encodeUtf8,
+  selectionType,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,

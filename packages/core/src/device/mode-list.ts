@@ -6,8 +6,9 @@
  * Webcams name their default first and the others from small to large. Some programs take the largest that there is, so the
  * list ends at 1920x1080 and 30 frames a second, or at the default where that is more.
  */
+
 import type { Fraction, PictureSize, SourceCapabilities, SourceIntervals, SourceSizes } from '../ports/index.ts';
-import { hasInterval, hasSize } from '../v4l2/index.ts';
+import { compareFractions, hasInterval, hasSize } from '../v4l2/index.ts';
 
 /** What a list holds. */
 export interface ModeListOptions {
@@ -64,7 +65,7 @@ function listIntervals(own: SourceIntervals, offered: readonly Fraction[], first
   const sorted = all.toSorted((a, b) => frequency(b) - frequency(a));
   const others = sorted.filter((interval, i) => {
     const before = sorted[i - 1];
-    return !equal(interval, first) && (before === undefined || !equal(interval, before));
+    return compareFractions(interval, first) !== 0 && (before === undefined || compareFractions(interval, before) !== 0);
   });
   return { kind: 'discrete', intervals: hasInterval(own, first) ? [first, ...others] : others };
 }
@@ -86,8 +87,4 @@ function sameShape(size: PictureSize): readonly PictureSize[] {
 
 function frequency({ numerator, denominator }: Fraction): number {
   return denominator / numerator;
-}
-
-function equal(a: Fraction, b: Fraction): boolean {
-  return a.numerator * b.denominator === b.numerator * a.denominator;
 }

@@ -2,9 +2,10 @@
 /** The buffers of one queue with their memory: mapped (MMAP) or from the guest's own (SHARED_PAGES). */
 
 import type { GuestBlock } from '../virtio-device/driver-transport.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { V4L2_MEMORY_MMAP, V4L2_MEMORY_USERPTR } from '../wire/videodev2-constants.gen.ts';
-import { type BufferState, isMultiplanar, type QueuePlane } from './buffers.ts';
+import type { BufferState, QueuePlane } from './buffers.ts';
 import { IoctlError } from './errors.ts';
 import type { DriverFormat } from './formats.ts';
 import type { DriverSession } from './session.ts';

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `struct v4l2_buffer` as plain objects: what goes out with QBUF, what comes back with EVT_DQBUF and QUERYBUF. */
+
+import { clearBytes } from '../base/index.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import { v4l2_buffer, v4l2_plane } from '../wire/videodev2.ts';
 import { V4L2_FIELD_ANY, V4L2_MEMORY_MMAP } from '../wire/videodev2-constants.gen.ts';
 
@@ -58,15 +61,10 @@ export interface BufferState {
   readonly planes: readonly BufferPlane[];
 }
 
-/** V4L2_TYPE_IS_MULTIPLANAR */
-export function isMultiplanar(type: number): boolean {
-  return type === 9 || type === 10;
-}
-
 /** Writes a buffer to `view` (88 bytes) and `planes` (64 bytes each, for multi-planar types). All other bytes are zeroed. */
 export function encodeBuffer(b: QueueBuffer, view: DataView, planes: DataView): void {
-  clear(view);
-  clear(planes);
+  clearBytes(view);
+  clearBytes(planes);
   buffer.index.set(view, 0, b.index);
   buffer.type.set(view, 0, b.type);
   buffer.flags.set(view, 0, b.flags ?? 0);
@@ -142,10 +140,6 @@ export function timestampOf(micros: number): Uint8Array {
   view.setUint32(4, Math.floor(seconds / 2 ** 32), true);
   view.setUint32(8, micros - seconds * 1_000_000, true);
   return bytes;
-}
-
-function clear(view: DataView): void {
-  bytesAt(view, 0, view.byteLength).fill(0);
 }
 
 function bytesAt(view: DataView, offset: number, length: number): Uint8Array {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Formats, sizes, intervals, rectangles and inputs of V4L2 as plain objects. */
+
 import type { Fraction, Rect } from '../ports/picture-layout.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import { decodeUtf8 } from '../wire/text.ts';
 import {
   v4l2_fmtdesc,
@@ -12,7 +14,6 @@ import {
   type v4l2_rect,
 } from '../wire/videodev2.ts';
 import { V4L2_FRMIVAL_TYPE_DISCRETE, V4L2_FRMSIZE_TYPE_DISCRETE } from '../wire/videodev2-constants.gen.ts';
-import { isMultiplanar } from './buffers.ts';
 
 /** One memory plane of a format. */
 export interface FormatPlane {

@@ -5,6 +5,7 @@
  *
  * Life: create --start--> running --detach--> detached; the loss of the transport fails every session.
  */
+import { roundUp } from '../base/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
 import { type RingLayout, ringBytes } from '../virtqueue/ring-layout.ts';
@@ -256,7 +257,7 @@ interface Ring {
 
 /** Memory for a ring: each part on a page of its own, as most drivers have it. */
 function ring(transport: DriverTransport, size: number): Ring {
-  const page = (length: number): number => Math.ceil(length / 4096) * 4096;
+  const page = (length: number): number => roundUp(length, 4096);
   const parts = ringBytes(size);
   const block = transport.allocate(page(parts.descriptors) + page(parts.available) + page(parts.used));
   const descriptors = block.address;

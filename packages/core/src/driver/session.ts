@@ -3,8 +3,10 @@
  * The ioctls of V4L2, typed. They reject with `IoctlError`; enumerations answer undefined at their end (EINVAL).
  * Names are the kernel's, the arguments plain objects.
  */
+
 import type { Fraction, Rect } from '../ports/picture-layout.ts';
 import type { GuestBlock } from '../virtio-device/driver-transport.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_CREATE_BUFS,
@@ -71,7 +73,7 @@ import {
   V4L2_MEMORY_MMAP,
 } from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
-import { type BufferState, decodeBuffer, encodeBuffer, isMultiplanar, type QueueBuffer } from './buffers.ts';
+import { type BufferState, decodeBuffer, encodeBuffer, type QueueBuffer } from './buffers.ts';
 import {
   type ControlDescription,
   type ControlsResult,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { roundUp } from '../base/index.ts';
 
 interface FreeRange {
   start: number;
@@ -23,7 +24,7 @@ export class RangeAllocator {
 
   /** What a request of `length` takes. */
   rounded(length: number): number {
-    return Math.ceil(length / this.#unit) * this.#unit;
+    return roundUp(length, this.#unit);
   }
 
   /**
@@ -35,7 +36,7 @@ export class RangeAllocator {
     const size = this.rounded(length);
     const step = Math.max(align, this.#unit);
     for (const [at, gap] of this.#gaps.entries()) {
-      const start = Math.ceil(gap.start / step) * step;
+      const start = roundUp(gap.start, step);
       if (start + size <= gap.start + gap.length) {
         this.#cut(at, gap, start, size);
         return start;

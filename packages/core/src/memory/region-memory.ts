@@ -3,6 +3,7 @@
  * Guest memory as a sorted table of regions. Regions may touch, and then reads and writes run across the seam; they never
  * overlap. A look-up tries the region of the last hit first: nearly all accesses of a ring fall into the same one.
  */
+import { addressText } from '../base/index.ts';
 import { firstFrom } from './address-order.ts';
 import type { GuestMemory, MemoryWindow } from './guest-memory.ts';
 import { MemoryError } from './memory-error.ts';
@@ -41,15 +42,15 @@ export class RegionMemory implements GuestMemory {
    */
   addRegion(region: { address: number; bytes: Uint8Array }): void {
     const { address, bytes } = region;
-    if (bytes.length === 0) throw new MemoryError(`region at ${hex(address)} is empty: give at least one byte`);
+    if (bytes.length === 0) throw new MemoryError(`region at ${addressText(address)} is empty: give at least one byte`);
     if (!Number.isSafeInteger(address) || address < 0 || !Number.isSafeInteger(address + bytes.length)) {
-      throw new MemoryError(`region of ${bytes.length} bytes at ${hex(address)} does not lie between 0 and 2^53 - 1`);
+      throw new MemoryError(`region of ${bytes.length} bytes at ${addressText(address)} does not lie between 0 and 2^53 - 1`);
     }
     const at = firstFrom(this.#regions, address);
     for (const other of [this.#regions[at - 1], this.#regions[at]]) {
       if (other !== undefined && other.address < address + bytes.length && address < other.address + other.bytes.length) {
         throw new MemoryError(
-          `region ${hex(address)}+${hex(bytes.length)} overlaps ${hex(other.address)}+${hex(other.bytes.length)}: remove that one first`,
+          `region ${addressText(address)}+${addressText(bytes.length)} overlaps ${addressText(other.address)}+${addressText(other.bytes.length)}: remove that one first`,
         );
       }
     }
@@ -183,8 +184,4 @@ function copy(from: Uint8Array, fromOffset: number, to: Uint8Array, toOffset: nu
     return;
   }
   for (let i = 0; i < length; i++) to[toOffset + i] = from[fromOffset + i] as number;
-}
-
-function hex(value: number): string {
-  return Number.isSafeInteger(value) && value >= 0 ? `0x${value.toString(16)}` : String(value);
 }

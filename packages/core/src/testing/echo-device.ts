@@ -3,6 +3,7 @@
  * A virtio device that is shaped unlike a media device, to show what transports are generic over: three queues, of which the first is
  * not drained, a feature bit of its own, and configuration bytes that change while it runs.
  */
+import { bit } from '../base/index.ts';
 import { type CommandBudget, CommandLoop } from '../virtio-device/command-loop.ts';
 import { EventSender } from '../virtio-device/event-sender.ts';
 import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
@@ -34,7 +35,7 @@ interface EchoHost {
 /** See the top of the file. */
 export class EchoDevice implements VirtioDevice {
   readonly id: number = ECHO_ID;
-  readonly features: bigint = 1n << BigInt(ECHO_F_REVERSED);
+  readonly features: bigint = bit(ECHO_F_REVERSED);
   readonly queues: readonly QueueRole[] = ['posted', 'answered', 'answered'];
   readonly sharedMemory: boolean = false;
   #attached: EchoHost | undefined;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { roundUp, words } from '../base/index.ts';
 import type { MediaDevice } from '../device/media-device.ts';
 import { RegionMemory } from '../memory/region-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
@@ -76,7 +77,7 @@ export class PlainGuest {
   }
 
   take(length: number, align = 8): number {
-    this.#next = Math.ceil(this.#next / align) * align;
+    this.#next = roundUp(this.#next, align);
     const at = this.#next;
     this.#next += length;
     return BASE + at;
@@ -143,11 +144,6 @@ export class PlainGuest {
   ioctl(session: number, nr: number, payload: Uint8Array, answer: number): Promise<PlainReply> {
     return this.send(join(words(3, 0, session, nr), payload), 8 + answer);
   }
-}
-
-/** Little endian words of 32 bits. */
-export function words(...values: number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(values).buffer);
 }
 
 /** One after the other. */

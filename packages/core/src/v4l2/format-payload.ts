@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `struct v4l2_format` of the video types, in and out. */
 import type { Colorimetry, PictureLayout } from '../ports/index.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import {
   V4L2_COLORSPACE_BT878,
   V4L2_COLORSPACE_DCI_P3,
@@ -20,7 +21,6 @@ import {
   V4L2_YCBCR_ENC_SYCC,
   v4l2_format,
 } from '../wire/index.ts';
-import { isMultiplanar } from './buffer-type.ts';
 
 /** What an application asks for in S_FMT, TRY_FMT or CREATE_BUFS. Every number is as the guest wrote it. */
 export interface RequestedFormat {

@@ -6,6 +6,7 @@
  * rounded up, so that odd sizes of 4:2:0 pictures keep their last column and row. In a format of one memory plane the
  * colour planes follow each other, and their strides derive from the first one's (V4L2 documentation, "YUV formats").
  */
+import { roundUp } from '../base/index.ts';
 import type { PictureLayout, PlaneLayout } from '../ports/index.ts';
 import {
   V4L2_FMT_FLAG_COMPRESSED,
@@ -184,8 +185,8 @@ export function pictureLayout(fourcc: number, width: number, height: number, byt
     return { fourcc, width, height, planes: [{ bytesPerLine: 0, sizeImage }] };
   }
   const unit = info.colourPlanes.length > 1 ? 2 : 1;
-  const least = Math.ceil(bytesOfLine(luma, width) / unit) * unit;
-  const asked = Math.ceil((bytesPerLine ?? 0) / unit) * unit;
+  const least = roundUp(bytesOfLine(luma, width), unit);
+  const asked = roundUp(bytesPerLine ?? 0, unit);
   const first = Math.min(Math.max(asked, least), least + MAX_LINE_PADDING);
   const sizes = info.colourPlanes.map((plane, i): PlaneLayout => {
     const stride = colourStride(info, i, width, first);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Sizes and intervals: enumeration (VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS) and the nearest to what was asked. */
+import { clearBytes, roundToStep } from '../base/index.ts';
 import type { Fraction, PictureSize, SizeRange, SourceIntervals, SourceSizes } from '../ports/index.ts';
 import {
   Errno,
@@ -22,7 +23,7 @@ export function writeFrameSize(view: DataView, sizes: SourceSizes): number {
   if (sizes.kind === 'discrete') {
     const size = sizes.sizes[index];
     if (size === undefined) return Errno.EINVAL;
-    clear(view, S.anon.offset, S.anon.size + S.reserved.size);
+    clearBytes(view, S.anon.offset, S.anon.size + S.reserved.size);
     S.type.set(view, 0, V4L2_FRMSIZE_TYPE_DISCRETE);
     S.anon.fields.discrete.fields.width.set(view, 0, size.width);
     S.anon.fields.discrete.fields.height.set(view, 0, size.height);
@@ -36,7 +37,7 @@ export function writeFrameSize(view: DataView, sizes: SourceSizes): number {
   }
   const stepWidth = Math.max(1, range.stepWidth);
   const stepHeight = Math.max(1, range.stepHeight);
-  clear(view, S.anon.offset, S.anon.size + S.reserved.size);
+  clearBytes(view, S.anon.offset, S.anon.size + S.reserved.size);
   S.type.set(view, 0, stepWidth === 1 && stepHeight === 1 ? V4L2_FRMSIZE_TYPE_CONTINUOUS : V4L2_FRMSIZE_TYPE_STEPWISE);
   const at = S.anon.fields.stepwise.fields;
   at.min_width.set(view, 0, range.minWidth);
@@ -54,13 +55,13 @@ export function writeFrameInterval(view: DataView, intervals: SourceIntervals): 
   if (intervals.kind === 'discrete') {
     const interval = intervals.intervals[index];
     if (interval === undefined) return Errno.EINVAL;
-    clear(view, I.anon.offset, I.anon.size + I.reserved.size);
+    clearBytes(view, I.anon.offset, I.anon.size + I.reserved.size);
     I.type.set(view, 0, V4L2_FRMIVAL_TYPE_DISCRETE);
     writeFraction(I.anon.fields.discrete.fields, view, interval);
     return 0;
   }
   if (index > 0) return Errno.EINVAL;
-  clear(view, I.anon.offset, I.anon.size + I.reserved.size);
+  clearBytes(view, I.anon.offset, I.anon.size + I.reserved.size);
   I.type.set(view, 0, V4L2_FRMIVAL_TYPE_CONTINUOUS);
   const at = I.anon.fields.stepwise.fields;
   writeFraction(at.min.fields, view, intervals.min);
@@ -105,23 +106,21 @@ export function nearestSize(sizes: SourceSizes, asked: PictureSize): PictureSize
 /** `asked` clamped into the range and rounded to its steps. */
 export function nearestInRange(range: SizeRange, asked: PictureSize): PictureSize {
   return {
-    width: stepped(asked.width, range.minWidth, range.maxWidth, range.stepWidth),
-    height: stepped(asked.height, range.minHeight, range.maxHeight, range.stepHeight),
+    width: roundToStep(asked.width, range.minWidth, range.maxWidth, range.stepWidth),
+    height: roundToStep(asked.height, range.minHeight, range.maxHeight, range.stepHeight),
   };
 }
 
-function stepped(value: number, min: number, max: number, step: number): number {
-  const clamped = Math.min(Math.max(value, min), max);
-  if (step <= 1) return clamped;
-  const rounded = min + Math.round((clamped - min) / step) * step;
-  return rounded > max ? rounded - step : rounded;
+/** Below 0 if `a` is the smaller one, 0 if they are equal. */
+export function compareFractions(a: Fraction, b: Fraction): number {
+  return a.numerator * b.denominator - b.numerator * a.denominator;
 }
 
 /** True if the interval is one of `intervals`. */
 export function hasInterval(intervals: SourceIntervals, interval: Fraction): boolean {
-  const compare = (a: Fraction, b: Fraction): number => a.numerator * b.denominator - b.numerator * a.denominator;
-  if (intervals.kind === 'continuous') return compare(intervals.min, interval) <= 0 && compare(interval, intervals.max) <= 0;
-  return intervals.intervals.some((known) => compare(known, interval) === 0);
+  if (intervals.kind === 'continuous')
+    return compareFractions(intervals.min, interval) <= 0 && compareFractions(interval, intervals.max) <= 0;
+  return intervals.intervals.some((known) => compareFractions(known, interval) === 0);
 }
 
 /** The interval nearest to `asked`. */
@@ -138,8 +137,4 @@ export function nearestInterval(intervals: SourceIntervals, asked: Fraction): Fr
     if (distance < Math.abs(best.numerator / best.denominator - seconds)) best = interval;
   }
   return best;
-}
-
-function clear(view: DataView, at: number, length: number): void {
-  new Uint8Array(view.buffer, view.byteOffset + at, length).fill(0);
 }

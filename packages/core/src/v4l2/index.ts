@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-export * from './buffer-type.ts';
 export * from './controls/index.ts';
 export * from './events.ts';
 export * from './format-payload.ts';

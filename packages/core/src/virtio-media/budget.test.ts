@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What one guest may cost, with a real device behind the protocol. Units of work are counted, no time is measured. */
+
 import { describe, expect, it } from 'vitest';
+import { words } from '../base/index.ts';
 import { CaptureDevice } from '../device/index.ts';
 import type { MediaDevice, MediaSession } from '../device/media-device.ts';
 import { HeapAccess } from '../memory/heap/heap-access.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { BASE, join, PlainGuest, words } from '../testing/plain-guest.ts';
+import { BASE, join, PlainGuest } from '../testing/plain-guest.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {

@@ -3,9 +3,11 @@
  * The payload of an IOCTL command: fetched once, cut into struct, arrays and scatter lists, and put together again for the
  * answer with the pointers the driver sent (VIRTIO 1.4, 5.22.6, V4L2 ioctls).
  */
+
 import type { IoctlCall, UserMemory } from '../device/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
+import { isMultiplanar } from '../wire/buffer-type.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   IOCTLS,
@@ -19,12 +21,7 @@ import {
   VIDIOC_TRY_EXT_CTRLS,
 } from '../wire/ioctls.gen.ts';
 import { v4l2_buffer, v4l2_exportbuffer, v4l2_ext_control, v4l2_ext_controls, v4l2_plane } from '../wire/videodev2.ts';
-import {
-  V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
-  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
-  V4L2_MEMORY_DMABUF,
-  V4L2_MEMORY_USERPTR,
-} from '../wire/videodev2-constants.gen.ts';
+import { V4L2_MEMORY_DMABUF, V4L2_MEMORY_USERPTR } from '../wire/videodev2-constants.gen.ts';
 import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
 import { MAX_CONTROL_BYTES, MAX_CONTROLS, MAX_PLANE_BYTES } from './limits.ts';
 import { ScatterListReader } from './scatter-list.ts';
@@ -56,11 +53,6 @@ function shapeOf(nr: number): PayloadShape {
     default:
       return 'plain';
   }
-}
-
-/** True for the buffer types whose planes are an array of their own. */
-export function isMultiplanar(type: number): boolean {
-  return type === V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE || type === V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
 }
 
 /** One IOCTL command on its way through the device. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { describe, expect, it } from 'vitest';
+import { words } from '../base/index.ts';
 import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
 import type { ArenaBlock, SharedWindow } from '../ports/host-buffers.ts';
-import { BASE, join, PlainGuest, words } from '../testing/plain-guest.ts';
+import { BASE, join, PlainGuest } from '../testing/plain-guest.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_ENUM_FMT,

@@ -9,6 +9,7 @@
  *
  * The driver is hostile: a write that is not one whole register at its place, or that comes at the wrong time, is ignored.
  */
+import { bit } from '../base/index.ts';
 import type { RingLayout } from '../virtqueue/ring-layout.ts';
 import { VIRTIO_F_VERSION_1 } from '../wire/index.ts';
 import { VIRTIO_MSI_NO_VECTOR, VirtioStatus, virtio_pci_common_cfg } from './wire.ts';
@@ -105,7 +106,7 @@ export class CommonConfig {
   constructor(o: CommonConfigOptions, events: CommonConfigEvents) {
     this.#o = o;
     this.#events = events;
-    this.#offered = o.features | (1n << BigInt(VIRTIO_F_VERSION_1));
+    this.#offered = o.features | bit(VIRTIO_F_VERSION_1);
     this.#clear();
   }
 
@@ -266,7 +267,7 @@ export class CommonConfig {
 
   /** What may not be chosen is not accepted (2.2.2, 6.2). */
   #sound(): boolean {
-    return (this.#chosen & ~this.#offered) === 0n && (this.#chosen & (1n << BigInt(VIRTIO_F_VERSION_1))) !== 0n;
+    return (this.#chosen & ~this.#offered) === 0n && (this.#chosen & bit(VIRTIO_F_VERSION_1)) !== 0n;
   }
 
   #goLive(): void {

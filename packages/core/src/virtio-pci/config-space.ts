@@ -4,6 +4,7 @@
  * Every bit is either fixed or plain storage; a write changes the bits that are storage and nothing else, so a base address
  * register that is written with all ones reads as its size mask. What a register means is its reader's business.
  */
+import { roundUp } from '../base/index.ts';
 import { PciError } from './pci-error.ts';
 import {
   PCI_BAR_MEM_64,
@@ -80,7 +81,7 @@ export class ConfigSpace {
     this.#bytes[at + 1] = 0;
     this.#bytes[this.#link] = at;
     this.#link = at + 1;
-    this.#free = Math.ceil((at + content.length) / 4) * 4;
+    this.#free = roundUp(at + content.length, 4);
     return at;
   }
 

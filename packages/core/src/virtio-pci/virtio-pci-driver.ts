@@ -3,6 +3,7 @@
  * The guest's side of a virtio device on PCI: finds its structures, sizes its regions, agrees on features, hands over rings;
  * register by register as Linux does. For machines that have no driver of their own: the checker's front-end, and tests.
  */
+import { bit } from '../base/index.ts';
 import type { RingLayout } from '../virtqueue/ring-layout.ts';
 import { VIRTIO_F_VERSION_1 } from '../wire/index.ts';
 import type { PciBar } from './config-space.ts';
@@ -150,7 +151,7 @@ export class VirtioPciDriver {
       await this.set('device_feature_select', half);
       offered |= BigInt(await this.get('device_feature')) << BigInt(32 * half);
     }
-    const version1 = 1n << BigInt(VIRTIO_F_VERSION_1);
+    const version1 = bit(VIRTIO_F_VERSION_1);
     if ((offered & version1) === 0n) throw new PciError('the device does not offer VERSION_1');
     const features = (offered & wanted) | version1;
     for (const half of [0, 1]) {

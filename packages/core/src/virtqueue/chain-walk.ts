@@ -7,6 +7,7 @@
  * A chain is any number of direct descriptors; the last one may refer to an indirect table instead, whose WRITE flag
  * means nothing (2.7.5.3.2).
  */
+import { addressText } from '../base/index.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE, virtq_desc } from '../wire/index.ts';
 import type { ChainSegments } from './chain.ts';
@@ -89,7 +90,7 @@ export class ChainWalk {
     }
     const scratch = this.#scratchFor(entries);
     if (!this.#memory.read(address, this.#cutTo(scratch, length))) {
-      return this.#fail('address', `an indirect table of ${length} bytes at ${hex(address)} is outside guest memory`);
+      return this.#fail('address', `an indirect table of ${length} bytes at ${addressText(address)} is outside guest memory`);
     }
     return this.#table(scratch, entries, 0, segments, true);
   }
@@ -109,7 +110,7 @@ export class ChainWalk {
       return this.#fail('too-many-bytes', `it is longer than ${MAX_CHAIN_BYTES} bytes`);
     }
     if (length > 0 && !this.#memory.covers(address, length)) {
-      return this.#fail('address', `a buffer of ${length} bytes at ${hex(address)} is outside guest memory`);
+      return this.#fail('address', `a buffer of ${length} bytes at ${addressText(address)} is outside guest memory`);
     }
     segments.add(address, length);
     if (!writable) segments.readable = segments.count;
@@ -139,8 +140,4 @@ export class ChainWalk {
   #fail(code: QueueErrorCode, message: string): QueueError {
     return new QueueError(code, `chain ${this.#head}: ${message}`);
   }
-}
-
-function hex(address: number): string {
-  return Number.isFinite(address) ? `0x${address.toString(16)}` : 'an address above 2^53';
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './buffer-type.ts';
 export * from './errno.gen.ts';
 export * from './ioctls.gen.ts';
 export * from './layout.ts';

@@ -5,6 +5,7 @@
  * VMM does behind the guest's back: pause, reset, hot-plug.
  */
 import {
+  bit,
   DEVICE_FEATURES,
   type DriverTransport,
   type GuestBlock,
@@ -22,6 +23,7 @@ import {
   FLAG_REPLY,
   memory_region,
   memory_table,
+  number64,
   ProtocolFeature,
   type RequestName,
   SHMEM_MAP_RW,
@@ -35,7 +37,7 @@ import {
 } from '../vhost-user/index.ts';
 import { FrontendError } from './frontend-error.ts';
 import { GuestRam } from './guest-ram.ts';
-import { number64, setRegion, singleRegion, state, value } from './payloads.ts';
+import { setRegion, singleRegion, state, value } from './payloads.ts';
 import { RequestChannel } from './request-channel.ts';
 import { SharedRegion } from './shared-region.ts';
 
@@ -85,8 +87,6 @@ interface Queue {
   base: number;
   listener: (() => void) | undefined;
 }
-
-const bit = (n: number): bigint => 1n << BigInt(n);
 
 /** Connects to a back-end and agrees with it on features; throws `SysError` if nobody listens and `FrontendError` if it is no such device. */
 export async function connectFrontend(path: string, o: FrontendOptions = {}): Promise<Frontend> {

@@ -11,13 +11,6 @@ export function value(payload: DataView): bigint {
   return u64_payload.fields.value.get(payload, 0);
 }
 
-/** A payload of one number. */
-export function number64(number: bigint): Uint8Array {
-  const bytes = new Uint8Array(u64_payload.size);
-  u64_payload.fields.value.set(new DataView(bytes.buffer), 0, number);
-  return bytes;
-}
-
 /** `vring_state`. */
 export function state(index: number, num: number): Uint8Array {
   const bytes = new Uint8Array(vring_state.size);

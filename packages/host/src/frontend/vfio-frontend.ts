@@ -4,6 +4,7 @@
  * memory, interrupts are eventfds, shared memory region 0 is the server's file, doorbells are writes to a register.
  */
 import {
+  bit,
   DEVICE_FEATURES,
   type DriverTransport,
   type GuestBlock,
@@ -64,7 +65,6 @@ interface Interrupt {
   listener: (() => void) | undefined;
 }
 
-const bit = (n: number): bigint => 1n << BigInt(n);
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
 /** Connects to a server and finds its device; throws `SysError` if nobody listens, `FrontendError` or `PciError` if it is no virtio device. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ARENA_ALIGN, type ArenaBlock, type HostBuffers, RangeAllocator } from '@paravideo/core';
+import { ARENA_ALIGN, type ArenaBlock, type HostBuffers, RangeAllocator, roundUp } from '@paravideo/core';
 import { detach, type Fd, MemoryMapping, memfd, punchHole, punchHoleAside, viewAt } from '../sys/index.ts';
 import { ArenaError } from './arena-error.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -57,7 +57,7 @@ export class Arena implements HostBuffers, Disposable {
    * system refuses.
    */
   static create(name: string, size: number = DEFAULT_ARENA_BYTES, onFault?: () => void, budget?: MemoryBudget): Arena {
-    const rounded = Math.ceil(size / ARENA_ALIGN) * ARENA_ALIGN;
+    const rounded = roundUp(size, ARENA_ALIGN);
     if (!(rounded > 0) || rounded > MAX_ARENA_BYTES) {
       throw new ArenaError(`an arena of ${size} bytes: choose a size from ${ARENA_ALIGN} to ${MAX_ARENA_BYTES}`);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Frame, PictureLayout, PlaneStorage } from '@paravideo/core';
+
+import { type Frame, type PictureLayout, type PlaneStorage, roundUp } from '@paravideo/core';
 import { type Fd, MemoryMapping, memfd } from '../sys/index.ts';
 import { SourceError } from './source-error.ts';
 
@@ -8,8 +9,6 @@ const PLANE_ALIGN = 4096;
 
 /** Frames of a pool, unless told otherwise. */
 export const DEFAULT_SLOTS = 8;
-
-const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** Where a plane lies in every slot of a pool. */
 export interface SlotPlane {

@@ -4,6 +4,7 @@
  * the PCI function around it. It knows what a client may ask for, not how that travels.
  */
 import {
+  bit,
   DEVICE_FEATURES,
   DeviceQueue,
   type RingLayout,
@@ -23,8 +24,6 @@ import { WholeWindow } from './whole-window.ts';
 
 /** How long a reset waits for sessions that close: less than the 5 s after which QEMU gives a message up. */
 const RESET_LIMIT = 3000;
-
-const bit = (n: number): bigint => 1n << BigInt(n);
 
 /** The device side of one connection. */
 export class PciGuest implements VirtioPciOwner, AsyncDisposable {

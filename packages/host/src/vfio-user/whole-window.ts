@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '@paravideo/core';
+import { ARENA_ALIGN, type ArenaBlock, roundUp, type SharedWindow } from '@paravideo/core';
 import type { Arena } from '../memory/index.ts';
 
 interface WindowEntry {
@@ -34,7 +34,7 @@ export class WholeWindow implements SharedWindow {
       known.count += 1;
     } else {
       block.retain();
-      const span = Math.ceil(block.length / ARENA_ALIGN) * ARENA_ALIGN;
+      const span = roundUp(block.length, ARENA_ALIGN);
       this.#entries.set(block.offset, { block, span, count: 1, life: 'used' });
     }
     return block.offset;

@@ -4,7 +4,7 @@
  * is acknowledged with a failure where the front-end asked for an answer, and logged otherwise; a message that makes no
  * sense ends the connection, and only that.
  */
-import { DEVICE_FEATURES, VIRTIO_F_VERSION_1, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
+import { bit, DEVICE_FEATURES, VIRTIO_F_VERSION_1, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
 import type { Log } from '../log/index.ts';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
 import { GuestCloser } from '../transport/index.ts';
@@ -22,6 +22,7 @@ import {
   MAX_TABLE_REGIONS,
   memory_region,
   memory_table,
+  number64,
   ProtocolFeature,
   type ProtocolFeatureName,
   type RequestName,
@@ -43,8 +44,6 @@ import type { Vring } from './vring.ts';
 /** `flags` of SET_CONFIG for a write by live migration */
 const CONFIG_LIVE_MIGRATION = 1;
 const NOTHING = new Uint8Array(0);
-
-const bit = (n: number): bigint => 1n << BigInt(n);
 
 type VhostAnswer = Uint8Array | undefined;
 type VhostOperation = (message: VhostMessage) => VhostAnswer | Promise<VhostAnswer>;
@@ -384,12 +383,6 @@ function nothing(work: void | Promise<void>): undefined | Promise<undefined> {
 
 function value64(message: VhostMessage): bigint {
   return u64_payload.fields.value.get(message.payload, 0);
-}
-
-function number64(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(u64_payload.size);
-  u64_payload.fields.value.set(new DataView(bytes.buffer), 0, value);
-  return bytes;
 }
 
 function region(view: DataView, base: number): RegionDescription {

@@ -87,6 +87,13 @@ export const VRING_NO_FD = 0x100;
 export const message_header = struct('message_header', 12, { request: u32, flags: u32, size: u32 });
 /** payload of many: one number */
 export const u64_payload = struct('u64_payload', 8, { value: u64 });
+
+/** A payload of one number. */
+export function number64(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(u64_payload.size);
+  u64_payload.fields.value.set(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
 /** payload of SET_VRING_NUM, BASE, ENABLE and GET_VRING_BASE */
 export const vring_state = struct('vring_state', 8, { index: u32, num: u32 });
 /** payload of SET_VRING_ADDR */

@@ -11,7 +11,7 @@
  * A mapping stays while the buffer lives, whatever the guest counts (P14). While the device is suspended nothing may be
  * sent; what is due then is sent when it resumes.
  */
-import { ARENA_ALIGN, type ArenaBlock, type SharedWindow } from '@paravideo/core';
+import { ARENA_ALIGN, type ArenaBlock, roundUp, type SharedWindow } from '@paravideo/core';
 import type { Arena } from '../memory/index.ts';
 import type { BackendChannel } from './backend-channel.ts';
 import { BackendRequest, SHMEM_MAP_RW, shmem_map } from './protocol.ts';
@@ -145,7 +145,7 @@ export class ShmemWindow implements SharedWindow {
   }
 
   #ask(block: ArenaBlock, writable: boolean, address: number): Promise<number | undefined> {
-    const span = Math.min(Math.ceil(block.length / ARENA_ALIGN) * ARENA_ALIGN, this.#arena.size - block.offset);
+    const span = Math.min(roundUp(block.length, ARENA_ALIGN), this.#arena.size - block.offset);
     const entry: WindowEntry = { address, span, block, writable, state: 'mapping', life: 'used', count: 0, waiting: [] };
     block.retain();
     this.#entries.set(address, entry);

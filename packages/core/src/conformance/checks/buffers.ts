@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Buffers: their payloads, memory types, and that each QBUF ends in one EVT_DQBUF. */
+
+import { words } from '../../base/index.ts';
 import { BufferSet } from '../../driver/buffer-set.ts';
-import { isMultiplanar } from '../../driver/buffers.ts';
 import { IoctlError } from '../../driver/errors.ts';
 import type { DriverSession } from '../../driver/session.ts';
+import { isMultiplanar } from '../../wire/buffer-type.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_REQBUFS } from '../../wire/ioctls.gen.ts';
 import { v4l2_buffer, v4l2_exportbuffer, v4l2_plane } from '../../wire/videodev2.ts';
@@ -17,7 +19,6 @@ import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry
 import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { must, mustEqual, skip } from '../verdict.ts';
-import { words } from './payloads.ts';
 
 const POINTER = Uint8Array.of(0x21, 0x43, 0x65, 0x87, 0x19, 0x2a, 0x3b, 0x4c);
 const buffer = v4l2_buffer.fields;

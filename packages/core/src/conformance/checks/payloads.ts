@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Ioctls: which are answered how, and where their payloads go. */
+import { words } from '../../base/index.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import {
   IOCTLS,
@@ -233,8 +234,3 @@ export const payloadChecks: readonly ConformanceCheck[] = [
 ];
 
 const SIZES = new Map<number, number>(IOCTLS.map((info) => [info.nr, info.size]));
-
-/** 32-bit words as bytes. */
-export function words(...values: number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(values).buffer);
-}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { sameBytes } from '../../base/index.ts';
 import type { BufferAccess } from '../../ports/buffer-access.ts';
 import type { BufferMemory, GuestRange, PlaneStorage } from '../../ports/buffer-memory.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
@@ -51,13 +52,13 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
       const bytes = pattern(100_003, 1);
       const to = f.arena(100_003);
       check(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
-      check(equal(f.read(to), bytes), 'the bytes arrived');
+      check(sameBytes(f.read(to), bytes), 'the bytes arrived');
     }),
     one('store copies a plane across the entries of a scatter list, in order', async (f) => {
       const to = scattered(f, [1, 4096, 333, 65_537, 2]);
       const bytes = pattern(to.length, 2);
       check(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
-      check(equal(f.read(to), bytes), 'the bytes arrived');
+      check(sameBytes(f.read(to), bytes), 'the bytes arrived');
     }),
     one('store copies each plane to its own buffer', async (f) => {
       const bytes = [pattern(5000, 3), pattern(2500, 4), pattern(17, 5)];
@@ -70,20 +71,20 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
         'store resolves to true',
       );
       to.forEach((memory, i) => {
-        check(equal(f.read(memory), bytes[i] as Uint8Array), `plane ${i} arrived`);
+        check(sameBytes(f.read(memory), bytes[i] as Uint8Array), `plane ${i} arrived`);
       });
     }),
     one('store writes as many bytes as the plane has, and never past the buffer', async (f) => {
       const short = f.arena(1000);
       f.write(short, pattern(1000, 9));
       check(await f.access.store([f.storage(pattern(10, 6))], [short]), 'store of a short plane resolves to true');
-      check(equal(f.read(short).subarray(0, 10), pattern(10, 6)), 'the short plane arrived');
-      check(equal(f.read(short).subarray(10), pattern(1000, 9).subarray(10)), 'the rest of the buffer is as it was');
+      check(sameBytes(f.read(short).subarray(0, 10), pattern(10, 6)), 'the short plane arrived');
+      check(sameBytes(f.read(short).subarray(10), pattern(1000, 9).subarray(10)), 'the rest of the buffer is as it was');
       const range = f.guest(300);
       const narrow: BufferMemory = { kind: 'guest', ranges: [range], length: 100 };
       const whole: BufferMemory = { kind: 'guest', ranges: [range], length: 300 };
       await f.access.store([f.storage(pattern(300, 7))], [narrow]);
-      check(equal(f.read(whole).subarray(0, 100), pattern(300, 7).subarray(0, 100)), 'the buffer got what fits');
+      check(sameBytes(f.read(whole).subarray(0, 100), pattern(300, 7).subarray(0, 100)), 'the buffer got what fits');
       check(
         f
           .read(whole)
@@ -105,7 +106,7 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
         f.write(from, bytes);
         for (const to of [f.arena(4321), scattered(f, [4000, 321])]) {
           check(await f.access.load(from, 2999, to), 'load resolves to true');
-          check(equal(f.read(to), bytes.subarray(2999, 2999 + 4321)), 'the piece arrived');
+          check(sameBytes(f.read(to), bytes.subarray(2999, 2999 + 4321)), 'the piece arrived');
         }
       }
     }),
@@ -123,12 +124,8 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
       });
       for (const { bytes, to, done } of jobs) {
         check(await done, 'store resolves to true');
-        check(equal(f.read(to), bytes), 'the bytes arrived');
+        check(sameBytes(f.read(to), bytes), 'the bytes arrived');
       }
     }),
   ];
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((value, i) => value === b[i]);
 }

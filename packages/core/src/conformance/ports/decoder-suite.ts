@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Conformance suite of the `Decoder` port: what an adapter must do whatever its codec, with a stream of that codec. */
+import { sameBytes } from '../../base/index.ts';
 import { type DecoderFixture, DecoderRun, type KnownStream } from './decoder-run.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
 
@@ -46,13 +47,9 @@ function checkPictures(run: DecoderRun, stream: KnownStream, ids: readonly numbe
     );
     const expected = stream.picture?.(place, layout);
     expected?.forEach((plane, i) => {
-      check(equal(plane, bytes[i]), `plane ${i} of picture ${place} does not hold the picture`);
+      check(sameBytes(plane, bytes[i] ?? new Uint8Array(0)), `plane ${i} of picture ${place} does not hold the picture`);
     });
   }
-}
-
-function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function checkFormat(run: DecoderRun, stream: KnownStream, index: number): void {

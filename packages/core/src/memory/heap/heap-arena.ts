@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { roundUp } from '../../base/index.ts';
 import { ARENA_ALIGN, type ArenaBlock, type HostBuffers } from '../../ports/host-buffers.ts';
 import { RangeAllocator } from '../range-allocator.ts';
 
@@ -12,7 +13,7 @@ export class HeapArena implements HostBuffers {
 
   /** `size` in bytes, rounded up to ARENA_ALIGN. */
   constructor(size = 64 << 20) {
-    this.bytes = new Uint8Array(Math.ceil(size / ARENA_ALIGN) * ARENA_ALIGN);
+    this.bytes = new Uint8Array(roundUp(size, ARENA_ALIGN));
     this.#ranges = new RangeAllocator(0, this.bytes.length, ARENA_ALIGN);
   }
 

@@ -3,6 +3,7 @@
  * The controls of a device (cameras) or of a session (memory-to-memory devices), with their values: what
  * `v4l2_ctrl_handler` is in the kernel. The ioctls on it are in `control-query.ts` and `control-values.ts`.
  */
+import { sameBytes } from '../../base/index.ts';
 import {
   Errno,
   V4L2_CTRL_FLAG_EXECUTE_ON_WRITE,
@@ -213,5 +214,5 @@ function expectExact(spec: ControlSpec): void {
 
 function equal(a: ControlData, b: ControlData): boolean {
   if (typeof a === 'number' || typeof b === 'number') return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return sameBytes(a, b);
 }

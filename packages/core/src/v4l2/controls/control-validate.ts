@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What becomes of a value that an application asks for: rounded, or refused with the errno that V4L2 names. */
+import { roundToStep } from '../../base/index.ts';
 import {
   Errno,
   V4L2_CTRL_TYPE_BITMASK,
@@ -20,14 +21,6 @@ export type ValidatedControl<T> = { readonly ok: true; readonly value: T } | { r
 
 const ok = <T>(value: T): ValidatedControl<T> => ({ ok: true, value });
 const refused = (errno: number): ValidatedControl<never> => ({ ok: false, errno });
-
-/** Nearest value of the range: `minimum` plus a multiple of `step`. */
-export function roundToStep(value: number, minimum: number, maximum: number, step: number): number {
-  const clamped = Math.min(Math.max(value, minimum), maximum);
-  if (step <= 1) return clamped;
-  const rounded = minimum + Math.round((clamped - minimum) / step) * step;
-  return rounded > maximum ? rounded - step : rounded;
-}
 
 /**
  * The same for a value of 64 bits, which a number holds only up to 2^53: clamped while it is exact. The range is within 2^53

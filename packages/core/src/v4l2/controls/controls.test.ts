@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { describe, expect, it } from 'vitest';
+import { roundToStep } from '../../base/index.ts';
 import {
   decodeUtf8,
   Errno,
@@ -51,7 +53,6 @@ import {
   queryControl,
   queryExtControl,
   queryMenu,
-  roundToStep,
   setControl,
 } from './index.ts';
 

@@ -5,7 +5,7 @@ import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
-} from '../wire/index.ts';
+} from './videodev2-constants.gen.ts';
 
 /** True for the two multi-planar video types. */
 export function isMultiplanar(type: number): boolean {
