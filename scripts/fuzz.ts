@@ -42,7 +42,7 @@ const KINDS: readonly DeviceKind[] = [
     name: 'decoder',
     types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
     listed: false,
-    make: ({ factory, arena, access, clock, limits }) => new DecoderDevice({ factory, buffers: arena, access, clock, limits }),
+    make: ({ factory, arena, clock, limits }) => new DecoderDevice({ factory, buffers: arena, clock, limits }),
   },
 ];
 /** What the memory of each guest is filled with. */

@@ -49,8 +49,7 @@ describe('describeDevice', () => {
   it('tells of a decoder both queues', async () => {
     const driver = await MediaDriver.attach(
       mediaTransport({
-        device: ({ arena, access }) =>
-          new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock }),
+        device: ({ arena, access }) => new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, clock }),
       }),
     );
     const device = await describeDevice(driver);

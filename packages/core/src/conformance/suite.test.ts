@@ -77,8 +77,7 @@ function decoder(o: RigOptions = {}): Rig {
   const clock = new ManualClock();
   const transport = mediaTransport({
     ...o,
-    device: ({ arena, access }) =>
-      new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock }),
+    device: ({ arena, access }) => new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, clock }),
   });
   return { transport, options: options(clock, () => {}, { streams: [STREAM] }) };
 }

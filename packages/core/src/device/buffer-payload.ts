@@ -92,7 +92,7 @@ interface PlaneRequest {
 /** Takes QBUF's or PREPARE_BUF's payload into the buffer, but for its time; nothing is changed unless all of it is valid. */
 export function fetchPayload(
   kind: QueueKind,
-  options: { readonly timestamps: TimestampMode; readonly zeroBytesUsed?: 'whole' | 'empty'; readonly limits: DeviceLimits },
+  options: { readonly timestamps: TimestampMode; readonly limits: DeviceLimits },
   buffer: V4l2Buffer,
   call: IoctlCall,
 ): number {
@@ -116,7 +116,7 @@ export function fetchPayload(
     const ranges = call.lists[i] ?? [];
     const fits = length >= plane.minLength && length <= options.limits.planeBytes;
     if (userptr && !(fits && covers(ranges, length))) return Errno.EINVAL;
-    const bytesUsed = sentBytes === 0 && options.zeroBytesUsed !== 'empty' ? length : sentBytes;
+    const bytesUsed = sentBytes === 0 ? length : sentBytes;
     if (kind.output && (bytesUsed > length || (dataOffset > 0 && dataOffset >= bytesUsed))) return Errno.EINVAL;
     requests.push({ length, bytesUsed: kind.output ? bytesUsed : 0, dataOffset, ranges });
   }

@@ -71,8 +71,6 @@ export interface BufferQueueOptions extends BufferSupply {
   readonly timestamps: TimestampMode;
   readonly client: QueueClient;
   readonly events: SessionEvents;
-  /** what `bytesused` 0 means in an output buffer: all of it, or nothing (a drain of old programs). Default `whole`. */
-  readonly zeroBytesUsed?: 'whole' | 'empty';
 }
 
 type BufferQueueState = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
@@ -107,11 +105,6 @@ export class BufferQueue {
   /** From STREAMON to STREAMOFF, failed or not. */
   get streaming(): boolean {
     return this.#state === 'streaming' || this.#state === 'failed' || this.#state === 'starting' || this.#state === 'stopping';
-  }
-
-  /** `fail` was called and STREAMOFF has not come. */
-  get failed(): boolean {
-    return this.#state === 'failed';
   }
 
   /** Number of buffers; above 0 the format is frozen (S_FMT: EBUSY). */
@@ -290,13 +283,6 @@ export class BufferQueue {
     const buffer = this.#waiting.shift();
     if (buffer !== undefined) buffer.state = 'active';
     return buffer;
-  }
-
-  /** Puts an active buffer back to the head of the waiting ones. */
-  untake(buffer: V4l2Buffer): void {
-    this.#expectActive(buffer);
-    buffer.state = 'queued';
-    this.#waiting.unshift(buffer);
   }
 
   /** Ends an active buffer: its EVT_DQBUF goes out. */

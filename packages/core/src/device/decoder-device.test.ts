@@ -119,9 +119,9 @@ describe('the device', () => {
   });
 
   test('a factory without a codec that V4L2 knows is a mistake of ours', () => {
-    const { arena, access } = guest.transport;
+    const { arena } = guest.transport;
     const factory = { capabilities: [], create: () => undefined };
-    const device = new DecoderDevice({ factory, buffers: arena, access, clock: new ManualClock() });
+    const device = new DecoderDevice({ factory, buffers: arena, clock: new ManualClock() });
     expect(() => device.open({ dequeue: () => {}, buffersFreed: () => {}, event: () => {}, error: () => {} })).toThrow(
       DeviceError,
     );

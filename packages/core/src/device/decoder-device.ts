@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BufferAccess, Clock, DecoderFactory, HostBuffers } from '../ports/index.ts';
+import type { Clock, DecoderFactory, HostBuffers } from '../ports/index.ts';
 import { Errno, V4L2_CAP_EXT_PIX_FORMAT, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_M2M_MPLANE } from '../wire/index.ts';
 import type { BufferBudget } from './buffer-planes.ts';
 import { type OfferedCodec, offeredCodecs } from './decoder-codecs.ts';
@@ -12,8 +12,6 @@ import type { MediaDevice, MediaSession, SessionEvents } from './media-device.ts
 export interface DecoderDeviceOptions {
   readonly factory: DecoderFactory;
   readonly buffers: HostBuffers;
-  /** moves the bytes of SHARED_PAGES buffers; a decoder's adapter does that itself, through the memory it is given */
-  readonly access: BufferAccess;
   readonly clock: Clock;
   /** name shown; default "Paravideo decoder" */
   readonly card?: string;

@@ -83,11 +83,6 @@ export class CommandChannel {
     transport.onInterrupt(VIRTIO_MEDIA_COMMANDQ, () => this.#interrupt());
   }
 
-  /** commands sent and not answered yet */
-  get inFlight(): number {
-    return this.#flying.size;
-  }
-
   /** The ring was handed to the device: from now on it is notified. */
   started(): void {
     if (this.#state.kind === 'created') this.#state = { kind: 'running' };

@@ -14,7 +14,7 @@ import { MediaDriver, type MediaDriverOptions } from './media-driver.ts';
 async function rig(o: Partial<DecoderClientOptions> = {}, driverOptions: MediaDriverOptions = {}) {
   const transport = mediaTransport({
     device: ({ arena, access }) =>
-      new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, access, clock: new ManualClock() }),
+      new DecoderDevice({ factory: new ToyDecoderFactory({ access }), buffers: arena, clock: new ManualClock() }),
   });
   const driver = await MediaDriver.attach(transport, driverOptions);
   const client = await StatefulDecoderClient.open(driver, { coded: TOY_FOURCC, inputSize: 4096, ...o });

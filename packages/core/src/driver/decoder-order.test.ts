@@ -60,7 +60,7 @@ it('a SOURCE_CHANGE between coded buffers is heard before they are counted', asy
   const transport = mediaTransport({
     device: ({ arena, access }) => {
       const factory = new ToyDecoderFactory({ access });
-      copying = copyingDevice(new DecoderDevice({ factory, buffers: arena, access, clock: new ManualClock() }));
+      copying = copyingDevice(new DecoderDevice({ factory, buffers: arena, clock: new ManualClock() }));
       return copying.device;
     },
   });

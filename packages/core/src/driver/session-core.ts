@@ -124,11 +124,6 @@ export class SessionCore {
     return this.host.transport;
   }
 
-  /** V4L2 events that were not taken yet */
-  get pendingEvents(): number {
-    return this.#events.length;
-  }
-
   /** What the driver keeps of a queue: buffers with the device, finished ones. */
   queue(type: number): StreamQueue {
     let queue = this.#queues.get(type);

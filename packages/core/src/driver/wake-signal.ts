@@ -2,15 +2,8 @@
 /** "Something changed, look again": wakes everybody who waits. */
 export class WakeSignal {
   #waiters: (() => void)[] = [];
-  #count = 0;
-
-  /** how often it was raised */
-  get count(): number {
-    return this.#count;
-  }
 
   raise(): void {
-    this.#count += 1;
     for (const wake of this.#waiters.splice(0)) wake();
   }
 

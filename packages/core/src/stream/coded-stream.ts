@@ -99,11 +99,6 @@ export class CodedStream<In, Out, Cookie> {
     return this.#input;
   }
 
-  /** State of the output queue. */
-  get output(): StreamQueueState {
-    return this.#output;
-  }
-
   /** Queues coded data, in any state of the input queue. False, and nothing taken, after a failure or close. */
   queueInput(handle: In, input: StreamInput, cookie: Cookie): boolean {
     if (this.#over()) return false;

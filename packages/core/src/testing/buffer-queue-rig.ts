@@ -34,7 +34,6 @@ export interface RigOptions {
   readonly client?: Partial<QueueClient>;
   readonly arena?: number;
   readonly buffers?: (arena: HeapArena) => HostBuffers;
-  readonly zeroBytesUsed?: 'whole' | 'empty';
 }
 
 /** A queue whose client notes what it is told, and the ioctls on it. */
@@ -63,7 +62,6 @@ export function rig(o: RigOptions = {}) {
     events: seen,
     limits: { ...DEFAULT_LIMITS, ...o.limits },
     budget,
-    ...(o.zeroBytesUsed === undefined ? {} : { zeroBytesUsed: o.zeroBytesUsed }),
   });
   const request = (count: number, memory = V4L2_MEMORY_MMAP) => {
     const call = makeCall(VIDIOC_REQBUFS, v4l2_requestbuffers.size, { dirt: 0xff });

@@ -67,7 +67,7 @@ export class ToyGuest {
           ...(o.streams !== undefined && { limit: o.streams }),
         });
         const clock = new ManualClock();
-        const device = new DecoderDevice({ factory, buffers: arena, access, clock, ...(o.limits && { limits: o.limits }) });
+        const device = new DecoderDevice({ factory, buffers: arena, clock, ...(o.limits && { limits: o.limits }) });
         Object.assign(made, { factory, device });
         return device;
       },

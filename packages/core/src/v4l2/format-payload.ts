@@ -10,7 +10,6 @@ import {
   V4L2_COLORSPACE_RAW,
   V4L2_COLORSPACE_SMPTE170M,
   V4L2_COLORSPACE_SRGB,
-  V4L2_PIX_FMT_FLAG_SET_CSC,
   V4L2_PIX_FMT_PRIV_MAGIC,
   V4L2_QUANTIZATION_FULL_RANGE,
   V4L2_QUANTIZATION_LIM_RANGE,
@@ -123,11 +122,6 @@ export function readFormat(view: DataView, base = 0): RequestedFormat {
     },
     flags: extended ? PIX.flags.get(view, base) : 0,
   };
-}
-
-/** True if the application asks the device to convert colours (V4L2_PIX_FMT_FLAG_SET_CSC). */
-export function asksForColours(request: RequestedFormat): boolean {
-  return (request.flags & V4L2_PIX_FMT_FLAG_SET_CSC) !== 0;
 }
 
 /** Writes a format at `base`, every byte of it: reserved members and unused planes are 0. */

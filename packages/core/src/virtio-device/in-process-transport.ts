@@ -113,11 +113,6 @@ export class InProcessTransport implements DriverTransport {
     this.device.negotiated(this.deviceFeatures);
   }
 
-  /** the device's side of a ring, to look at its error */
-  queue(index: number): DeviceQueue {
-    return this.#place(index).queue;
-  }
-
   get sharedLength(): number {
     return this.window.length;
   }

@@ -106,7 +106,7 @@ export class DeviceFactory implements AsyncDisposable {
       });
       const factory = narrowed(host.factory, config.codecs);
       const card = config.card ?? 'Paravideo decoder';
-      return new HostedDecoder(host, { factory, buffers: guest.arena, access, clock: this.#clock, card });
+      return new HostedDecoder(host, { factory, buffers: guest.arena, clock: this.#clock, card });
     };
   }
 }

@@ -32,11 +32,6 @@ export class LogSink {
     process.once('exit', () => this.#drain());
   }
 
-  /** Lines that were dropped and not told of yet. */
-  get lost(): number {
-    return this.#lost;
-  }
-
   /** Takes a line with its line feed. */
   write(line: string): void {
     this.#drain();

@@ -6,7 +6,6 @@ import {
   Command,
   type CommandName,
   FLAG_ERROR,
-  FLAG_NO_REPLY,
   FLAG_TYPE_MASK,
   TYPE_COMMAND,
   TYPE_REPLY,
@@ -70,12 +69,6 @@ export class VfioChannel implements Disposable {
       this.#waiting.set(id, { name, resolve, reject });
       this.#connection.send({ id, command: Command[name], flags: TYPE_COMMAND }, payload, fds);
     });
-  }
-
-  /** Sends a command that is not answered. */
-  post(name: CommandName, payload: Uint8Array): void {
-    if (this.#connection.open)
-      this.#connection.send({ id: 0, command: Command[name], flags: TYPE_COMMAND | FLAG_NO_REPLY }, payload);
   }
 
   [Symbol.dispose](): void {

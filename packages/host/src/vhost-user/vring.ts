@@ -67,11 +67,6 @@ export class Vring implements Disposable {
     return this.#state;
   }
 
-  /** True if the front-end enabled the ring. */
-  get enabled(): boolean {
-    return this.#enabled;
-  }
-
   /** SET_VRING_NUM. Throws `VhostRefusedError` (VU-V6). */
   setSize(size: number): void {
     this.#mustBeStopped('its size');

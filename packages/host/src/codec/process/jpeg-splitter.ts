@@ -8,15 +8,6 @@ const SOS = 0xda;
 const APP0 = 0xe0;
 const AVI1 = Buffer.from('AVI1');
 
-/**
- * Where the JPEG image that begins at `start` ends (ITU-T T.81, B.1): behind its EOI marker. The markers of its segments
- * are walked, so that a preview picture inside one does not count. Undefined if the end is not in `data`.
- */
-export function jpegEnd(data: Buffer, start: number): number | undefined {
-  const { at, ended } = walk(data, start + SOI.length);
-  return ended ? at : undefined;
-}
-
 /** Walks from a marker, or from inside entropy-coded data, to behind EOI, or as far as there are bytes. */
 function walk(data: Buffer, from: number): { readonly at: number; readonly ended: boolean } {
   let at = from;
