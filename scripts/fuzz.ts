@@ -22,7 +22,7 @@ import {
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
 } from '@paravideo/core';
 import { HostileRing, Random } from '@paravideo/core/testing';
-import { type DeviceKind, Guest } from './fuzz/guest.ts';
+import { type DeviceKind, FuzzGuest } from './fuzz/guest.ts';
 
 const KINDS: readonly DeviceKind[] = [
   {
@@ -100,14 +100,14 @@ async function world(name: string, index: number, at: { round: number }): Promis
     const kind = KINDS.find((one) => one.name === name) as DeviceKind;
     const guests = MARKERS.map(
       (marker) =>
-        new Guest(
+        new FuzzGuest(
           kind,
           random,
           marker,
           MARKERS.filter((other) => other !== marker),
         ),
     );
-    for (at.round = 0; at.round < ROUNDS; at.round++) await (guests[at.round % guests.length] as Guest).step();
+    for (at.round = 0; at.round < ROUNDS; at.round++) await (guests[at.round % guests.length] as FuzzGuest).step();
     for (const guest of guests) {
       await guest.close();
       sum.chains += guest.commands;

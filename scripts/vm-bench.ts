@@ -8,9 +8,9 @@ import { mkdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { DaemonProcessError } from '../packages/host/src/daemon/index.ts';
-import { BenchError } from '../test/vm/bench/bench-error.ts';
+import { VmBenchError } from '../test/vm/bench/bench-error.ts';
 import { startBenchGuest } from '../test/vm/bench/bench-guest.ts';
-import { benchCamera, type CameraMode, type CameraReport } from '../test/vm/bench/camera-bench.ts';
+import { benchCamera, type CameraMode, type VmCameraReport } from '../test/vm/bench/camera-bench.ts';
 import { benchCommands } from '../test/vm/bench/command-bench.ts';
 import { benchDecode, type DecodeReport } from '../test/vm/bench/decode-bench.ts';
 import { type GuestReport, renderReport } from '../test/vm/bench/report.ts';
@@ -66,7 +66,7 @@ async function benchGuest(lab: Lab, transport: Transport): Promise<GuestReport> 
   const { rig, probe, empty, nodes } = guest;
   say('commands');
   const commands = await benchCommands({ probe, guest: rig.guest, empty }, nodes);
-  const cameras: CameraReport[] = [];
+  const cameras: VmCameraReport[] = [];
   for (const mode of MODES) {
     say(`camera, ${mode.width}x${mode.height} at ${mode.fps} fps`);
     cameras.push(await benchCamera({ probe, guest: rig.guest, daemon: rig.daemon }, nodes, mode));
@@ -89,7 +89,7 @@ async function benchGuest(lab: Lab, transport: Transport): Promise<GuestReport> 
 try {
   process.exitCode = await main();
 } catch (error) {
-  const known = [BenchError, LabError, GuestError, DaemonProcessError].some((kind) => error instanceof kind);
+  const known = [VmBenchError, LabError, GuestError, DaemonProcessError].some((kind) => error instanceof kind);
   if (!known) throw error;
   console.error((error as Error).message);
   process.exitCode = 1;

@@ -15,7 +15,7 @@ const DATA_BYTES = 0x4_0000;
 const SEAM = 0x3_2345;
 
 /** The memory of one guest. */
-export class GuestRam {
+export class FuzzRam {
   readonly memory: RegionMemory = new RegionMemory();
   /** rings and commands */
   readonly ram: Uint8Array;

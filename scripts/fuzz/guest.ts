@@ -29,7 +29,7 @@ import { ManualClock, type Random, type SolidSource, ToyDecoderFactory, toyHeade
 import { Books } from './books.ts';
 import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32, split } from './bytes.ts';
 import { FuzzError } from './fuzz-error.ts';
-import { GuestRam, RAM } from './guest-ram.ts';
+import { FuzzRam, RAM } from './guest-ram.ts';
 import { AddressAccess, AddressSource, HOST_ADDRESS } from './host-address.ts';
 import { type IoctlPayloadBytes, type PayloadContext, PREPARED_STAMP, randomIoctl, streaming } from './payload.ts';
 import { WatchedQueue } from './watched-queue.ts';
@@ -82,11 +82,11 @@ interface Sent {
 }
 
 /** One guest. */
-export class Guest {
+export class FuzzGuest {
   readonly kind: DeviceKind;
   readonly features: RingFeatures;
   readonly #random: Random;
-  readonly #memory: GuestRam;
+  readonly #memory: FuzzRam;
   readonly #ram: Uint8Array;
   readonly #clock = new ManualClock();
   readonly #source: AddressSource;
@@ -125,7 +125,7 @@ export class Guest {
   constructor(kind: DeviceKind, random: Random, marker: Uint8Array, foreign: readonly Uint8Array[]) {
     this.kind = kind;
     this.#random = random;
-    this.#memory = new GuestRam(random, marker, RAM_BYTES);
+    this.#memory = new FuzzRam(random, marker, RAM_BYTES);
     this.#ram = this.#memory.ram;
     this.#foreign = [...foreign, addressBytes(HOST_ADDRESS), PREPARED_STAMP];
     this.features = { indirect: random.once(2), eventIdx: random.once(2) };

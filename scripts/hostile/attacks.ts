@@ -17,7 +17,7 @@ import {
 import { connectFrontend, connectVfioFrontend, mapPayload } from '../../packages/host/src/frontend/index.ts';
 import { connectUnix, type Fd, memfd, SysError, send } from '../../packages/host/src/sys/index.ts';
 import * as payload from './payloads.ts';
-import { type Chain, RAW_FEATURES, RawGuest, words } from './raw-guest.ts';
+import { RAW_FEATURES, type RawDescriptors, RawGuest, words } from './raw-guest.ts';
 
 /** The sockets that attackers may use; none is the victim's. */
 export interface Targets {
@@ -45,11 +45,11 @@ async function guest(to: Targets, o: { memoryBytes?: number; eventBuffers?: numb
   return RawGuest.attach(transport, { size: 1024, ...o });
 }
 
-const repeat = (count: number, make: (i: number) => Chain): Chain[] =>
+const repeat = (count: number, make: (i: number) => RawDescriptors): RawDescriptors[] =>
   Array.from({ length: count }, (_, i) => ({ ...make(i), again: true }));
 
 /** Streams into buffers that are queued again as they come back; the chains of QBUF, by index. */
-async function stream(raw: RawGuest, session: number, fps: number, queue: readonly Chain[]): Promise<void> {
+async function stream(raw: RawGuest, session: number, fps: number, queue: readonly RawDescriptors[]): Promise<void> {
   await raw.send(raw.ioctl(session, VIDIOC_S_PARM, payload.frameRate(fps), 204));
   raw.onBuffer = (index) => {
     const chain = queue[index];
@@ -187,7 +187,7 @@ export const ATTACKS: readonly Attack[] = [
       const size = await setFormat(raw, session, payload.format(256, 128, V4L2_PIX_FMT_GREY));
       await raw.must(raw.ioctl(session, VIDIOC_REQBUFS, payload.requestBuffers(16, USERPTR), 20));
       const target = raw.room(2 * size + PAGE);
-      const chains = (pieces: number): Chain[] => {
+      const chains = (pieces: number): RawDescriptors[] => {
         const ranges = separate(target.address, pieces);
         if (pieces < size) ranges.push({ address: target.address + size, length: size - pieces });
         const list = raw.put(payload.scatterList(ranges));
@@ -195,7 +195,7 @@ export const ATTACKS: readonly Attack[] = [
           raw.ioctl(session, VIDIOC_QBUF, payload.queueBuffer(i, USERPTR, size), 88, list),
         );
       };
-      const [first] = chains(size) as [Chain];
+      const [first] = chains(size) as [RawDescriptors];
       if ((await raw.send(first)).getUint32(0, true) === 0) {
         // As many pieces as bytes are taken: then all buffers are such.
         await raw.must(raw.ioctl(session, VIDIOC_REQBUFS, payload.requestBuffers(16, USERPTR), 20));

@@ -13,7 +13,7 @@ import {
 import { HostileError } from './hostile-error.ts';
 
 /** A chain that can be sent again and again. */
-export interface Chain {
+export interface RawDescriptors {
   readonly readable: readonly GuestRange[];
   readonly writable: readonly GuestRange[];
   /** where an indirect table may lie */
@@ -34,7 +34,7 @@ export const words = (...values: readonly number[]): Uint8Array => new Uint8Arra
 /** A driver of few lines over any transport. */
 export class RawGuest {
   readonly transport: DriverTransport;
-  readonly #commands: DriverQueue<Chain>;
+  readonly #commands: DriverQueue<RawDescriptors>;
   readonly #events: DriverQueue<GuestRange>;
   readonly #layout: RingLayout;
   /** told of each buffer that came back */
@@ -43,7 +43,7 @@ export class RawGuest {
   private constructor(
     transport: DriverTransport,
     layout: RingLayout,
-    commands: DriverQueue<Chain>,
+    commands: DriverQueue<RawDescriptors>,
     events: DriverQueue<GuestRange>,
   ) {
     this.transport = transport;
@@ -69,7 +69,7 @@ export class RawGuest {
       return layout;
     });
     const [command, event] = rings as [(typeof rings)[0], (typeof rings)[0]];
-    const commands = new DriverQueue<Chain>(transport.memory, command, features);
+    const commands = new DriverQueue<RawDescriptors>(transport.memory, command, features);
     const events = new DriverQueue<GuestRange>(transport.memory, event, features);
     const guest = new RawGuest(transport, command, commands, events);
     await transport.startQueue(0, command);
@@ -95,7 +95,7 @@ export class RawGuest {
   }
 
   /** An IOCTL command, to be sent any number of times; `more` follows the payload. */
-  ioctl(session: number, nr: number, payload: Uint8Array, answer: number, ...more: readonly GuestRange[]): Chain {
+  ioctl(session: number, nr: number, payload: Uint8Array, answer: number, ...more: readonly GuestRange[]): RawDescriptors {
     const bytes = new Uint8Array(16 + payload.length);
     bytes.set(words(3, 0, session, nr));
     bytes.set(payload, 16);
@@ -103,7 +103,7 @@ export class RawGuest {
   }
 
   /** Sends a chain once; the answer is its writable part, as far as it was written. */
-  async send(chain: Chain): Promise<DataView> {
+  async send(chain: RawDescriptors): Promise<DataView> {
     const written = await new Promise<number>((resolve) => {
       this.flood([{ ...chain, again: false, done: resolve }]);
     });
@@ -114,7 +114,7 @@ export class RawGuest {
   }
 
   /** The same; throws if the device refused it. */
-  async must(chain: Chain): Promise<DataView> {
+  async must(chain: RawDescriptors): Promise<DataView> {
     const answer = await this.send(chain);
     const status = answer.byteLength >= 8 ? answer.getUint32(0, true) : -1;
     if (status !== 0) throw new HostileError(`a command that the attack needs was answered ${status}`);
@@ -128,7 +128,7 @@ export class RawGuest {
   }
 
   /** Offers chains, with one kick. */
-  flood(chains: readonly Chain[]): void {
+  flood(chains: readonly RawDescriptors[]): void {
     for (const chain of chains) {
       if (!this.#commands.add(chain.readable, chain.writable, chain, chain.table)) throw new HostileError('the ring is full');
     }
@@ -162,7 +162,7 @@ export class RawGuest {
   }
 
   #reap(): void {
-    const again: Chain[] = [];
+    const again: RawDescriptors[] = [];
     for (let done = this.#commands.poll(); done !== undefined; done = this.#commands.poll()) {
       done.token.done?.(done.written);
       if (done.token.again) again.push(done.token);

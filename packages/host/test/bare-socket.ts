@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
 import { message_header, ProtocolFeature, Request } from '../src/vhost-user/index.ts';
-import { PATIENCE, type Rig, until } from './vhost-user-rig.ts';
+import { PATIENCE, until, type VhostRig } from './vhost-user-rig.ts';
 
 /** A socket and nothing else. */
 export class Bare implements Disposable {
@@ -83,7 +83,7 @@ export const region = (guest: bigint | number, size: bigint | number, user: bigi
   u64(0, guest, size, user, offset);
 
 /** The server is as it was: a new front-end gets a working device. */
-export async function stillServes(rig: Rig): Promise<void> {
+export async function stillServes(rig: VhostRig): Promise<void> {
   await until(() => rig.server.free, 'the connection to end');
   const { frontend, driver } = await rig.attach();
   expect((await driver.open()).state).toBe('open');

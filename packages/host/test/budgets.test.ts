@@ -5,14 +5,14 @@ import { expect, it } from 'vitest';
 import { DaemonProcess } from '../src/daemon/index.ts';
 import { connectFrontend, FrontendError } from '../src/frontend/index.ts';
 import { GuestBudgets } from '../src/memory/index.ts';
-import { Rig } from './vhost-user-rig.ts';
+import { VhostRig } from './vhost-user-rig.ts';
 
 const MiB = 1 << 20;
 
 it('more guest memory than a guest may have is refused, and said with the remedy', async () => {
   const budgets = new GuestBudgets({ buffers: { guest: MiB, all: MiB }, addresses: { guest: 4 * MiB, all: 8 * MiB } });
   const guest = budgets.of('vm1');
-  await using rig = new Rig({ camera: true, budget: () => guest });
+  await using rig = new VhostRig({ camera: true, budget: () => guest });
   await expect(rig.connect({ memoryBytes: 8 * MiB })).rejects.toThrow(FrontendError);
   expect(rig.logged('warn').join('\n')).toContain('raise guest-addresses or all-addresses');
   await expect.poll(() => guest.addresses.used).toBe(0);
@@ -22,9 +22,9 @@ it('more guest memory than a guest may have is refused, and said with the remedy
 
 it('buffers beyond those of a guest get ENOMEM, and are had again when its other connection has gone', async () => {
   const budgets = new GuestBudgets({ buffers: { guest: MiB, all: 4 * MiB }, addresses: { guest: 1e12, all: 1e12 } });
-  await using first = new Rig({ camera: true, budget: () => budgets.of('vm1') });
-  await using second = new Rig({ camera: true, budget: () => budgets.of('vm1') });
-  const buffers = async (rig: Rig) => {
+  await using first = new VhostRig({ camera: true, budget: () => budgets.of('vm1') });
+  await using second = new VhostRig({ camera: true, budget: () => budgets.of('vm1') });
+  const buffers = async (rig: VhostRig) => {
     const { driver, frontend } = await rig.attach();
     const session = await driver.open();
     return { frontend, ask: (count: number) => session.reqbufs(V4L2_BUF_TYPE_VIDEO_CAPTURE, count) };

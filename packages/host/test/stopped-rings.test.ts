@@ -18,7 +18,7 @@ import { CopyPool } from '../src/copy/index.ts';
 import type { Frontend, VfioFrontend } from '../src/frontend/index.ts';
 import type { GuestContext } from '../src/transport/index.ts';
 import { VfioRig } from './vfio-user-rig.ts';
-import { type HostedMedia, input, Rig, until } from './vhost-user-rig.ts';
+import { type HostedMedia, input, until, VhostRig } from './vhost-user-rig.ts';
 
 const enable = (ring: number, on: 0 | 1): Uint8Array => Uint8Array.of(ring, 0, 0, 0, on, 0, 0, 0);
 
@@ -94,8 +94,8 @@ class Camera implements AsyncDisposable {
   }
 }
 
-async function rigFor(transport: Pause['transport'], device: (guest: GuestContext) => HostedMedia): Promise<Rig | VfioRig> {
-  return transport === 'vhost-user' ? new Rig({ device }) : new VfioRig({ device });
+async function rigFor(transport: Pause['transport'], device: (guest: GuestContext) => HostedMedia): Promise<VhostRig | VfioRig> {
+  return transport === 'vhost-user' ? new VhostRig({ device }) : new VfioRig({ device });
 }
 
 function ramOf(guest: DriverTransport): string {
@@ -214,7 +214,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('a driver that begins anew o
 
 describe('a driver that begins anew on vhost-user', () => {
   it('is known after SET_VRING_ENABLE 0 alone, by its fresh ring', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     await driver.open();
     for (const ring of [0, 1]) await frontend.request('SET_VRING_ENABLE', enable(ring, 0));
@@ -225,7 +225,7 @@ describe('a driver that begins anew on vhost-user', () => {
   });
 
   it('is known where the index is the same: 65536 chains later it is 0 again', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     // OPEN was the first.
@@ -245,7 +245,7 @@ describe('a driver that begins anew on vhost-user', () => {
   });
 
   it('gets no event of the one before, though its event ring starts first', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     await driver.open();
     await driver.detach();

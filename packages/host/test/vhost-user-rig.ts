@@ -23,7 +23,7 @@ import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
 import type { Log } from '../src/log/index.ts';
 import type { GuestContext } from '../src/transport/index.ts';
-import { type ServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
+import { type VhostServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
 
 /** A line of the log. */
 export interface LogLine {
@@ -83,13 +83,13 @@ export class HookDevice implements HostedMedia {
 }
 
 /** Options of a rig. */
-export interface RigOptions extends Partial<Omit<ServerOptions, 'path' | 'log' | 'device'>> {
+export interface VhostRigOptions extends Partial<Omit<VhostServerOptions, 'path' | 'log' | 'device'>> {
   readonly device?: (guest: GuestContext) => HostedMedia;
   readonly camera?: boolean;
 }
 
 /** The server, its folder and what it logged. */
-export class Rig implements AsyncDisposable {
+export class VhostRig implements AsyncDisposable {
   readonly folder: string;
   readonly path: string;
   readonly lines: LogLine[] = [];
@@ -99,7 +99,7 @@ export class Rig implements AsyncDisposable {
   readonly devices: HookDevice[] = [];
   readonly #open: Frontend[] = [];
 
-  constructor(o: RigOptions = {}) {
+  constructor(o: VhostRigOptions = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'pv-vu-'));
     this.path = join(this.folder, 's');
     const device = (guest: GuestContext): HostedMedia => {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Log } from '../../../packages/host/src/log/index.ts';
 import { deviceArguments, type Transport } from '../harness/index.ts';
 import type { Lab } from '../lab/index.ts';
-import { loadDriver, type Rig, startRig } from '../suites/rig.ts';
-import { BenchError } from './bench-error.ts';
+import { loadDriver, startRig, type VmRig } from '../suites/rig.ts';
+import { VmBenchError } from './bench-error.ts';
 
 import { type EmptySocket, serveEmpty, VIRTIO_ID_RNG } from './empty-device.ts';
 
@@ -15,7 +15,7 @@ import { Probe } from './probe.ts';
 
 /** See the top of the file. */
 export interface BenchGuest extends AsyncDisposable {
-  readonly rig: Rig;
+  readonly rig: VmRig;
   readonly probe: Probe;
   readonly empty: EmptySocket;
   /** `/dev/videoN` */
@@ -48,7 +48,7 @@ export async function startBenchGuest(lab: Lab, transport: Transport, shared: bo
   const all = await loadDriver(rig.guest, [{ name: 'camera' }, { name: 'decoder' }, { name: 'vivid-000-vid-cap' }]);
   const [camera, decoder, vivid] = [all.camera, all.decoder, all['vivid-000-vid-cap']];
   if (camera === undefined || decoder === undefined || vivid === undefined) {
-    throw new BenchError(`the guest has only ${Object.keys(all).join(', ')}`);
+    throw new VmBenchError(`the guest has only ${Object.keys(all).join(', ')}`);
   }
   const probe = await Probe.install(lab, rig.guest);
   const seen = /Hypervisor detected: (.*)/.exec(await rig.guest.must('dmesg'))?.[1];

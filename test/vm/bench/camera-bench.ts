@@ -30,7 +30,7 @@ export interface CameraRun {
 }
 
 /** One mode on both cameras. */
-export interface CameraReport extends CameraMode {
+export interface VmCameraReport extends CameraMode {
   readonly camera: CameraRun;
   readonly vivid: CameraRun;
 }
@@ -47,7 +47,7 @@ export async function benchCamera(
   o: { probe: Probe; guest: Guest; daemon: DaemonProcess },
   nodes: { camera: string; vivid: string },
   mode: CameraMode,
-): Promise<CameraReport> {
+): Promise<VmCameraReport> {
   const { width, height, fps } = mode;
   const format = `--set-fmt-video=width=${width},height=${height},pixelformat=${FOURCC}`;
   const timing = `cvt,width=${width},height=${height},fps=${fps}`;

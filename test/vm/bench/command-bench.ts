@@ -2,7 +2,7 @@
 /** Round trips of commands, beside what a round trip costs when the device does nothing, and what the call costs without one. */
 import { percentile } from '../../../packages/host/src/demo/index.ts';
 import type { Guest } from '../harness/index.ts';
-import { BenchError } from './bench-error.ts';
+import { VmBenchError } from './bench-error.ts';
 import type { EmptySocket } from './empty-device.ts';
 import type { Probe } from './probe.ts';
 
@@ -45,7 +45,7 @@ export async function benchCommands(
     const before = empty.answered;
     const times = await probe.calls('read /dev/hwrng', count);
     const served = empty.answered - before >= count;
-    if (served !== (name === EMPTY)) throw new BenchError(`${name} is not the device that it was taken for`);
+    if (served !== (name === EMPTY)) throw new VmBenchError(`${name} is not the device that it was taken for`);
     return times;
   };
   const calls = {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Guest } from '../harness/index.ts';
-import { BenchError } from './bench-error.ts';
+import { VmBenchError } from './bench-error.ts';
 
 /** Pictures per second, by ffmpeg's own clock. */
 export interface DecodeReport {
@@ -41,7 +41,7 @@ async function decode(guest: Guest, decoder: string): Promise<number> {
   const seconds = /bench: .*rtime=([\d.]+)s/.exec(stderr)?.[1];
   const pictures = [...stderr.matchAll(/frame= *(\d+)/g)].at(-1)?.[1];
   if (status !== 0 || seconds === undefined || Number(pictures) !== PICTURES) {
-    throw new BenchError(`ffmpeg's ${decoder} got ${pictures ?? 'no'} pictures of ${PICTURES}:\n${stderr}`);
+    throw new VmBenchError(`ffmpeg's ${decoder} got ${pictures ?? 'no'} pictures of ${PICTURES}:\n${stderr}`);
   }
   return Number(seconds);
 }
@@ -54,7 +54,7 @@ function makeClip({ width, height }: { width: number; height: number }, folder: 
   const coding = ['-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'fast', '-b:v', `${bits}k`, '-bf', '2', '-g', '60'];
   const args = ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', source, '-frames:v', String(PICTURES_A_ROUND), ...coding];
   const { status } = spawnSync('ffmpeg', [...args, '-f', 'h264', `${path}.part`], { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) throw new BenchError('ffmpeg could not make the clip: install ffmpeg with libx264');
+  if (status !== 0) throw new VmBenchError('ffmpeg could not make the clip: install ffmpeg with libx264');
   const once = readFileSync(`${path}.part`);
   for (let round = 1; round < ROUNDS; round++) appendFileSync(`${path}.part`, once);
   renameSync(`${path}.part`, path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { renderTable } from '../../../packages/host/src/cli/table.ts';
 import type { Transport } from '../harness/index.ts';
-import type { CameraReport } from './camera-bench.ts';
+import type { VmCameraReport } from './camera-bench.ts';
 import type { CommandReport } from './command-bench.ts';
 import type { DecodeReport } from './decode-bench.ts';
 
@@ -16,7 +16,7 @@ export interface GuestReport {
   readonly machine: { readonly processors: number; readonly load: readonly number[] };
   readonly bootMillis: number;
   readonly commands: CommandReport;
-  readonly cameras: readonly CameraReport[];
+  readonly cameras: readonly VmCameraReport[];
   readonly decoders: readonly DecodeReport[];
 }
 
@@ -46,7 +46,7 @@ function commandRows({ command, empty, inside, call, clock }: CommandReport): st
   return [...rows.map((row) => [...row, times(Number.parseFloat(row[1] ?? ''), Number.parseFloat(row[2] ?? ''))]), clockRow];
 }
 
-function cameraRows({ width, height, fps, camera, vivid }: CameraReport): string[][] {
+function cameraRows({ width, height, fps, camera, vivid }: VmCameraReport): string[][] {
   const what = `camera ${width}x${height} YUYV at ${fps}`;
   const rate = (value: number) => `${value.toFixed(1)} fps`;
   return [

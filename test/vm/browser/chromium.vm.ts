@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernelComplaints } from '../suites/kernel-log.ts';
-import { lab, type Rig, startRig, TRANSPORTS } from '../suites/rig.ts';
+import { lab, startRig, TRANSPORTS, type VmRig } from '../suites/rig.ts';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -43,7 +43,7 @@ interface Report {
 
 const text = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : 'none');
 
-const read = (rig: Rig, name: string): PNG => PNG.sync.read(readFileSync(join(rig.guest.share, name)));
+const read = (rig: VmRig, name: string): PNG => PNG.sync.read(readFileSync(join(rig.guest.share, name)));
 
 /** Number of colours in a picture, each channel cut to 3 bits. */
 function colours({ data }: PNG): number {
@@ -55,7 +55,7 @@ function colours({ data }: PNG): number {
 }
 
 describe.each(TRANSPORTS)('Chromium in a guest, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   let report: Report;
   beforeAll(async () => {
     rig = await startRig([{ kind: 'camera', name: 'Webcam' }], transport, {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join, relative } from 'node:path';
 import { rawMd5s } from '../suites/reference.ts';
-import type { Rig } from '../suites/rig.ts';
+import type { VmRig } from '../suites/rig.ts';
 import type { DemoLine } from './part.ts';
 import { writeSheet } from './picture-file.ts';
 
@@ -9,7 +9,7 @@ const FRAMES = 24;
 
 /** Films a camera that shows a clip with v4l2-ctl; every frame has to be one of the clip's, `pictures`, to the bit. */
 export async function filmCamera(
-  rig: Rig,
+  rig: VmRig,
   size: { width: number; height: number },
   pictures: readonly string[],
   out: string,

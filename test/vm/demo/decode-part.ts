@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { hostPictures, rawMd5s } from '../suites/reference.ts';
-import type { Rig } from '../suites/rig.ts';
+import type { VmRig } from '../suites/rig.ts';
 import { compare, type DemoLine } from './part.ts';
 import { writeSheet } from './picture-file.ts';
 
@@ -15,7 +15,7 @@ export interface DemoStream {
 }
 
 /** Decodes a stream in the guest with ffmpeg on the decoder device, and compares each picture with the host's own decode. */
-export async function decodeInGuest(rig: Rig, stream: DemoStream, out: string): Promise<DemoLine> {
+export async function decodeInGuest(rig: VmRig, stream: DemoStream, out: string): Promise<DemoLine> {
   const { path, codec, width, height } = stream;
   cpSync(path, join(rig.guest.share, 'stream'));
   const started = performance.now();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
-import { type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 /** V4L2's and ffmpeg's names of pixel formats whose bytes are laid out alike, and the camera that has them. */
 const FORMATS = [
@@ -13,7 +13,7 @@ const FORMATS = [
 ] as const;
 
 describe.each(TRANSPORTS)('a camera in a guest, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   beforeAll(async () => {
     rig = await startRig(
       [

@@ -2,7 +2,7 @@
 /** The programs of the test guest that decode with the device, and what each makes of a stream in the guest's share. */
 import type { ScriptResult } from '../harness/index.ts';
 import { frameMd5s } from './reference.ts';
-import type { Rig } from './rig.ts';
+import type { VmRig } from './rig.ts';
 
 export type Codec = 'h264' | 'hevc' | 'vp8' | 'vp9';
 export const CLIENTS = ['ffmpeg', 'gstreamer'] as const;
@@ -42,7 +42,7 @@ export interface Decoded extends ScriptResult {
  * Decodes `file` of the share with a client's decoder on the V4L2 device. `caps` replaces what GStreamer's parser says of the stream.
  */
 export async function decode(
-  rig: Rig,
+  rig: VmRig,
   client: Client,
   file: string,
   codec: Codec,

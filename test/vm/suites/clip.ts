@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { hostPictures, rawMd5s } from './reference.ts';
-import { FIXTURES, type Rig } from './rig.ts';
+import { FIXTURES, type VmRig } from './rig.ts';
 
 export const CLIP = { path: join(FIXTURES, 'h264-b-frames.h264'), width: 320, height: 180 } as const;
 
@@ -37,7 +37,7 @@ export function filmScript(node: string | undefined, fourcc: string, file: strin
 }
 
 /** Fails unless a file of the share holds `FRAMES` frames of the clip, bit by bit, in its order. `pixelFormat`: ffmpeg's name. */
-export async function expectClip(rig: Rig, file: string, pixelFormat: string): Promise<void> {
+export async function expectClip(rig: VmRig, file: string, pixelFormat: string): Promise<void> {
   const clip = await hostPictures(CLIP.path, pixelFormat);
   expect(new Set(clip).size).toBe(clip.length);
   const got = rawMd5s(join(rig.guest.share, file), FRAME_BYTES);

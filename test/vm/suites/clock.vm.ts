@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildProgram, REPOSITORY } from '../lab/index.ts';
 import { kernelComplaints } from './kernel-log.ts';
-import { lab, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { lab, startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 const MS = 1_000_000;
 const PERIOD = 33 * MS;
@@ -136,7 +136,7 @@ describe('the driver’s clock', () => {
 });
 
 describe.each(TRANSPORTS)('a camera’s timestamps in a guest, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   beforeAll(async () => {
     rig = await startRig([{ kind: 'camera', name: 'camera', size: '320x240' }], transport, { kernelWords: CLOCK_WORDS });
     await buildProgram((await lab()).kernel, join(PROGRAMS, 'stamps.c'), join(rig.guest.share, 'stamps'));

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeviceInput } from '../../../packages/host/src/daemon/index.ts';
 import { kernelComplaints } from './kernel-log.ts';
-import { type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { startRig, TRANSPORTS, type VmRig } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
 
 const TIMEOUT = 3_700_000;
@@ -17,7 +17,7 @@ const CAMERAS: readonly DeviceInput[] = [
 const RANGES: DeviceInput = { kind: 'camera', name: 'ranges', size: '320x240', fps: 15, sizes: 'ranges' };
 
 describe.each(TRANSPORTS)('the compliance tool of the kernel, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   beforeAll(async () => {
     // the tool takes a node for a stateful decoder only if it knows every codec of it, and none is a JPEG one
     rig = await startRig(
@@ -61,8 +61,8 @@ const WALKS = ALL
 
 // all at once: the tool spends nearly all of the time waiting
 describe('the compliance tool of the kernel with any format', () => {
-  const rigs = new Map<string, Rig>();
-  const rigOver = (transport: string): Rig => {
+  const rigs = new Map<string, VmRig>();
+  const rigOver = (transport: string): VmRig => {
     const rig = rigs.get(transport);
     if (rig === undefined) throw new Error(`no guest has devices over ${transport}`);
     return rig;

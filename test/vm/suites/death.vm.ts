@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest';
 import { GuestError, type ScriptResult } from '../harness/index.ts';
 import { eventually } from './eventually.ts';
 import { DEVICE_LOST, kernelComplaints } from './kernel-log.ts';
-import { putProgram, type Rig, startRig } from './rig.ts';
+import { putProgram, startRig, type VmRig } from './rig.ts';
 
 /** Seconds that each runs at most: a hang is none of its ends. */
 const PATIENCE = 400;
@@ -31,7 +31,7 @@ const NAMES = Object.keys(PROGRAMS) as Name[];
 /** Guests that QEMU may take along before the test is given up. */
 const QEMU_DEATHS = 5;
 
-let rig: Rig | undefined;
+let rig: VmRig | undefined;
 const end = async () => {
   await rig?.[Symbol.asyncDispose]();
   rig = undefined;
@@ -87,7 +87,7 @@ it('lets every program go when the daemon of vfio-user devices was killed, and t
   expect(results.films.stdout).toMatch(/^\d+ frames, then D?QBUF: errno 19$/m);
   expect(results.reads.stdout).toMatch(/No such device/);
   expect(results.waits.stdout).toMatch(/No such device/);
-  const { guest } = rig as Rig;
+  const { guest } = rig as VmRig;
   const dead = await guest.run('for d in /dev/video*; do v4l2-ctl -d $d --get-fmt-video; done 2>&1');
   expect(dead.stdout.match(/^.*No such device$/gm)).toHaveLength(3);
   await guest.must('rmmod paravideo-media');

@@ -7,8 +7,8 @@ import { descendants } from '../../../packages/host/src/bench/process-memory.ts'
 import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { paddedMd5s } from './padded.ts';
-import { hostPictures, type PictureSize, pictureSizes } from './reference.ts';
-import { FIXTURES, type Rig, startRig, TRANSPORTS, vectorsFolder } from './rig.ts';
+import { hostPictures, pictureSizes, type ReferenceSize } from './reference.ts';
+import { FIXTURES, startRig, TRANSPORTS, type VmRig, vectorsFolder } from './rig.ts';
 
 /** Streams of the repository. */
 const CARRIED: readonly (readonly [file: string, codec: Codec])[] = [
@@ -94,12 +94,12 @@ const VECTORS = Object.entries(EXTENSIONS).flatMap(([codec, extension]) =>
 const STREAMS = [...CARRIED.map(([name, codec]) => [name, codec, join(FIXTURES, name)] as const), ...VECTORS];
 const CASES = STREAMS.flatMap(([name, codec, path]) => CLIENTS.map((client) => ({ name, client, codec, path })));
 
-function cornerOf(exception: Exception | undefined): PictureSize | undefined {
+function cornerOf(exception: Exception | undefined): ReferenceSize | undefined {
   return exception?.kind === 'corner' ? { width: exception.width, height: exception.height } : undefined;
 }
 
 describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   beforeAll(async () => {
     rig = await startRig([{ kind: 'decoder', name: 'decoder' }], transport);
   }, 600_000);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { frameMd5s, hostPictures, rawMd5s } from './reference.ts';
-import { type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { startRig, TRANSPORTS, type VmRig } from './rig.ts';
 import { loadVivid, loopScript, type VividNodes } from './vivid.ts';
 
 /** V4L2's and ffmpeg's names of pixel formats whose bytes are laid out alike, the camera and the vivid that have them. */
@@ -25,7 +25,7 @@ const SEEN_FRAMES = 40;
 const START_TIMEOUT = 400_000;
 
 describe.each(TRANSPORTS)('buffers shared with another device, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   let vivid: Awaited<ReturnType<typeof loadVivid>>;
   beforeAll(async () => {
     rig = await startRig(

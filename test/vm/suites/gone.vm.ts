@@ -11,7 +11,7 @@ import type { Transport } from '../harness/index.ts';
 import { eventually } from './eventually.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { frameMd5s, hostPictures } from './reference.ts';
-import { FIXTURES, loadDriver, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { FIXTURES, loadDriver, putProgram, startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 /** How often each; `npm run soak:vm` is the long way. */
 const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
@@ -39,7 +39,7 @@ const LOOK_AT_FREE_MEMORY =
   'while read -r what size _; do [ "$what" = MemFree: ] && free=$size; done < /proc/meminfo; ' +
   `/mnt/memory $((free - ${LEFT}))`;
 
-let rig: Rig;
+let rig: VmRig;
 afterEach(() => rig?.[Symbol.asyncDispose](), 60_000);
 
 async function start(transport: Transport): Promise<void> {

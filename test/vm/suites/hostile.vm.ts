@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { REPOSITORY } from '../lab/index.ts';
 import { kernelComplaints } from './kernel-log.ts';
-import { FIXTURES, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { FIXTURES, putProgram, startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
 const TIMEOUT = 600_000 + ROUNDS * 600_000;
@@ -29,14 +29,14 @@ try v4l2-compliance -d $2
 true
 `;
 
-let rig: Rig | undefined;
+let rig: VmRig | undefined;
 afterEach(async () => {
   await rig?.[Symbol.asyncDispose]();
   rig = undefined;
 }, 60_000);
 
 /** Starts a rig whose daemon will lie once it is told to. */
-async function liar(transport: (typeof TRANSPORTS)[number], seed: number): Promise<Rig> {
+async function liar(transport: (typeof TRANSPORTS)[number], seed: number): Promise<VmRig> {
   const before = process.env.NODE_OPTIONS;
   Object.assign(process.env, { NODE_OPTIONS: `--import ${MUTATOR}`, PARAVIDEO_MUTATE: String(seed) });
   try {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIP, expectClip, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
-import { lab, type Rig, startRig } from './rig.ts';
+import { lab, startRig, type VmRig } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
 import { loadVivid } from './vivid.ts';
 
@@ -25,7 +25,7 @@ const GUESTS = [
 describe.skipIf(kernels === 'none').each(GUESTS)(
   'the driver in Linux $kernel with $userland programs',
   ({ kernel, userland }) => {
-    let rig: Rig;
+    let rig: VmRig;
     beforeAll(async () => {
       rig = await startRig(
         [

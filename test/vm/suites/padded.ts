@@ -2,7 +2,7 @@
 /** Pictures as GStreamer lays them out: planar 4:2:0 with rows of a multiple of 4 bytes and an even number of them. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { PictureSize } from './reference.ts';
+import type { ReferenceSize } from './reference.ts';
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
@@ -10,7 +10,7 @@ const roundUp = (value: number, unit: number): number => Math.ceil(value / unit)
  * MD5s of pictures of the given sizes that follow each other in a file, without their padding; whatever comes after them is summed as
  * one more.
  */
-export function paddedMd5s(path: string, sizes: readonly PictureSize[]): readonly string[] {
+export function paddedMd5s(path: string, sizes: readonly ReferenceSize[]): readonly string[] {
   const bytes = readFileSync(path);
   const sums: string[] = [];
   let at = 0;

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { command } from '../lab/index.ts';
 
 /** The size of a picture, or of its upper left corner, in pixels. */
-export interface PictureSize {
+export interface ReferenceSize {
   readonly width: number;
   readonly height: number;
 }
@@ -14,7 +14,7 @@ export interface PictureSize {
  * MD5s of the pictures of a file, in display order, in ffmpeg's pixel format. Odd sides are rounded up in chroma. `corner`:
  * only that much of the upper left corner of the coded picture, whatever of it is visible.
  */
-export async function hostPictures(path: string, pixelFormat: string, corner?: PictureSize): Promise<readonly string[]> {
+export async function hostPictures(path: string, pixelFormat: string, corner?: ReferenceSize): Promise<readonly string[]> {
   const cropping = corner === undefined ? [] : ['-apply_cropping', '0'];
   const filter = corner === undefined ? [] : ['-vf', `crop=${corner.width}:${corner.height}:0:0`];
   const args = ['-nostdin', '-v', 'error', '-flags', 'unaligned', ...cropping, '-i', path, '-map', '0:v:0', ...filter];
@@ -27,7 +27,7 @@ export async function hostPictures(path: string, pixelFormat: string, corner?: P
 }
 
 /** Visible sizes of the pictures of a file, in display order. */
-export async function pictureSizes(path: string): Promise<readonly PictureSize[]> {
+export async function pictureSizes(path: string): Promise<readonly ReferenceSize[]> {
   const args = [
     '-v',
     'error',
@@ -42,7 +42,7 @@ export async function pictureSizes(path: string): Promise<readonly PictureSize[]
     path,
   ];
   const text = await command('ffprobe', args, { what: `looking at the pictures of ${path}` });
-  return (JSON.parse(text) as { frames: PictureSize[] }).frames;
+  return (JSON.parse(text) as { frames: ReferenceSize[] }).frames;
 }
 
 /** The MD5s in a table as `-f framemd5` or GStreamer's checksumsink print it. */

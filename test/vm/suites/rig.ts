@@ -27,7 +27,7 @@ export const TRANSPORTS: readonly Transport[] =
     : [process.env.PARAVIDEO_VM_TRANSPORT === 'vfio-user' ? 'vfio-user' : 'vhost-user'];
 
 /** A daemon and a guest with its devices. */
-export interface Rig extends AsyncDisposable {
+export interface VmRig extends AsyncDisposable {
   readonly daemon: DaemonProcess;
   readonly guest: Guest;
   /** `/dev/videoN` of each device, by its name in the daemon */
@@ -46,7 +46,7 @@ export async function startRig(
     sources?: Record<string, { file: string }>;
     shared?: boolean;
   } = {},
-): Promise<Rig> {
+): Promise<VmRig> {
   const named = devices.map((device) => ({ ...device, card: device.name, transport }) as DeviceInput);
   const daemon = await DaemonProcess.start(named, {
     ...(options.sources && { sources: options.sources }),

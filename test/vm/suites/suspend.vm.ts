@@ -5,7 +5,7 @@
  */
 import { afterEach, expect, it } from 'vitest';
 import { complaintsIn, kernelComplaints } from './kernel-log.ts';
-import { HEARD_OF_LOSS, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { HEARD_OF_LOSS, putProgram, startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 const TIMEOUT = 900_000;
 
@@ -47,7 +47,7 @@ function script(camera: string | undefined, decoder: string | undefined): string
   ].join('\n');
 }
 
-let rig: Rig | undefined;
+let rig: VmRig | undefined;
 afterEach(async () => {
   await rig?.[Symbol.asyncDispose]();
   rig = undefined;

@@ -6,7 +6,7 @@ import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daem
 import { eventually } from './eventually.ts';
 import { daemonHoldings, guestMemory } from './holdings.ts';
 import { DEVICE_LOST, kernelComplaints } from './kernel-log.ts';
-import { FIXTURES, HEARD_OF_LOSS, loadDriver, putProgram, type Rig, startRig, TRANSPORTS } from './rig.ts';
+import { FIXTURES, HEARD_OF_LOSS, loadDriver, putProgram, startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
 const FILM = '--stream-mmap=4 --stream-count=10 --stream-to=/dev/null';
 const LONG = 3_600_000;
@@ -55,7 +55,7 @@ const DEVICES: readonly DeviceInput[] = [
 ];
 
 describe.each(TRANSPORTS)('what a guest may do to its driver, over %s', (transport) => {
-  let rig: Rig;
+  let rig: VmRig;
   let memory = 0;
   let daemon: ReturnType<typeof daemonHoldings>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect } from 'vitest';
-import type { Rig } from './rig.ts';
+import type { VmRig } from './rig.ts';
 
 /** The only warning that a loaded machine may cause: frames that came while the guest was not running are missed, as on hardware. */
 const GAP = /got sequence number (\d+), expected (\d+)/;
@@ -17,7 +17,13 @@ interface Verdict {
  * Fails unless v4l2-compliance with `flags` finds no failure and gives no warning. A gap in the sequence is given two more chances, and
  * is right where the machine is so busy that each try has some: later numbers, never earlier ones.
  */
-export async function expectCompliance(rig: Rig, device: string, flags: string, title: string, timeout = TIMEOUT): Promise<void> {
+export async function expectCompliance(
+  rig: VmRig,
+  device: string,
+  flags: string,
+  title: string,
+  timeout = TIMEOUT,
+): Promise<void> {
   let verdict = await judge(rig, device, flags, timeout);
   for (let tries = 1; tries < TRIES && isGap(verdict); tries++) verdict = await judge(rig, device, flags, timeout);
   console.log(`${title}: ${device} ${flags}: ${verdict.summary}`);
@@ -33,7 +39,7 @@ const isForward = (line: string): boolean => {
 
 const isGap = ({ complaints }: Verdict): boolean => complaints.length > 0 && complaints.every((line) => GAP.test(line));
 
-async function judge(rig: Rig, device: string, flags: string, timeout: number): Promise<Verdict> {
+async function judge(rig: VmRig, device: string, flags: string, timeout: number): Promise<Verdict> {
   const { stdout } = await rig.guest.run(`v4l2-compliance -P --color never -d ${rig.nodes[device]} ${flags} 2>&1`, timeout);
   const complaints = stdout.split('\n').filter((line) => /^\s*(warn|fail)\b/i.test(line) || /: FAIL$/.test(line));
   return { summary: stdout.trim().split('\n').at(-1) ?? '', complaints };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The kernel's own test driver: a second V4L2 device in the guest, to share buffers with and to compare with. */
 import { formatScript } from './clip.ts';
-import type { Rig } from './rig.ts';
+import type { VmRig } from './rig.ts';
 
 /** A pair of nodes: what is shown by the output comes out of the capture, where the two are told so. */
 export interface VividNodes {
@@ -10,7 +10,7 @@ export interface VividNodes {
 }
 
 /** Loads vivid: one device with buffers of one plane, and one with several. Pictures carry no counters. */
-export async function loadVivid({ guest }: Rig): Promise<{ readonly single: VividNodes; readonly multi: VividNodes }> {
+export async function loadVivid({ guest }: VmRig): Promise<{ readonly single: VividNodes; readonly multi: VividNodes }> {
   const list = await guest.must(
     'modprobe vivid n_devs=2 node_types=0x101,0x101 multiplanar=1,2 && ' +
       'for d in /sys/class/video4linux/*; do echo "$(cat $d/name)=/dev/$(basename $d)"; done',

@@ -25,7 +25,7 @@ export interface CommandReply {
 /** Builds a command in `bytes` (all of its readable part). */
 export type FillCommand = (bytes: Uint8Array, view: DataView) => void;
 
-interface Pending {
+interface PendingCommand {
   readonly name: string;
   readonly deadline: number;
   state: 'flying' | 'given up' | 'done';
@@ -60,12 +60,12 @@ export interface CommandStats {
 /** See the top of the file. */
 export class CommandChannel {
   readonly #transport: DriverTransport;
-  readonly #queue: DriverQueue<Pending>;
+  readonly #queue: DriverQueue<PendingCommand>;
   readonly #o: CommandChannelOptions;
   readonly #slab: GuestBlock;
   readonly #slots: CommandSlot[] = [];
   readonly #waiting: (() => boolean)[] = [];
-  readonly #flying = new Set<Pending>();
+  readonly #flying = new Set<PendingCommand>();
   /** descriptors that a command may take */
   readonly #parts: number;
   readonly stats = { sent: 0, kicks: 0, interrupts: 0, timeouts: 0 };
@@ -77,7 +77,7 @@ export class CommandChannel {
     this.#transport = transport;
     this.#o = o;
     this.#parts = transport.features.indirect ? 1 : COMMAND_PARTS;
-    this.#queue = new DriverQueue<Pending>(transport.memory, layout, transport.features);
+    this.#queue = new DriverQueue<PendingCommand>(transport.memory, layout, transport.features);
     this.#slab = transport.allocate(layout.size * SLOT_BYTES);
     for (let i = layout.size - 1; i >= 0; i--) this.#slots.push(new CommandSlot(this.#slab, i * SLOT_BYTES));
     transport.onInterrupt(VIRTIO_MEDIA_COMMANDQ, () => this.#interrupt());
@@ -215,8 +215,8 @@ export class CommandChannel {
     this.#launch(pending);
   }
 
-  #pending(name: string, reject: (error: Error) => void, complete: (used: number) => void, release?: () => void): Pending {
-    const pending: Pending = {
+  #pending(name: string, reject: (error: Error) => void, complete: (used: number) => void, release?: () => void): PendingCommand {
+    const pending: PendingCommand = {
       name,
       deadline: this.#o.clock === undefined ? Number.POSITIVE_INFINITY : this.#o.clock.now() + this.#o.timeout,
       state: 'flying',
@@ -238,7 +238,7 @@ export class CommandChannel {
     return pending;
   }
 
-  #launch(pending: Pending): void {
+  #launch(pending: PendingCommand): void {
     this.#flying.add(pending);
     this.stats.sent += 1;
     this.#arm();

@@ -35,7 +35,7 @@ import type { MediaDriver } from './media-driver.ts';
 import type { DriverSession } from './session.ts';
 import { WakeSignal } from './wake-signal.ts';
 
-type Phase = 'header' | 'streaming' | 'ended' | 'closed';
+type ClientPhase = 'header' | 'streaming' | 'ended' | 'closed';
 
 /** See the top of the file. One caller may send while another takes pictures; each of the two one call at a time. */
 export class StatefulDecoderClient {
@@ -51,7 +51,7 @@ export class StatefulDecoderClient {
   #freeInputs: number[] = [];
   #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, planes: [] };
   #visible: Rect = { left: 0, top: 0, width: 0, height: 0 };
-  #phase: Phase = 'header';
+  #phase: ClientPhase = 'header';
   #sourceChanged = false;
   #endOfStream = false;
   #drain: 'no' | 'asked' | 'sent' = 'no';
@@ -253,7 +253,7 @@ export class StatefulDecoderClient {
         return false;
       }
       await this.#signal.wait();
-      if ((this.#phase as Phase) === 'closed') return false;
+      if ((this.#phase as ClientPhase) === 'closed') return false;
     }
     await this.#setUpCapture();
     return true;

@@ -62,8 +62,8 @@ export function buildRaw(transport: DriverTransport, request: RawRequest): RawCh
     return at;
   };
   const common = overlap > 0 ? place(overlap) : 0;
-  const lay = (list: readonly Piece[], from: number | undefined): Placed[] =>
-    list.flatMap(({ start, length }): Placed[] => {
+  const lay = (list: readonly ChainPiece[], from: number | undefined): PlacedPiece[] =>
+    list.flatMap(({ start, length }): PlacedPiece[] => {
       if (from === undefined || start + length <= from) return [{ start, length, at: place(length) }];
       if (start >= from) return [{ start, length, at: common + start - from }];
       const head = from - start;
@@ -77,7 +77,7 @@ export function buildRaw(transport: DriverTransport, request: RawRequest): RawCh
   const fill = request.fill ?? 0xa5;
   for (const piece of writable) block.bytes.fill(fill, piece.at, piece.at + piece.length);
   for (const piece of readable) block.bytes.set(request.readable.subarray(piece.start, piece.start + piece.length), piece.at);
-  const range = ({ at, length }: Placed): GuestRange => ({ address: block.address + at, length });
+  const range = ({ at, length }: PlacedPiece): GuestRange => ({ address: block.address + at, length });
   return {
     block,
     readable: readable.map(range),
@@ -95,17 +95,17 @@ export function buildRaw(transport: DriverTransport, request: RawRequest): RawCh
   };
 }
 
-interface Piece {
+interface ChainPiece {
   readonly start: number;
   readonly length: number;
 }
 
-interface Placed extends Piece {
+interface PlacedPiece extends ChainPiece {
   readonly at: number;
 }
 
-function pieces(total: number, split: readonly number[]): Piece[] {
-  const list: Piece[] = [];
+function pieces(total: number, split: readonly number[]): ChainPiece[] {
+  const list: ChainPiece[] = [];
   let start = 0;
   for (const length of split) {
     const piece = Math.min(length, total - start);

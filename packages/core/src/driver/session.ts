@@ -43,7 +43,7 @@ import {
   VIDIOC_TRY_FMT,
   VIDIOC_UNSUBSCRIBE_EVENT,
 } from '../wire/ioctls.gen.ts';
-import type { Fields, Struct } from '../wire/layout.ts';
+import type { FieldTable, Struct } from '../wire/layout.ts';
 import { decodeUtf8 } from '../wire/text.ts';
 import {
   v4l2_buffer,
@@ -442,6 +442,6 @@ export class DriverSession extends SessionCore {
 
 const EIGHT_PLANES = Array.from({ length: VIRTIO_MEDIA_MAX_PLANES }, () => ({}));
 
-function make<F extends Fields>(struct: Struct<F>): { view: DataView; fields: Struct<F>['fields'] } {
+function make<F extends FieldTable>(struct: Struct<F>): { view: DataView; fields: Struct<F>['fields'] } {
   return { view: new DataView(new ArrayBuffer(struct.size)), fields: struct.fields };
 }

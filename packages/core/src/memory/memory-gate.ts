@@ -8,7 +8,7 @@
  *       \-----------------------reopen--------------/
  */
 
-interface Waiting {
+interface GateWaiter {
   readonly job: () => Promise<boolean>;
   readonly answer: (done: boolean | Promise<boolean>) => void;
 }
@@ -16,7 +16,7 @@ interface Waiting {
 /** One for each guest. A job answers whether it did what it was asked for, and does not reject. */
 export class MemoryGate {
   readonly #running = new Set<Promise<unknown>>();
-  #waiting: Waiting[] = [];
+  #waiting: GateWaiter[] = [];
   #open = true;
 
   /** True if guest memory may be touched. */

@@ -20,7 +20,7 @@ const MAX_BYTES = 4096;
 const [NEXT, WRITE, INDIRECT] = [1, 2, 4];
 
 /** What the simple reading says about a chain. */
-interface Expected {
+interface ExpectedWalk {
   readonly readable: number;
   readonly writable: number;
 }
@@ -204,7 +204,7 @@ export class HostileRing {
   }
 
   /** The simple reading of the ring: is there a chain, and is it good? Slow, with lists and big integers, on purpose. */
-  #expected(): Expected | 'none' | 'bad' {
+  #expected(): ExpectedWalk | 'none' | 'bad' {
     const next = this.#next;
     const { view, layout, base } = this.#ring;
     const ahead = (this.#ring.availableIndex - next) & 0xffff;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '../ports/clock.ts';
 
-interface Timer {
+interface ManualTimer {
   readonly time: number;
   readonly fire: () => void;
 }
@@ -9,7 +9,7 @@ interface Timer {
 /** The shipped simple `Clock`: time stands still until `advance` is called. */
 export class ManualClock implements Clock {
   #now: number;
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new Set<ManualTimer>();
 
   /** Starts at `now` microseconds. */
   constructor(now = 1_000_000) {
@@ -26,7 +26,7 @@ export class ManualClock implements Clock {
   }
 
   at(time: number, fire: () => void): Disposable {
-    const timer: Timer = { time, fire };
+    const timer: ManualTimer = { time, fire };
     this.#timers.add(timer);
     return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
   }
@@ -35,7 +35,7 @@ export class ManualClock implements Clock {
   advance(micros: number): void {
     const end = this.#now + micros;
     for (;;) {
-      let next: Timer | undefined;
+      let next: ManualTimer | undefined;
       for (const timer of this.#timers) if (timer.time <= end && (next === undefined || timer.time < next.time)) next = timer;
       if (next === undefined) break;
       this.#timers.delete(next);

@@ -37,7 +37,7 @@ const CONTROLS: readonly SourceControl[] = [
   },
 ];
 
-interface Stream {
+interface SolidStream {
   readonly consumer: FrameConsumer;
   layout: PictureLayout | undefined;
   state: 'idle' | 'running' | 'closed';
@@ -59,7 +59,7 @@ export interface SolidSourceOptions {
 export class SolidSource implements FrameSource {
   readonly capabilities: SourceCapabilities;
   readonly #clock: Clock | undefined;
-  readonly #streams = new Set<Stream>();
+  readonly #streams = new Set<SolidStream>();
   readonly #values = new Map<number, number>(CONTROLS.map((c) => [c.id, c.default]));
   readonly #listeners = new Set<(id: number, value: number) => void>();
   #sequence = 0;
@@ -86,7 +86,7 @@ export class SolidSource implements FrameSource {
   }
 
   open(consumer: FrameConsumer): SourceStream {
-    const stream: Stream = { consumer, layout: undefined, state: 'idle' };
+    const stream: SolidStream = { consumer, layout: undefined, state: 'idle' };
     this.#streams.add(stream);
     return {
       configure: (layout: PictureLayout, _interval: Fraction) => {

@@ -76,7 +76,7 @@ export class ToyDecoderFactory implements DecoderFactory {
   }
 }
 
-type Work = { readonly kind: 'input'; readonly input: CodedInput } | { readonly kind: 'drain' };
+type DecoderWork = { readonly kind: 'input'; readonly input: CodedInput } | { readonly kind: 'drain' };
 
 interface ReadyPicture {
   readonly picture: ToyPicture;
@@ -94,7 +94,7 @@ class ToyDecoder implements Decoder {
   readonly #access: HeapAccess;
   readonly #turn: () => Promise<void>;
   readonly #gone: () => void;
-  readonly #work: Work[] = [];
+  readonly #work: DecoderWork[] = [];
   readonly #targets: PictureTarget[] = [];
   #state: 'keyless' | 'decoding' | 'over' = 'keyless';
   #running: 'no' | 'yes' = 'no';

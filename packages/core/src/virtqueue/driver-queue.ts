@@ -27,7 +27,7 @@ const USED_BYTES = virtq_used_elem.size;
 const NONE = 0xffff;
 
 /** One chain of the driver's while the device has it. */
-interface Pending<T> {
+interface PendingChain<T> {
   readonly token: T;
   /** entries of the descriptor table that it takes */
   readonly descriptors: number;
@@ -40,7 +40,7 @@ export class DriverQueue<T> {
   readonly #features: RingFeatures;
   readonly #size: number;
   readonly #view: RingView;
-  readonly #pending: (Pending<T> | undefined)[];
+  readonly #pending: (PendingChain<T> | undefined)[];
   /** successor of each entry, in the free list or in its chain */
   readonly #next: Uint16Array;
   #firstFree = 0;
@@ -58,7 +58,7 @@ export class DriverQueue<T> {
     this.#features = features;
     this.#size = layout.size;
     this.#view = new RingView(memory, layout);
-    this.#pending = new Array<Pending<T> | undefined>(layout.size).fill(undefined);
+    this.#pending = new Array<PendingChain<T> | undefined>(layout.size).fill(undefined);
     this.#next = Uint16Array.from({ length: layout.size }, (_, i) => (i + 1 < layout.size ? i + 1 : NONE));
     this.#free = layout.size;
     const bytes = ringBytes(layout.size);

@@ -11,7 +11,7 @@
 import { WireError } from './wire-error.ts';
 
 /** One scalar at a fixed offset of a struct. `offset` is counted from the start of the outermost struct, in bytes. */
-export interface Scalar<T> {
+export interface ScalarField<T> {
   readonly kind: 'scalar';
   readonly type: string;
   readonly offset: number;
@@ -21,7 +21,7 @@ export interface Scalar<T> {
 }
 
 /** A run of bytes at a fixed offset of a struct; `get` copies, `set` writes the bytes given and zeroes the rest. */
-export interface Bytes {
+export interface BytesField {
   readonly kind: 'bytes';
   readonly offset: number;
   readonly size: number;
@@ -30,11 +30,11 @@ export interface Bytes {
 }
 
 /** A struct at a fixed offset of another struct. */
-export interface Nested<F extends Fields> {
+export interface NestedField<F extends FieldTable> {
   readonly kind: 'nested';
   readonly offset: number;
   readonly size: number;
-  readonly fields: Bound<F>;
+  readonly fields: BoundFields<F>;
 }
 
 /** Equal elements one after the other; `at(i)` gives the accessor of element `i` and throws beyond `length`. */
@@ -55,27 +55,27 @@ export interface FieldType<A> {
 }
 
 /** The table of a struct: name to field type, in order. Names that start with `_` are padding. */
-// biome-ignore lint/suspicious/noExplicitAny: the accessor type is recovered per field by Bound<F>
-export type Fields = { readonly [name: string]: FieldType<any> };
+// biome-ignore lint/suspicious/noExplicitAny: the accessor type is recovered per field by BoundFields<F>
+export type FieldTable = { readonly [name: string]: FieldType<any> };
 
 /** The accessors of a table. */
-export type Bound<F extends Fields> = {
+export type BoundFields<F extends FieldTable> = {
   readonly [K in keyof F]: F[K] extends FieldType<infer A> ? A : never;
 };
 
 /** A struct: a field type with its name, its table and, bound at offset 0, its accessors. */
-export interface Struct<F extends Fields> extends FieldType<Nested<F>> {
+export interface Struct<F extends FieldTable> extends FieldType<NestedField<F>> {
   readonly name: string;
   readonly table: F;
-  readonly fields: Bound<F>;
+  readonly fields: BoundFields<F>;
 }
 
 function scalar<T>(
   type: string,
   size: number,
   align: number,
-  make: (offset: number) => Pick<Scalar<T>, 'get' | 'set'>,
-): FieldType<Scalar<T>> {
+  make: (offset: number) => Pick<ScalarField<T>, 'get' | 'set'>,
+): FieldType<ScalarField<T>> {
   return { size, align, bind: (offset) => ({ kind: 'scalar', type, offset, size, ...make(offset) }) };
 }
 
@@ -129,7 +129,7 @@ export const addr64 = scalar<number>('u64', 8, 8, (o) => ({
 }));
 
 /** `length` raw bytes: reserved areas, names, opaque 64-bit values (`bytes(8, 8)`) */
-export function bytes(length: number, align = 1): FieldType<Bytes> {
+export function bytes(length: number, align = 1): FieldType<BytesField> {
   return {
     size: length,
     align,
@@ -152,7 +152,7 @@ export function bytes(length: number, align = 1): FieldType<Bytes> {
 export const opaque64 = bytes(8, 8);
 
 /** explicit padding of `length` bytes */
-export const pad = (length: number): FieldType<Bytes> => bytes(length);
+export const pad = (length: number): FieldType<BytesField> => bytes(length);
 
 /** `length` equal elements */
 export function array<A>(element: FieldType<A>, length: number): FieldType<ArrayField<A>> {
@@ -177,13 +177,13 @@ export function array<A>(element: FieldType<A>, length: number): FieldType<Array
   };
 }
 
-function bindAll<F extends Fields>(offsets: ReadonlyMap<string, number>, table: F, at: number): Bound<F> {
+function bindAll<F extends FieldTable>(offsets: ReadonlyMap<string, number>, table: F, at: number): BoundFields<F> {
   const bound: Record<string, unknown> = {};
   for (const [name, type] of Object.entries(table)) bound[name] = type.bind(at + (offsets.get(name) ?? 0));
-  return bound as Bound<F>;
+  return bound as BoundFields<F>;
 }
 
-function finish<F extends Fields>(
+function finish<F extends FieldTable>(
   name: string,
   size: number,
   align: number,
@@ -204,7 +204,7 @@ function finish<F extends Fields>(
  * Declares a struct of `size` bytes. Throws `WireError` at load time if a field is not naturally aligned (unless
  * `packed`) or the table does not add up to `size`.
  */
-export function struct<const F extends Fields>(name: string, size: number, table: F, options?: { packed: true }): Struct<F> {
+export function struct<const F extends FieldTable>(name: string, size: number, table: F, options?: { packed: true }): Struct<F> {
   const offsets = new Map<string, number>();
   let at = 0;
   let align = 1;
@@ -221,7 +221,7 @@ export function struct<const F extends Fields>(name: string, size: number, table
 }
 
 /** Declares a union of `size` bytes: every member starts at its beginning. */
-export function union<const F extends Fields>(name: string, size: number, table: F, options?: { packed: true }): Struct<F> {
+export function union<const F extends FieldTable>(name: string, size: number, table: F, options?: { packed: true }): Struct<F> {
   const offsets = new Map<string, number>();
   let align = 1;
   for (const [field, type] of Object.entries(table)) {

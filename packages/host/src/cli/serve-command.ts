@@ -3,12 +3,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
 import { joinCgroups } from '../child/index.ts';
 import {
-  type Config,
   ConfigError,
   type ConfigInput,
   checkConfig,
   createLogger,
   Daemon,
+  type DaemonConfig,
   fieldName,
   loadConfig,
   TRANSPORTS,
@@ -27,7 +27,7 @@ interface ServeFlags {
   readonly transport?: 'vhost-user' | 'vfio-user';
   readonly codecs?: string;
   readonly threads?: number;
-  readonly log?: Config['log'];
+  readonly log?: DaemonConfig['log'];
   readonly workers?: number;
   readonly oldShmemBit?: boolean;
   readonly readyFd: number;
@@ -114,7 +114,7 @@ function once(value: string, before?: string): string {
 const several = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** A decoder that could only turn its guests away is no use to anybody. Throws `CliError`. */
-function needCodecs(config: Config): void {
+function needCodecs(config: DaemonConfig): void {
   const decoder = config.devices.find((device) => device.kind === 'decoder');
   if (decoder === undefined || avInstalled()) return;
   throw new CliError(
@@ -146,7 +146,7 @@ function refuseIdleFlags(flags: ServeFlags): void {
   }
 }
 
-function mergeFlags(flags: ServeFlags): Config {
+function mergeFlags(flags: ServeFlags): DaemonConfig {
   refuseIdleFlags(flags);
   const override = {
     ...(flags.log !== undefined && { log: flags.log }),

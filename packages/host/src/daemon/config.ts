@@ -150,14 +150,14 @@ export const configSchema = z
   });
 
 /** A checked configuration. */
-export type Config = z.output<typeof configSchema>;
+export type DaemonConfig = z.output<typeof configSchema>;
 /** A configuration as written, before defaults. */
 export type ConfigInput = z.input<typeof configSchema>;
 /** One device of a configuration. */
-export type DeviceConfig = Config['devices'][number];
+export type DeviceConfig = DaemonConfig['devices'][number];
 /** A camera of a configuration. */
 export type CameraConfig = Extract<DeviceConfig, { kind: 'camera' }>;
 /** A decoder of a configuration. */
 export type DecoderConfig = Extract<DeviceConfig, { kind: 'decoder' }>;
 /** A named source of a configuration. */
-export type SourceConfig = Config['sources'][string];
+export type SourceConfig = DaemonConfig['sources'][string];

@@ -9,7 +9,7 @@ import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import { VfioUserServer } from '../vfio-user/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
-import type { Config, DeviceConfig } from './config.ts';
+import type { DaemonConfig, DeviceConfig } from './config.ts';
 import { DeviceFactory, type MakeDevice } from './device-factory.ts';
 import { ENDING_SIGNALS } from './ending-signals.ts';
 import { lastResort } from './last-resort.ts';
@@ -39,7 +39,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Opens the sources and listens on every socket. Throws `ConfigError`, or the error of the part that could not be had. */
-  static async start(config: Config, log: Logger): Promise<Daemon> {
+  static async start(config: DaemonConfig, log: Logger): Promise<Daemon> {
     await using parts = new AsyncDisposableStack();
     const { level, missing } = isolation();
     log.info({ level, missing, cgroup: cgroupText() }, 'sandbox of child processes');
@@ -100,7 +100,7 @@ function listen(
   device: DeviceConfig,
   make: MakeDevice,
   budget: () => GuestBudget,
-  config: Config,
+  config: DaemonConfig,
   log: Logger,
 ): { close(): Promise<void> } {
   const virtio = (guest: GuestContext): VirtioDevice =>

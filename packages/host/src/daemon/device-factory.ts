@@ -15,7 +15,7 @@ import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
 import { openMediaFile, openPattern, SourceError } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
-import type { CameraConfig, Config, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
+import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
@@ -48,7 +48,7 @@ export class DeviceFactory implements AsyncDisposable {
    * Starts the copying threads and opens every source that some camera shows, once each, by `open`. Throws `ConfigError` for
    * files that cannot be.
    */
-  static async open(config: Config, log: Logger, open: OpenSource = openSource): Promise<DeviceFactory> {
+  static async open(config: DaemonConfig, log: Logger, open: OpenSource = openSource): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type Config, type ConfigInput, configSchema } from './config.ts';
+import { type ConfigInput, configSchema, type DaemonConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { anchorPaths, mergeConfig } from './merge-config.ts';
 
@@ -10,7 +10,7 @@ import { anchorPaths, mergeConfig } from './merge-config.ts';
  * Reads and checks a YAML file, whose paths are relative to its folder. `flags` adds devices and sources to it and overrides the
  * rest; `nameOf` is as for `checkConfig`. Throws `ConfigError`.
  */
-export function loadConfig(path: string, flags?: ConfigInput, nameOf: FieldNamer = fieldName): Config {
+export function loadConfig(path: string, flags?: ConfigInput, nameOf: FieldNamer = fieldName): DaemonConfig {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -22,7 +22,7 @@ export function loadConfig(path: string, flags?: ConfigInput, nameOf: FieldNamer
 }
 
 /** Checks the text of a configuration; `path` is for messages. Throws `ConfigError` with the line and field of every problem. */
-export function parseConfig(text: string, path: string): Config {
+export function parseConfig(text: string, path: string): DaemonConfig {
   return checkConfig(parseInput(text, path));
 }
 
@@ -43,7 +43,7 @@ function parseInput(text: string, path: string): ConfigInput {
 export type FieldNamer = (path: readonly PropertyKey[], value: unknown) => string;
 
 /** Checks a configuration. Throws `ConfigError` naming the fields. */
-export function checkConfig(input: unknown, nameOf: FieldNamer = fieldName): Config {
+export function checkConfig(input: unknown, nameOf: FieldNamer = fieldName): DaemonConfig {
   const result = configSchema.safeParse(input, { reportInput: true });
   if (result.success) return result.data;
   throw new ConfigError(

@@ -4,7 +4,7 @@ import type { CodecId } from '@paravideo/core';
 import { type Av, loadAv } from '../av/index.ts';
 import { DemoError } from './demo-error.ts';
 
-type FormatContext = InstanceType<Av['FormatContext']>;
+type AvFormatContext = InstanceType<Av['FormatContext']>;
 type BitstreamFilter = InstanceType<Av['BitStreamFilterContext']>;
 
 /** One coded unit. */
@@ -69,12 +69,12 @@ class AvCodedFile implements CodedFile {
   readonly height: number;
   readonly range: CodedFile['range'];
   readonly #av: Av;
-  readonly #format: FormatContext;
+  readonly #format: AvFormatContext;
   readonly #filter: BitstreamFilter | undefined;
   /** parameter sets that stand in the container only */
   readonly #head: Uint8Array;
 
-  constructor(av: Av, format: FormatContext, index: number, codec: CodedFile['codec']) {
+  constructor(av: Av, format: AvFormatContext, index: number, codec: CodedFile['codec']) {
     const stream = format.streams[index];
     if (stream === undefined) throw new RangeError(`there is no stream ${index}`);
     this.codec = codec;
@@ -140,7 +140,7 @@ class AvCodedFile implements CodedFile {
   }
 }
 
-function annexB(av: Av, codec: 'h264' | 'hevc', stream: FormatContext['streams'][number]): BitstreamFilter {
+function annexB(av: Av, codec: 'h264' | 'hevc', stream: AvFormatContext['streams'][number]): BitstreamFilter {
   const filter = av.BitStreamFilter.getByName(`${codec}_mp4toannexb`);
   const context = new av.BitStreamFilterContext();
   if (filter === null || context.alloc(filter) < 0) throw new DemoError(`the codec library has no filter ${codec}_mp4toannexb`);

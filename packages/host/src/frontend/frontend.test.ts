@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { input, Rig, until } from '../../test/vhost-user-rig.ts';
+import { input, until, VhostRig } from '../../test/vhost-user-rig.ts';
 import { Fd, memfd, openDescriptors, receive, send, socketpair } from '../sys/index.ts';
 import {
   FLAG_REPLY,
@@ -16,7 +16,7 @@ import { Frontend, FrontendError, SharedRegion } from './index.ts';
 
 describe('a front-end', () => {
   it('hands out zeroed, aligned guest memory, high first, until there is none left', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const frontend = await rig.connect({ memoryBytes: 64 * 1024 });
     const first = frontend.allocate(100, 8192);
     expect(first.address % 8192).toBe(0);
@@ -36,7 +36,7 @@ describe('a front-end', () => {
   });
 
   it('accepts only the features it was told to', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach({ features: { indirect: false }, without: ['MQ', 'RESET_DEVICE'] });
     expect(frontend.features).toEqual({ indirect: false, eventIdx: true });
     expect([frontend.has('MQ'), frontend.has('RESET_DEVICE'), frontend.has('CONFIG')]).toEqual([false, false, true]);
@@ -45,7 +45,7 @@ describe('a front-end', () => {
   });
 
   it('fails its requests, its driver and its memory when the back-end goes', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach();
     const session = await driver.open();
     const block = frontend.allocate(4096);
@@ -111,7 +111,7 @@ describe('a front-end', () => {
   });
 
   it('two drivers after another on one connection', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const frontend = await rig.connect();
     for (let i = 0; i < 5; i++) {
       const driver = await MediaDriver.attach(frontend);

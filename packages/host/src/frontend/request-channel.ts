@@ -15,7 +15,7 @@ import {
 import { ANSWER_WITHIN, AnswerTimer } from './answer-timer.ts';
 import { FrontendError, type FrontendFailure } from './frontend-error.ts';
 
-interface Waiting {
+interface WaitingRequest {
   readonly request: number;
   resolve(payload: DataView): void;
   reject(error: Error): void;
@@ -26,7 +26,7 @@ export class RequestChannel implements Disposable {
   /** Resolves when the back-end is gone, or `close` was called. */
   readonly closed: Promise<string>;
   readonly #connection: VhostConnection;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: WaitingRequest[] = [];
   readonly #timer: AnswerTimer;
   /** True once REPLY_ACK is agreed on: from then on every request is acknowledged. */
   acknowledges = false;

@@ -22,7 +22,7 @@ export interface VfioReply {
   readonly fds: readonly Fd[];
 }
 
-interface Waiting {
+interface WaitingCommand {
   readonly name: CommandName;
   resolve(reply: VfioReply): void;
   reject(error: Error): void;
@@ -33,7 +33,7 @@ export class VfioChannel implements Disposable {
   /** Resolves when the server is gone, or `close` was called. */
   readonly closed: Promise<string>;
   readonly #connection: VfioConnection;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, WaitingCommand>();
   readonly #timer: AnswerTimer;
   #next = 1;
 

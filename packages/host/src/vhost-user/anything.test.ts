@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Bare, region, stillServes, u32, u64 } from '../../test/bare-socket.ts';
-import { Rig, until } from '../../test/vhost-user-rig.ts';
+import { until, VhostRig } from '../../test/vhost-user-rig.ts';
 import { eventfd, mappingsOf, memfd, openDescriptors, signal, socketpair } from '../sys/index.ts';
 import { Request } from './index.ts';
 
 describe('anything at all on the socket', () => {
   it('never harms the server, and leaks neither descriptors nor mappings', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     await stillServes(rig);
     using memory = memfd('fuzz', 1 << 16);
     using bell = eventfd();

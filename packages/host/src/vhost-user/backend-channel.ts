@@ -9,7 +9,7 @@ import { VhostConnection, type VhostMessage } from './connection.ts';
 import { FLAG_NEED_REPLY, FLAG_REPLY, u64_payload } from './protocol.ts';
 import { VhostProtocolError } from './vhost-user-error.ts';
 
-interface Waiting {
+interface WaitingReply {
   readonly request: number;
   settle(granted: boolean): void;
 }
@@ -17,7 +17,7 @@ interface Waiting {
 /** The channel of SET_BACKEND_REQ_FD. Owns its socket. */
 export class BackendChannel implements Disposable {
   readonly #connection: VhostConnection;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: WaitingReply[] = [];
   readonly #close: () => void;
 
   /** `ended` is told why the channel ended, once, if it was not this side that closed it. */

@@ -2,14 +2,14 @@
 /** Pause, reset, hot-plug, shared memory: what a VMM does with a device, from a front-end's side of the socket. */
 import { MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { input, Rig, until } from '../../test/vhost-user-rig.ts';
+import { input, until, VhostRig } from '../../test/vhost-user-rig.ts';
 import { drain, eventfd, mappingsOf, socketpair } from '../sys/index.ts';
 
 const MIB = 1 << 20;
 
 describe('rings', () => {
   it('stop and go on where they stopped; sessions, mappings and unanswered events survive', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const mapping = await session.mmap(device.blocks[0]?.offset ?? -1);
@@ -30,7 +30,7 @@ describe('rings', () => {
   });
 
   it('GET_VRING_BASE waits for commands that are not answered yet', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const order: string[] = [];
@@ -51,7 +51,7 @@ describe('rings', () => {
   });
 
   it('a disabled ring takes nothing, and what is there is seen when it is enabled (P16)', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     await frontend.request('SET_VRING_ENABLE', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0));
@@ -68,7 +68,7 @@ describe('rings', () => {
   });
 
   it('P16: commands that were queued before the ring started are answered without a kick', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const frontend = await rig.connect();
     const driver = await MediaDriver.create(frontend);
     const open = driver.open();
@@ -77,7 +77,7 @@ describe('rings', () => {
   });
 
   it('are set up in any order, and start when the last piece is there', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const frontend = await rig.connect();
     await frontend.request('SET_VRING_ENABLE', Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0));
     await frontend.request('SET_VRING_ENABLE', Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0));
@@ -86,7 +86,7 @@ describe('rings', () => {
   });
 
   it('without a kick descriptor are polled', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach();
     await frontend.request('SET_VRING_KICK', Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0));
     await driver.open();
@@ -94,7 +94,7 @@ describe('rings', () => {
   });
 
   it('SET_VRING_CALL takes a new descriptor and rings it once', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend } = await rig.attach();
     using bell = eventfd();
     await frontend.request('SET_VRING_CALL', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0), [bell]);
@@ -106,7 +106,7 @@ describe('rings', () => {
 
 describe('resets', () => {
   it('are seen in SET_VRING_BASE: a driver that starts from 0 finds no sessions', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     await driver.open();
     await driver.open();
@@ -120,7 +120,7 @@ describe('resets', () => {
   });
 
   it('RESET_DEVICE drops sessions, and mappings are made anew', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     await session.mmap(device.blocks[0]?.offset ?? -1);
@@ -136,7 +136,7 @@ describe('resets', () => {
   });
 
   it('a front-end that kept its mappings over a reset is told to drop them', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     await session.mmap(device.blocks[0]?.offset ?? -1);
@@ -154,7 +154,7 @@ describe('resets', () => {
 
 describe('guest memory', () => {
   it('comes and goes while rings run, above 4 GiB too', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach({
       regions: [
         { address: 5 * 2 ** 30, length: MIB },
@@ -174,7 +174,7 @@ describe('guest memory', () => {
   });
 
   it('as one table: SET_MEM_TABLE replaces it under running rings', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach({ without: ['CONFIGURE_MEM_SLOTS'] });
     const session = await driver.open();
     await frontend.addMemory(2 ** 40, MIB);
@@ -185,7 +185,7 @@ describe('guest memory', () => {
   });
 
   it('VU-V7: a ring whose memory goes rests, and goes on when it is back', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const ring = frontend.ram.regions[0];
@@ -210,7 +210,7 @@ describe('guest memory', () => {
   });
 
   it('may be one region from address 0 on', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { driver } = await rig.attach({ regions: [{ address: 0, length: 2 * MIB }] });
     await driver.open();
   });
@@ -218,7 +218,7 @@ describe('guest memory', () => {
 
 describe('shared memory region 0', () => {
   it('VM-DX13: writable and read-only mappings of one plane exist side by side', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const offset = device.blocks[0]?.offset ?? -1;
@@ -236,7 +236,7 @@ describe('shared memory region 0', () => {
   });
 
   it('VM-D6, P14: a mapping outlives its session and surplus MUNMAPs, and goes when nobody counts on it', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const offset = device.blocks[0]?.offset ?? -1;
@@ -257,7 +257,7 @@ describe('shared memory region 0', () => {
 
   it('P13: without the protocol feature, or what it needs, MMAP is refused', async () => {
     for (const feature of ['SHMEM', 'BACKEND_REQ', 'BACKEND_SEND_FD', 'REPLY_ACK'] as const) {
-      await using rig = new Rig();
+      await using rig = new VhostRig();
       const { driver, device } = await rig.attach({ without: [feature] });
       const session = await driver.open();
       await expect(session.mmap(device.blocks[0]?.offset ?? -1), feature).rejects.toMatchObject({ errno: 25 });
@@ -265,17 +265,17 @@ describe('shared memory region 0', () => {
   });
 
   it('takes the bit that older front-ends use, if told so', async () => {
-    await using rig = new Rig({ oldShmemBit: true });
+    await using rig = new VhostRig({ oldShmemBit: true });
     const { driver, device } = await rig.attach({ oldShmemBit: true });
     const session = await driver.open();
     expect((await session.mmap(device.blocks[0]?.offset ?? -1)).bytes.length).toBe(100_000);
-    const today = new Rig({ oldShmemBit: true });
+    const today = new VhostRig({ oldShmemBit: true });
     expect((await today.connect()).has('SHMEM')).toBe(false);
     await today[Symbol.asyncDispose]();
   });
 
   it('a mapping that the front-end refuses is ENOMEM, and can be asked for again', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     let grant = false;
     const { driver, device } = await rig.attach({ onShared: () => grant });
     const session = await driver.open();
@@ -286,7 +286,7 @@ describe('shared memory region 0', () => {
   });
 
   it('deadlock rule: the main channel is served while a SHMEM_MAP waits, and a stop does not wait for it', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     let grant: (yes: boolean) => void = () => {};
     const { frontend, driver, device } = await rig.attach({
       onShared: () =>
@@ -310,7 +310,7 @@ describe('shared memory region 0', () => {
   });
 
   it('mappings may become guest memory, as with QEMU', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach({ announceMappings: true });
     const session = await driver.open();
     const mapping = await session.mmap(device.blocks[0]?.offset ?? -1);
@@ -326,7 +326,7 @@ describe('shared memory region 0', () => {
   });
 
   it('when the back-end channel ends, mappings end with it and the device goes on', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     const [ours, theirs] = socketpair();

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { CaptureClient, IoctlError, MediaDriver, VIDIOC_S_INPUT } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { input, Rig, until } from '../../test/vhost-user-rig.ts';
+import { input, until, VhostRig } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import { connectUnix, listenUnix, mappingsOf, openDescriptors } from '../sys/index.ts';
 import { VhostUserServer } from './index.ts';
@@ -12,7 +12,7 @@ describe('a camera behind a socket', () => {
     { indirect: true, eventIdx: true },
     { indirect: false, eventIdx: false },
   ])('streams into mapped buffers and into guest pages (%o)', async (features) => {
-    await using rig = new Rig({ camera: true });
+    await using rig = new VhostRig({ camera: true });
     const { frontend, driver } = await rig.attach({ features });
     expect(frontend.features).toEqual(features);
     expect(driver.config.card).toBe('Solid');
@@ -42,7 +42,7 @@ describe('a camera behind a socket', () => {
 
 describe('connections', () => {
   it('come and go fifty times and leave descriptors and mappings as they were', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const once = async (): Promise<void> => {
       const { frontend, driver, device } = await rig.attach();
       const session = await driver.open();
@@ -61,7 +61,7 @@ describe('connections', () => {
   });
 
   it('are one at a time: a second front-end is turned away with a line in the log', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { driver } = await rig.attach();
     await expect(rig.connect()).rejects.toThrow(/closed the connection/);
     expect(rig.logged('warn')).toEqual([expect.stringContaining('second front-end was turned away')]);
@@ -69,7 +69,7 @@ describe('connections', () => {
   });
 
   it('wait for the device of the last one to be taken down', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver, device } = await rig.attach();
     const session = await driver.open();
     let finish: (status: number) => void = () => {};
@@ -89,8 +89,8 @@ describe('connections', () => {
   });
 
   it('many sockets live in one process', async () => {
-    await using a = new Rig();
-    await using b = new Rig();
+    await using a = new VhostRig();
+    await using b = new VhostRig();
     const first = await a.attach();
     const second = await b.attach();
     const sessions = [await first.driver.open(), await second.driver.open()];
@@ -101,7 +101,7 @@ describe('connections', () => {
 
   it('a device that cannot be made costs that connection only', async () => {
     let broken = true;
-    await using rig = new Rig({
+    await using rig = new VhostRig({
       device: () => {
         if (broken) throw new RangeError('no camera');
         return { deviceCaps: 1, deviceType: 0, card: '', open: () => 16, async [Symbol.asyncDispose]() {} };
@@ -119,7 +119,7 @@ describe('connections', () => {
 
 describe('the socket file', () => {
   it('replaces a stale socket, and no living one, and nothing else', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const stale = `${rig.path}-stale`;
     listenUnix(stale).close();
     const options = { device: () => rig.devices[0] as never, log: rig.log };
@@ -135,7 +135,7 @@ describe('the socket file', () => {
 
   it('close ends a connected front-end and gives everything back', async () => {
     const fds = openDescriptors();
-    const rig = new Rig();
+    const rig = new VhostRig();
     const { frontend } = await rig.attach();
     await rig.server.close();
     expect(await frontend.closed).toMatch(/closed the connection/);

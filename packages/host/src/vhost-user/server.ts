@@ -18,7 +18,7 @@ import { type HandlerOptions, VhostHandler } from './handler.ts';
 import { VhostProtocolError } from './vhost-user-error.ts';
 
 /** How a server is set up. */
-export interface ServerOptions extends HandlerOptions {
+export interface VhostServerOptions extends HandlerOptions {
   /** where to listen, at most 107 bytes; a socket that nobody listens on any more is replaced */
   readonly path: string;
   /** Makes the device of a front-end that connected; it is disposed when that front-end is gone. */
@@ -35,11 +35,11 @@ export interface ServerOptions extends HandlerOptions {
 /** A vhost-user device at a Unix socket, for one front-end at a time. */
 export class VhostUserServer implements AsyncDisposable {
   readonly path: string;
-  readonly #o: ServerOptions;
+  readonly #o: VhostServerOptions;
   readonly #socket: GuestSocket;
   #guest: GuestBackend | undefined;
 
-  private constructor(o: ServerOptions) {
+  private constructor(o: VhostServerOptions) {
     this.#o = o;
     this.path = o.path;
     this.#socket = GuestSocket.listen({ path: o.path, log: o.log, serve: (fd, ended) => this.#serve(fd, ended) });
@@ -49,7 +49,7 @@ export class VhostUserServer implements AsyncDisposable {
    * Listens. Throws `SocketPathError` if somebody else does so at this path or something that is no socket lies there, and
    * `SysError` where the system refuses.
    */
-  static listen(o: ServerOptions): VhostUserServer {
+  static listen(o: VhostServerOptions): VhostUserServer {
     return new VhostUserServer(o);
   }
 

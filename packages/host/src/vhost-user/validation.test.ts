@@ -4,7 +4,7 @@ import { MediaDriver, VIDIOC_S_INPUT, VIRTIO_MEDIA_CMD_OPEN } from '@paravideo/c
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Bare, NONE, region, stillServes, u32, u64 } from '../../test/bare-socket.ts';
-import { input, Rig, until } from '../../test/vhost-user-rig.ts';
+import { input, until, VhostRig } from '../../test/vhost-user-rig.ts';
 import { drain, eventfd, mappingsOf, memfd, openDescriptors, send, signal, socketpair } from '../sys/index.ts';
 import { Request } from './index.ts';
 
@@ -17,7 +17,7 @@ describe('framing', () => {
     ['a size above the limit', 1, NONE, { size: 4097 }],
     ['the largest size', 1, NONE, { size: 0xffffffff }],
   ] as const)('VU-V1: %s ends the connection', async (_what, request, payload, o) => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     bare.message(request, payload, o);
     expect(await bare.receive()).toBe('closed');
@@ -26,7 +26,7 @@ describe('framing', () => {
   });
 
   it('VU-V1: a stream that ends inside a message ends the connection', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     send(bare.fd, Uint8Array.of(1, 0, 0));
     await until(() => rig.server.connected, 'connection');
@@ -35,7 +35,7 @@ describe('framing', () => {
   });
 
   it('VU-V1: messages may come byte by byte, and many at once', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     for (const byte of u32(1, 1, 0)) send(bare.fd, Uint8Array.of(byte));
     expect(await bare.receive()).toMatchObject({ byteLength: 20 });
@@ -60,7 +60,7 @@ describe('framing', () => {
     ['SET_MEM_TABLE of nine regions', Request.SET_MEM_TABLE, new Uint8Array([...u32(9, 0), ...new Uint8Array(288)])],
     ['an empty SET_MEM_TABLE', Request.SET_MEM_TABLE, NONE],
   ])('VU-V2: %s ends the connection', async (_what, request, payload) => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     bare.message(request, payload);
@@ -70,7 +70,7 @@ describe('framing', () => {
   });
 
   it('VU-V3: missing descriptors are refused, surplus ones are closed', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     using memory = memfd('surplus', 1 << 20);
@@ -98,7 +98,7 @@ describe('framing', () => {
   });
 
   it('VU-V4: what was not offered or not agreed on is refused; unknown requests are ignored or acknowledged with a failure', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     {
       using bare = new Bare(rig.path);
       bare.message(200, NONE, { flags: 9 });
@@ -122,7 +122,7 @@ describe('framing', () => {
   });
 
   it('STATUS is not offered unless asked for, and SET_STATUS 0 is no reset', async () => {
-    await using rig = new Rig({ status: true });
+    await using rig = new VhostRig({ status: true });
     using bare = new Bare(rig.path);
     await bare.negotiate();
     expect(await bare.ack(Request.SET_STATUS, u64(15))).toBe(0);
@@ -135,7 +135,7 @@ describe('framing', () => {
 
 describe('memory and rings', () => {
   it('VU-V5: impossible, overlapping and too large regions are refused; the table stays as it was', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     using memory = memfd('regions', 1 << 20);
@@ -177,7 +177,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V6: rings that do not exist and sizes that are none are refused', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     for (const [index, size] of [
@@ -198,7 +198,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V6: a running ring keeps its size, addresses and base', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach();
     await expect(frontend.request('SET_VRING_NUM', u32(0, 64))).rejects.toThrow(/refused/);
     await expect(frontend.request('SET_VRING_BASE', u32(0, 64))).rejects.toThrow(/refused/);
@@ -208,7 +208,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V7: misaligned ring addresses are refused, and rings outside memory do not start', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     using memory = memfd('rings', 1 << 16);
@@ -268,7 +268,7 @@ describe('memory and rings', () => {
   ])(
     '%s breaks the ring, is told on the error descriptor, and the ring works when it is set up anew',
     async (_what, index, head, chain) => {
-      await using rig = new Rig();
+      await using rig = new VhostRig();
       const { frontend, driver } = await rig.attach();
       await driver.open();
       const block = frontend.allocate(8192);
@@ -301,7 +301,7 @@ describe('memory and rings', () => {
   );
 
   it('VU-V12, VU-V13: commands of any bytes get an answer no longer than their writable part', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { driver } = await rig.attach();
     await fc.assert(
       fc.asyncProperty(
@@ -322,7 +322,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V15: configuration reads outside the 40 bytes are answered with an empty payload, writes are refused', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const frontend = await rig.connect();
     for (const [offset, length] of [
       [0, 41],
@@ -341,7 +341,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V16: kicks without end keep neither the control channel nor other rings from being served', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach();
     const session = await driver.open();
     let storming = true;
@@ -359,7 +359,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V16: a kick descriptor that is always readable is no doorbell and is given up', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     const [ours, theirs] = socketpair();
@@ -374,7 +374,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V17: a front-end that never reads its answers is cut off', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     const flood = new Uint8Array(12 * 1000);
@@ -387,7 +387,7 @@ describe('memory and rings', () => {
   });
 
   it('VU-V17: no more than 509 regions', async () => {
-    await using rig = new Rig();
+    await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();
     using memory = memfd('many', 4096);

@@ -2,7 +2,7 @@
 import { CropFinder } from '../../av/cropping.ts';
 import type { Av } from '../../av/node-av.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
-import { type FoundFormat, readFormat } from './format-reader.ts';
+import { type FoundFormat, formatOfFrame } from './format-reader.ts';
 import type { AccessUnit } from './splitter.ts';
 
 /**
@@ -61,7 +61,7 @@ export class FormatProbe implements Disposable {
     for (;;) {
       const result = this.#context.receiveFrameSync(this.#frame);
       if (result !== 0) return { format, ok: result === AVERROR_EAGAIN || result === AVERROR_EOF };
-      format = readFormat(this.#av, this.#context, this.#frame, this.#crop);
+      format = formatOfFrame(this.#av, this.#context, this.#frame, this.#crop);
       this.#frame.unref();
     }
   }

@@ -25,7 +25,7 @@ export interface FoundFormat {
 type CodecContext = InstanceType<Av['CodecContext']>;
 
 /** Reads the format from a frame that has the coded size. */
-export function readFormat(av: Av, context: CodecContext, frame: AvFrame, crop: CropFinder): FoundFormat {
+export function formatOfFrame(av: Av, context: CodecContext, frame: AvFrame, crop: CropFinder): FoundFormat {
   const aspect = frame.sampleAspectRatio;
   const known = aspect.num > 0 && aspect.den > 0;
   return {
@@ -42,7 +42,7 @@ export function readFormat(av: Av, context: CodecContext, frame: AvFrame, crop: 
   };
 }
 
-interface Colours {
+interface FrameColours {
   readonly primaries: number;
   readonly transfer: number;
   readonly matrix: number;
@@ -50,7 +50,7 @@ interface Colours {
 }
 
 /** The colours of what a frame becomes in a buffer, as H.273 has them. */
-function coloursOf(av: Av, frame: AvFrame): Colours {
+function coloursOf(av: Av, frame: AvFrame): FrameColours {
   const c = av.constants;
   const { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange } = frame;
   const name = av.avGetPixFmtName(frame.format as typeof c.AV_PIX_FMT_YUV420P) ?? '';

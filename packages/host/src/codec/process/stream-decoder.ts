@@ -21,7 +21,7 @@ import { type CodecReport, PICTURE_TYPES } from '../codec-messages.ts';
 import { splitterFor } from './access-units.ts';
 import { FormatGuard } from './format-guard.ts';
 import { FormatProbe } from './format-probe.ts';
-import { appearanceChanged, type FoundFormat, formatChanged, readFormat } from './format-reader.ts';
+import { appearanceChanged, type FoundFormat, formatChanged, formatOfFrame } from './format-reader.ts';
 import { DamageRecovery } from './recovery.ts';
 import type { AccessUnit, Splitter } from './splitter.ts';
 
@@ -331,7 +331,7 @@ export class StreamDecoder implements Disposable {
   #lookAtFormat(): void {
     const before = this.#known?.format;
     if (this.#guard.holds(before, this.#frame, this.#splitter.steady)) return;
-    const now = readFormat(this.#host.av, this.#context, this.#frame, this.#crop);
+    const now = formatOfFrame(this.#host.av, this.#context, this.#frame, this.#crop);
     if (before === undefined || formatChanged(before, now)) this.#announce(now);
     // The decoder's guess at the reordering may have changed on the way, and is no reason for other buffers.
     else if (appearanceChanged(before, now)) this.#announce({ ...now, reorder: before.reorder });
