@@ -14,7 +14,7 @@ import {
   V4L2_PIX_FMT_VP9,
 } from '@paravideo/core';
 import type { VideoCodec } from '../src/av/index.ts';
-import { pictureMd5 } from '../src/codec/testing/player.ts';
+import { playedMd5 } from '../src/codec/testing/player.ts';
 import { codedUnits } from '../src/codec/testing/streams.ts';
 
 const CODED: Partial<Record<VideoCodec, number>> = { h264: V4L2_PIX_FMT_H264, vp8: V4L2_PIX_FMT_VP8, vp9: V4L2_PIX_FMT_VP9 };
@@ -45,7 +45,7 @@ export class CodedFilm {
 
 /** MD5 of what is to be seen of a picture. */
 export function visibleMd5({ planes, layout, visible }: ClientPicture): string {
-  return pictureMd5(planes, layout, visible);
+  return playedMd5(planes, layout, visible);
 }
 
 /** MD5 of all bytes of a picture: ends of lines, and lines below it, too. */

@@ -27,7 +27,7 @@ export const MULTI = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
 export const OUTPUT = V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
 
 /** What the queue under test is like. */
-export interface QueueRigOptions {
+export interface BufferQueueRigOptions {
   readonly type?: number;
   readonly sizes?: readonly number[];
   readonly limits?: Partial<DeviceLimits>;
@@ -37,7 +37,7 @@ export interface QueueRigOptions {
 }
 
 /** A queue whose client notes what it is told, and the ioctls on it. */
-export function rig(o: QueueRigOptions = {}) {
+export function rig(o: BufferQueueRigOptions = {}) {
   const type = o.type ?? SINGLE;
   const sizes = o.sizes ?? (type === SINGLE ? [1000] : [1000, 500]);
   const arena = new HeapArena(o.arena ?? 1 << 24);

@@ -6,4 +6,4 @@ export * from './driver-queue.ts';
 export * from './queue-error.ts';
 export * from './ring-layout.ts';
 export { RingMark } from './ring-mark.ts';
-export { checkLayout } from './ring-view.ts';
+export { checkRingLayout } from './ring-view.ts';

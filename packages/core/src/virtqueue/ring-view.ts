@@ -77,7 +77,7 @@ export class RingView {
 
   /** Throws `QueueError` ('layout') if the size or an alignment is wrong or a part is not in one region (VU-V6, VU-V7). */
   constructor(memory: GuestMemory, layout: RingLayout) {
-    checkLayout(layout);
+    checkRingLayout(layout);
     this.#memory = memory;
     this.#layout = { ...layout };
     this.usedEvent = AVAILABLE_RING + layout.size;
@@ -107,7 +107,7 @@ export class RingView {
 }
 
 /** Throws `QueueError` ('layout') for a size that is no power of two up to 32768 or an address that is not aligned 16, 2, 4. */
-export function checkLayout(layout: RingLayout): void {
+export function checkRingLayout(layout: RingLayout): void {
   const { size, descriptors, available, used } = layout;
   if (!Number.isInteger(size) || size < 1 || size > VIRTQ_MAX_SIZE || (size & (size - 1)) !== 0) {
     throw new QueueError('layout', `queue size ${size} is not a power of two from 1 to ${VIRTQ_MAX_SIZE}`);

@@ -30,7 +30,7 @@ export function layoutFor(fourcc: number, width: number, height: number, pad = 0
 }
 
 /** MD5 of the visible part as I420, tightly packed, odd sizes rounded up: what `ffmpeg -pix_fmt yuv420p -f framemd5` hashes. */
-export function pictureMd5(memory: readonly Uint8Array[], layout: PictureLayout, visible: StreamFormat['visible']): string {
+export function playedMd5(memory: readonly Uint8Array[], layout: PictureLayout, visible: StreamFormat['visible']): string {
   const geometry = pictureGeometry(layout);
   if (geometry === undefined) throw new TypeError(`format ${layout.fourcc} is no picture`);
   const hash = createHash('md5');
@@ -99,7 +99,7 @@ export class Player implements AsyncDisposable {
         if (target === undefined || this.layout === undefined || this.format === undefined)
           throw new TypeError('a picture in no target');
         const md5 = this.#o.hash
-          ? pictureMd5(
+          ? playedMd5(
               target.planes.map((plane) => rig.bytes(plane)),
               this.layout,
               this.format.visible,

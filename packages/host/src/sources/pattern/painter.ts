@@ -145,7 +145,7 @@ function grey(part: PicturePart): Painter {
 }
 
 /** Throws SourceError if `painterFor` has no painter for the layout. */
-export function checkLayout(layout: PictureLayout): void {
+export function checkPainted(layout: PictureLayout): void {
   painterFor(
     layout,
     layout.planes.map(() => new Uint8Array()),

@@ -6,7 +6,7 @@ import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, PictureRendition } from '../paced-source.ts';
 import type { ColourMatrix } from './colour.ts';
-import { checkLayout } from './painter.ts';
+import { checkPainted } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 
@@ -64,7 +64,7 @@ export class PatternThread implements FrameRenderer {
   }
 
   open(pool: FramePool): PictureRendition {
-    checkLayout(pool.layout);
+    checkPainted(pool.layout);
     const id = this.#nextId++;
     const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: [], closing: undefined };
     this.#renditions.set(id, rendition);
