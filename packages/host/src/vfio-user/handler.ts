@@ -279,12 +279,12 @@ function outside(region: number, offset: number, length: number): VfioRefusedErr
   return new VfioRefusedError(EINVAL, `an access of ${length} bytes at ${offset} outside region ${region}`);
 }
 
-/** An answer that is a struct which begins with `argsz`. */
 /** An answer that has to wait until guest memory is let go of. */
 function after(settled: Promise<void> | undefined, answer: VfioAnswer): VfioAnswer | Promise<VfioAnswer> {
   return settled?.then(() => answer) ?? answer;
 }
 
+/** An answer that is a struct which begins with `argsz`. */
 function reply(size: number, argsz: number, fill: (view: DataView) => void): VfioAnswer {
   if (argsz < size) throw new VfioRefusedError(EINVAL, `room for ${argsz} bytes of ${size}`);
   const payload = new Uint8Array(size);
