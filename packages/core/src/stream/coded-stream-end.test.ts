@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from 'vitest';
+import { toyCrash, toyHeader, toyPicture } from '../testing/index.ts';
+import { layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+
+describe('failure and end', () => {
+  test('a dead decoder gives every buffer of both queues back with an error, and a stop of the input begins anew', async () => {
+    const h = new StreamRig();
+    await h.decoding('1', '2');
+    h.input('a', toyCrash());
+    h.input('b', toyPicture(0, 'key'));
+    expect(await h.told()).toEqual([
+      'in a bad',
+      'in b bad',
+      'out 1 - error',
+      'out 2 - error',
+      'failed: the stream holds a crash unit',
+    ]);
+    expect(h.input('c')).toBe(false);
+    expect(h.output('3')).toBe(false);
+    expect(h.stream.startInput('toy')).toBe('failed');
+    expect(h.stream.drain()).toBe('failed');
+    expect(h.stream.resume(layoutOf(SMALL))).toBe('failed');
+    await h.stream.stopOutput();
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('failed');
+    await h.stream.stopInput();
+    expect(h.stream.startInput('toy')).toBe('ok');
+    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ok');
+    h.answer = () => layoutOf(SMALL);
+    h.output('4');
+    h.input('d', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 4 d', 'in d']);
+    expect(h.factory.made).toBe(2);
+  });
+
+  test('a decoder that dies during a stop does not keep the stop waiting', async () => {
+    const h = new StreamRig();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'));
+    const stops = [h.stream.stopInput(), h.stream.stopOutput()];
+    h.factory.kill();
+    await Promise.all(stops);
+    expect(await h.told()).toEqual(['failed: killed']);
+    expect(h.stream.startInput('toy')).toBe('ok');
+  });
+
+  test('inputs that a seek dropped do not come back when the decoder dies later', async () => {
+    const h = new StreamRig();
+    await h.decoding();
+    h.input('a', toyPicture(0, 'key'));
+    h.input('b', toyPicture(1));
+    await settle();
+    await h.stream.stopInput();
+    h.stream.startInput('toy');
+    h.input('c', toyCrash());
+    expect(await h.told()).toEqual(['in c bad', 'failed: the stream holds a crash unit']);
+  });
+
+  test("an abort has the effects of the decoder's death", async () => {
+    const h = new StreamRig();
+    await h.decoding('1');
+    h.stream.abort('too large');
+    h.stream.abort('again');
+    expect(await h.told()).toEqual(['out 1 - error', 'failed: too large']);
+    expect(h.factory.live).toBe(0);
+  });
+
+  test('a reset forgets the format but not the output buffers', async () => {
+    const h = new StreamRig();
+    await h.decoding('1');
+    await h.stream.stopInput();
+    await h.stream.reset();
+    expect([h.stream.phase.kind, h.stream.format, h.factory.live]).toEqual(['idle', undefined, 0]);
+    h.answer = () => layoutOf(SMALL);
+    h.stream.startInput('toy');
+    h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
+    expect(await h.told()).toEqual(['format initial 64x48', 'out 1 a', 'in a']);
+  });
+
+  test('after a close nothing is told and nothing is taken', async () => {
+    const h = new StreamRig();
+    await h.decoding('1');
+    h.input('a', toyPicture(0, 'key'));
+    await h.stream.close();
+    expect(await h.told()).toEqual([]);
+    expect([h.input('b'), h.output('2'), h.factory.live]).toEqual([false, false, 0]);
+    await h.stream.stopInput();
+    await h.stream.stopOutput();
+    await h.stream.reset();
+    expect(h.stream.phase.kind).toBe('closed');
+  });
+});
