@@ -34,9 +34,12 @@ function message(request: number): Uint8Array {
 async function flood(daemon: OwnDaemon, count: number, what: 'refused' | 'granted' = 'refused'): Promise<void> {
   using fd: Fd = connectUnix(join(daemon.folder, 'guest'));
   const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
-  for (let i = 0; i < count; i++)
-    while (send(fd, message(what === 'granted' ? Request.SET_OWNER : 1000 + i)) === 'again') await turn();
-  send(fd, message(Request.GET_FEATURES));
+  // The socket may be full before any of them, the last one too.
+  const say = async (request: number): Promise<void> => {
+    while (send(fd, message(request)) === 'again') await turn();
+  };
+  for (let i = 0; i < count; i++) await say(what === 'granted' ? Request.SET_OWNER : 1000 + i);
+  await say(Request.GET_FEATURES);
   await eventually(() => receive(fd, new Uint8Array(64), 0) !== 'again', 'the answer to a request after many that were refused');
 }
 
