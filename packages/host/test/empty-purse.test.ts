@@ -8,8 +8,20 @@ import { atRest, backToRest, limitProcess, softLimit } from './process-rig.ts';
 
 type Kind = 'camera' | 'decoder' | 'pci';
 
-/** A guest that connects, opens a session and goes; true if it got that far. */
-async function tryGuest(daemon: DaemonProcess, kind: Kind): Promise<boolean> {
+/** A guest that connects, opens a session and goes; true if it got that far. Rejects if it waits for an answer that never comes. */
+async function tryGuest(daemon: DaemonProcess, kind: Kind, when: string): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const hangs = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RangeError(`the guest of ${kind} waits in vain ${when}: ${daemon.log}`)), 45_000);
+  });
+  try {
+    return await Promise.race([guestGotIn(daemon, kind), hangs]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function guestGotIn(daemon: DaemonProcess, kind: Kind): Promise<boolean> {
   const path = daemon.socket(kind);
   try {
     const frontend = await (kind === 'pci'
@@ -42,26 +54,27 @@ describe('a daemon with too few descriptors', () => {
     'refuses a guest of a %s at whatever number, serves the other, and keeps nothing',
     async (kind) => {
       // Once with enough, so that what is made once is there.
-      expect(await tryGuest(daemon, kind)).toBe(true);
+      expect(await tryGuest(daemon, kind, 'at first')).toBe(true);
       await using victim = await connectFrontend(daemon.socket('victim'), { memoryBytes: 2 << 20 });
       const driver = await MediaDriver.attach(victim);
       const idle = await atRest(daemon.pid, () => daemon.log);
       const files = softLimit(daemon.pid, 'nofile');
       const served: boolean[] = [];
-      for (let spare = 0; spare <= 40; spare += 2) {
+      for (let spare = 0; spare <= 40; spare++) {
         limitProcess(daemon.pid, 'nofile', idle.length + spare);
-        served.push(await tryGuest(daemon, kind));
+        const when = `with ${spare} descriptors`;
+        served.push(await tryGuest(daemon, kind, when));
         // The other guest is served meanwhile.
         const session = await driver.open();
-        expect(session.state, `with ${spare} descriptors`).toBe('open');
+        expect(session.state, when).toBe('open');
         await session.close();
         limitProcess(daemon.pid, 'nofile', files);
-        await backToRest(daemon.pid, idle, `with ${spare} descriptors`);
+        await backToRest(daemon.pid, idle, when);
       }
       expect(served[0]).toBe(false);
       expect(served.at(-1)).toBe(true);
       expect(daemon.log).toContain('turned away');
-      expect(await tryGuest(daemon, kind)).toBe(true);
+      expect(await tryGuest(daemon, kind, 'in the end')).toBe(true);
       await victim.close();
     },
   );

@@ -47,7 +47,7 @@ import {
 } from './protocol.ts';
 import { VfioProtocolError, VfioRefusedError } from './vfio-user-error.ts';
 
-const { EINVAL, EOPNOTSUPP } = constants.errno;
+const { EINVAL, EMFILE, EOPNOTSUPP } = constants.errno;
 const NOTHING = new Uint8Array(0);
 
 interface VfioAnswer {
@@ -91,6 +91,7 @@ export class VfioHandler {
       return this.#refuse(connection, message, new VfioRefusedError(EOPNOTSUPP, `command ${message.command} is not known here`));
     }
     this.#checkSize(rule, message);
+    if (message.surplusFds > 0) return this.#refuse(connection, message, lost(rule.name));
     this.#log.debug({ command: rule.name, bytes: message.payload.byteLength, fds: message.fds.length }, 'command');
     let answer: VfioAnswer | Promise<VfioAnswer>;
     try {
@@ -277,6 +278,12 @@ export class VfioHandler {
 
 function outside(region: number, offset: number, length: number): VfioRefusedError {
   return new VfioRefusedError(EINVAL, `an access of ${length} bytes at ${offset} outside region ${region}`);
+}
+
+/** The answer to a command of whose descriptors some are gone: without them it would mean something else. */
+function lost(command: CommandName): VfioRefusedError {
+  const what = `descriptors of ${command} were lost: more than ${MAX_MESSAGE_FDS} came, or this process may have no more`;
+  return new VfioRefusedError(EMFILE, `${what} (raise LimitNOFILE or ulimit -n)`);
 }
 
 /** An answer that has to wait until guest memory is let go of. */

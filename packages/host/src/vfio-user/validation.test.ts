@@ -18,7 +18,7 @@ import {
 import { drain, eventfd, type Fd, fileSize, mappingsOf, memfd, openDescriptors, socketpair } from '../sys/index.ts';
 import { Command, DmaTable, IRQ_SET, MAX_DMA_MAPS, type PciGuest, VfioInterrupts } from './index.ts';
 
-const { EEXIST, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
+const { EEXIST, EINVAL, EMFILE, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 const NONE = new Uint8Array(0);
 const STATUS = virtio_pci_common_cfg.fields.device_status.offset;
 const RW = 3;
@@ -335,6 +335,20 @@ describe('interrupts', () => {
     ]) {
       expect(await bare.done('DEVICE_SET_IRQS', payload)).toBe(-EINVAL);
     }
+  });
+
+  it('whose descriptors did not all come are refused, and the vectors keep what they have', async () => {
+    await using rig = new VfioRig();
+    using bare = await greeted(rig);
+    using kept = eventfd();
+    using other = eventfd();
+    const set = IRQ_SET.DATA_EVENTFD | IRQ_SET.TRIGGER;
+    expect(await bare.done('DEVICE_SET_IRQS', setIrqsPayload(set, 2, 1, 1), [kept])).toBe(0);
+    const tooMany = new Array<Fd>(17).fill(other);
+    expect(await bare.done('DEVICE_SET_IRQS', setIrqsPayload(set, 2, 1, 1), tooMany)).toBe(-EMFILE);
+    expect(rig.logged('warn').join()).toContain('descriptors of DEVICE_SET_IRQS were lost');
+    expect(await bare.done('DEVICE_SET_IRQS', setIrqsPayload(IRQ_SET.DATA_NONE | IRQ_SET.TRIGGER, 2, 1, 1))).toBe(0);
+    expect([drain(kept), drain(other)]).toEqual([true, false]);
   });
 
   it('whose descriptor is none cost that descriptor only', async () => {
