@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
+import { CAMERA_FPS, CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { startRig, TRANSPORTS, type VmRig } from './rig.ts';
 
@@ -17,8 +17,8 @@ describe.each(TRANSPORTS)('a camera in a guest, over %s', (transport) => {
   beforeAll(async () => {
     rig = await startRig(
       [
-        { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: 15 },
-        { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: 15, planes: 'multi' },
+        { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: CAMERA_FPS },
+        { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: CAMERA_FPS, planes: 'multi' },
       ],
       transport,
       { sources: { clip: { file: CLIP.path } } },

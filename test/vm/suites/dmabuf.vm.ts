@@ -3,7 +3,7 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
+import { CAMERA_FPS, CLIP, expectClip, FRAME_BYTES, FRAMES, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { frameMd5s, hostPictures, rawMd5s } from './reference.ts';
 import { startRig, TRANSPORTS, type VmRig } from './rig.ts';
@@ -30,8 +30,8 @@ describe.each(TRANSPORTS)('buffers shared with another device, over %s', (transp
   beforeAll(async () => {
     rig = await startRig(
       [
-        { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: 15 },
-        { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: 15, planes: 'multi' },
+        { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: CAMERA_FPS },
+        { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: CAMERA_FPS, planes: 'multi' },
         { kind: 'decoder', name: 'decoder' },
       ],
       transport,

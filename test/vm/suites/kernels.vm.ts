@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIP, expectClip, filmScript, formatScript } from './clip.ts';
+import { CAMERA_FPS, CLIP, expectClip, filmScript, formatScript } from './clip.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { lab, startRig, type VmRig } from './rig.ts';
 import { expectCompliance } from './verdict.ts';
@@ -29,8 +29,8 @@ describe.skipIf(kernels === 'none').each(GUESTS)(
     beforeAll(async () => {
       rig = await startRig(
         [
-          { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: 15 },
-          { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: 15, planes: 'multi' },
+          { kind: 'camera', name: 'camera', source: 'clip', size: '320x180', fps: CAMERA_FPS },
+          { kind: 'camera', name: 'planes', source: 'clip', size: '320x180', fps: CAMERA_FPS, planes: 'multi' },
           { kind: 'decoder', name: 'decoder', codecs: ['h264', 'hevc', 'vp8', 'vp9', 'mpeg2'] },
         ],
         'vfio-user',
