@@ -24,6 +24,7 @@ import {
   VIRTIO_MEDIA_CMD_MUNMAP,
   VIRTIO_MEDIA_CMD_OPEN,
   VirtioMediaDevice,
+  virtio_media_cmd_close,
 } from '@paravideo/core';
 import { ManualClock, type Random, type SolidSource, ToyDecoderFactory, toyHeader, toyPicture } from '@paravideo/core/testing';
 import { Books } from './books.ts';
@@ -441,7 +442,9 @@ export class FuzzGuest {
       if (!rest.every((byte) => byte === UNTOUCHED))
         throw new FuzzError(`the device wrote beyond the ${written} bytes that it told of`);
     }
-    if (sent.command === VIRTIO_MEDIA_CMD_CLOSE) this.#books.closed(readU32(sent.input, 8));
+    // Half a CLOSE closes nothing.
+    if (sent.command === VIRTIO_MEDIA_CMD_CLOSE && sent.input.length >= virtio_media_cmd_close.size)
+      this.#books.closed(readU32(sent.input, 8));
     if (written === 0) return;
     if (written < 8) throw new FuzzError(`an answer of ${written} bytes has no header`);
     const status = readU32(answer, 0);
