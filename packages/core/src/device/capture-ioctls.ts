@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a camera answers beside buffers, controls and events. */
 import {
+  formatFlags,
   formatInfo,
   hasSize,
   readFormat,
@@ -47,7 +48,7 @@ function enumFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
   if (D.type.get(payload, 0) !== node.type) return Errno.EINVAL;
   const info = formatInfo(node.formats[D.index.get(payload, 0)] ?? 0);
   if (info === undefined) return Errno.EINVAL;
-  D.flags.set(payload, 0, info.flags);
+  D.flags.set(payload, 0, formatFlags(info));
   D.description.set(payload, 0, encodeUtf8(info.description, 31));
   D.pixelformat.set(payload, 0, info.fourcc);
   D.mbus_code.set(payload, 0, 0);

@@ -2,7 +2,7 @@
 /** The ioctls of a decoder session beside buffers, controls and events: formats, sizes, selections, decoder commands. */
 
 import type { Rect } from '../ports/index.ts';
-import { formatInfo, type QueueFormat, readFormat, writeFormat } from '../v4l2/index.ts';
+import { formatFlags, formatInfo, type QueueFormat, readFormat, writeFormat } from '../v4l2/index.ts';
 import {
   Errno,
   encodeUtf8,
@@ -55,7 +55,8 @@ function enumFormats(session: DecoderSession, { payload }: IoctlCall): number {
     const flags = V4L2_FMT_FLAG_COMPRESSED | V4L2_FMT_FLAG_DYN_RESOLUTION;
     entry = codec && { fourcc: codec.fourcc, description: codec.description, flags };
   } else if (type === V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE) {
-    entry = formatInfo(session.formats.codec.capability.outputs[index] ?? 0);
+    const info = formatInfo(session.formats.codec.capability.outputs[index] ?? 0);
+    entry = info && { fourcc: info.fourcc, description: info.description, flags: formatFlags(info) };
   }
   if (entry === undefined) return Errno.EINVAL;
   f.flags.set(payload, 0, entry.flags);

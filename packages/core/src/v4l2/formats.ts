@@ -9,8 +9,6 @@
 import { roundUp } from '../base/index.ts';
 import type { PictureLayout, PlaneLayout } from '../ports/index.ts';
 import {
-  V4L2_FMT_FLAG_COMPRESSED,
-  V4L2_FMT_FLAG_DYN_RESOLUTION,
   V4L2_PIX_FMT_AV1,
   V4L2_PIX_FMT_BGR24,
   V4L2_PIX_FMT_GREY,
@@ -56,8 +54,8 @@ export interface FormatInfo {
   readonly colourPlanes: readonly PlaneSampling[];
   /** memory planes: 1, or as many as colour planes (the formats with M in their name) */
   readonly memoryPlanes: number;
-  /** V4L2_FMT_FLAG_* */
-  readonly flags: number;
+  /** a coded format whose stream says its size by itself, and may change it */
+  readonly sizeInStream: boolean;
 }
 
 const PACKED = (bytes: number, hsub = 1): readonly PlaneSampling[] => [{ bytes, hsub, vsub: 1 }];
@@ -78,18 +76,11 @@ function raw(
   model: ColourModel = 'yuv',
   memoryPlanes = 1,
 ): FormatInfo {
-  return { fourcc, description, model, colourPlanes, memoryPlanes, flags: 0 };
+  return { fourcc, description, model, colourPlanes, memoryPlanes, sizeInStream: false };
 }
 
-function coded(fourcc: number, description: string, flags = V4L2_FMT_FLAG_DYN_RESOLUTION): FormatInfo {
-  return {
-    fourcc,
-    description,
-    model: 'coded',
-    colourPlanes: [],
-    memoryPlanes: 1,
-    flags: V4L2_FMT_FLAG_COMPRESSED | flags,
-  };
+function coded(fourcc: number, description: string, sizeInStream = true): FormatInfo {
+  return { fourcc, description, model: 'coded', colourPlanes: [], memoryPlanes: 1, sizeInStream };
 }
 
 /** Every format that Paravideo knows. Descriptions are those of the V4L2 core. */
@@ -107,7 +98,7 @@ export const FORMATS: readonly FormatInfo[] = [
   raw(V4L2_PIX_FMT_XBGR32, '32-bit BGRX 8-8-8-8', PACKED(4), 'rgb'),
   raw(V4L2_PIX_FMT_RGBX32, '32-bit RGBX 8-8-8-8', PACKED(4), 'rgb'),
   raw(V4L2_PIX_FMT_GREY, '8-bit Greyscale', PACKED(1), 'grey'),
-  coded(V4L2_PIX_FMT_MJPEG, 'Motion-JPEG', 0),
+  coded(V4L2_PIX_FMT_MJPEG, 'Motion-JPEG', false),
   coded(V4L2_PIX_FMT_H264, 'H.264'),
   coded(V4L2_PIX_FMT_HEVC, 'HEVC'),
   coded(V4L2_PIX_FMT_VP8, 'VP8'),

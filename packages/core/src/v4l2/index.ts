@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './controls/index.ts';
 export * from './events.ts';
+export * from './format-flags.ts';
 export * from './format-payload.ts';
 export * from './formats.ts';
 export * from './fourcc.ts';
