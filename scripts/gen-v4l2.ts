@@ -2,7 +2,8 @@
 /**
  * Writes the constants, the ioctl table and errno of packages/core/src/wire/ (*.gen.ts) from
  * packages/core/abi/v4l2-abi.json, which was read off the kernel's own headers. Structs are declared by hand in
- * wire/videodev2.ts and asserted against the same file by a test.
+ * wire/videodev2.ts and asserted against the same file by a test. The numbers of pixel formats and of colorimetry go to
+ * packages/core/src/picture/, which is below the structs.
  *
  * node scripts/gen-v4l2.ts
  */
@@ -30,10 +31,19 @@ const seen = new Set<string>();
 const once = (table: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(table).filter(([name]) => !seen.has(name) && seen.add(name)));
 
-const groups = Object.entries(abi.constants).map(([group, table]) => constants(group, once(table)));
+const PICTURE_GROUPS = ['colorspaces', 'xferFuncs', 'ycbcrEncodings', 'quantizations'];
+const pixelFormats = Object.fromEntries(abi.pixelFormats.map((f) => [f.name, f.value]));
+const pictures = [
+  constants('pixel formats', once(pixelFormats)),
+  ...PICTURE_GROUPS.map((group) => constants(group, once(abi.constants[group] ?? {}))),
+];
+writeFileSync(new URL('src/picture/picture-constants.gen.ts', core), head + pictures.join('\n'));
+
+const rest = Object.entries(abi.constants).filter(([group]) => !PICTURE_GROUPS.includes(group));
+const groups = rest.map(([group, table]) => constants(group, once(table)));
 const enums = Object.entries(abi.enums).map(([tag, table]) => constants(`enum ${tag}`, once(table)));
-const formats = constants('pixel formats', once(Object.fromEntries(abi.pixelFormats.map((f) => [f.name, f.value]))));
-writeFileSync(new URL('src/wire/videodev2-constants.gen.ts', core), head + [...groups, ...enums, formats].join('\n'));
+const shared = "export * from '../picture/picture-constants.gen.ts';\n\n";
+writeFileSync(new URL('src/wire/videodev2-constants.gen.ts', core), head + shared + [...groups, ...enums].join('\n'));
 
 const errno = Object.entries(abi.errno);
 writeFileSync(

@@ -4,6 +4,7 @@ export * from './base/index.ts';
 export * from './device/index.ts';
 export * from './driver/index.ts';
 export * from './memory/index.ts';
+export * from './picture/index.ts';
 export * from './ports/index.ts';
 export * from './stream/index.ts';
 export * from './v4l2/index.ts';

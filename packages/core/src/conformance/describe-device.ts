@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Everything that a device tells about itself, as `v4l2-ctl --all` and `--list-formats-ext` ask for it. Changes nothing. */
+
 import type { ControlDescription } from '../driver/controls.ts';
 import { IoctlError } from '../driver/errors.ts';
 import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/formats.ts';
 import type { MediaDriver } from '../driver/media-driver.ts';
 import type { DriverSession, StreamParameters } from '../driver/session.ts';
-import type { Rect } from '../ports/picture-layout.ts';
-import { fourccName } from '../v4l2/index.ts';
+import { fourccName, type Rect } from '../picture/index.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE,

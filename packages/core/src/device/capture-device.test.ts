@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The camera through the whole protocol: the TypeScript driver on one side, a `SolidSource` on the other. */
+
 import { afterEach, describe, expect, it } from 'vitest';
 import { CaptureClient, MediaDriver } from '../driver/index.ts';
+import { fourcc } from '../picture/index.ts';
 import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
 import { errnoOf, ManualClock, mediaTransport, SolidSource, solidPlanes } from '../testing/index.ts';
-import { fourcc } from '../v4l2/index.ts';
 import type { InProcessTransport } from '../virtio-device/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,

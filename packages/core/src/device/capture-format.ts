@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Negotiates a camera's format: the nearest that the source supports, and the same again when that one is asked for. */
-import type { PictureLayout, SourceCapabilities } from '../ports/index.ts';
-import {
-  formatInfo,
-  nearestSize,
-  pictureLayout,
-  type QueueFormat,
-  type RequestedFormat,
-  validColorimetry,
-} from '../v4l2/index.ts';
+import { formatInfo, nearestSize, type PictureLayout, pictureLayout, validColorimetry } from '../picture/index.ts';
+import type { SourceCapabilities } from '../ports/index.ts';
+import type { QueueFormat, RequestedFormat } from '../v4l2/index.ts';
 import { V4L2_FIELD_NONE } from '../wire/index.ts';
 import { DeviceError } from './device-error.ts';
 

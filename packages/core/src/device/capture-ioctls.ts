@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a camera answers beside buffers, controls and events. */
+import { formatInfo, hasSize } from '../picture/index.ts';
 import {
   formatFlags,
-  formatInfo,
-  hasSize,
   readFormat,
   readFraction,
   writeFormat,

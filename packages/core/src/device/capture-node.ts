@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the sessions of a capture device share: the source, the format and interval, the controls, and who owns the stream. */
-import type { BufferAccess, Clock, Fraction, FrameSource, HostBuffers } from '../ports/index.ts';
-import { nearestInterval, type QueueFormat } from '../v4l2/index.ts';
+import { type Fraction, nearestInterval } from '../picture/index.ts';
+import type { BufferAccess, Clock, FrameSource, HostBuffers } from '../ports/index.ts';
+import type { QueueFormat } from '../v4l2/index.ts';
 import { V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '../wire/index.ts';
 import type { BufferBudget } from './buffer-planes.ts';
 import type { BufferQueue } from './buffer-queue.ts';

@@ -3,7 +3,7 @@
  * VIDIOC_CROPCAP, VIDIOC_G_CROP and VIDIOC_S_CROP out of the selection ioctls, as the V4L2 core makes them (V4L2
  * documentation, "Comparison with old cropping API"). Linux guests never send them; other drivers may.
  */
-import type { Fraction } from '../ports/index.ts';
+import type { Fraction } from '../picture/index.ts';
 import {
   isOutput,
   V4L2_SEL_TGT_COMPOSE,

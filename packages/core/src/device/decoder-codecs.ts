@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The codecs of the `Decoder` port as V4L2 knows them. */
+import { formatInfo, fourcc } from '../picture/index.ts';
 import type { CodecId, DecoderCapability } from '../ports/index.ts';
-import { formatInfo, fourcc } from '../v4l2/index.ts';
 import {
   V4L2_CID_MPEG_VIDEO_AV1_LEVEL,
   V4L2_CID_MPEG_VIDEO_AV1_PROFILE,
@@ -108,7 +108,7 @@ export interface OfferedCodec extends CodecInfo {
   readonly capability: DecoderCapability;
 }
 
-/** The codecs of a factory in V4L2's terms, in its order; without outputs that `v4l2/formats` does not know. */
+/** The codecs of a factory in V4L2's terms, in its order; without outputs that `picture/formats` does not know. */
 export function offeredCodecs(capabilities: readonly DecoderCapability[]): readonly OfferedCodec[] {
   return capabilities.flatMap((capability) => {
     const known = CODECS.find(({ codec }) => codec === capability.codec);

@@ -7,9 +7,18 @@
  * size is the coded size, rounded up to whole macroblocks as hardware does: programs compute the places of planes, and
  * strides, from the size, and do it wrongly for odd ones (ffmpeg) and those that are not multiples of four (GStreamer).
  */
+
 import { clamp, roundUp } from '../base/index.ts';
-import type { Colorimetry, PictureLayout, Rect, StreamFormat } from '../ports/index.ts';
-import { MIN_CODED_SIZE, pictureLayout, type QueueFormat, type RequestedFormat, validColorimetry } from '../v4l2/index.ts';
+import {
+  type Colorimetry,
+  MIN_CODED_SIZE,
+  type PictureLayout,
+  pictureLayout,
+  type Rect,
+  validColorimetry,
+} from '../picture/index.ts';
+import type { StreamFormat } from '../ports/index.ts';
+import type { QueueFormat, RequestedFormat } from '../v4l2/index.ts';
 import {
   V4L2_COLORSPACE_REC709,
   V4L2_FIELD_NONE,

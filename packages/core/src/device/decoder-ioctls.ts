@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The ioctls of a decoder session beside buffers, controls and events: formats, sizes, selections, decoder commands. */
 
-import type { Rect } from '../ports/index.ts';
-import { formatFlags, formatInfo, type QueueFormat, readFormat, writeFormat } from '../v4l2/index.ts';
+import { formatInfo, type Rect } from '../picture/index.ts';
+import { formatFlags, type QueueFormat, readFormat, writeFormat } from '../v4l2/index.ts';
 import {
   Errno,
   encodeUtf8,

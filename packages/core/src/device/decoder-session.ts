@@ -3,7 +3,8 @@
  * One open file of a decoder: the V4L2 face of a `CodedStream`. OUTPUT is the stream's input queue, CAPTURE its output
  * queue; the states of dev-decoder are the stream's phases (`stream/stream-phase.ts`, drawn in docs/DECODER.md).
  */
-import type { Clock, DecoderFactory, HostBuffers, PictureLayout, StreamFormat } from '../ports/index.ts';
+import type { PictureLayout } from '../picture/index.ts';
+import type { Clock, DecoderFactory, HostBuffers, StreamFormat } from '../ports/index.ts';
 import { CodedStream, type StreamOutput, type StreamResult } from '../stream/index.ts';
 import {
   Errno,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import type { PictureSize, SourceCapabilities } from '../ports/index.ts';
+import { fourcc, type PictureSize } from '../picture/index.ts';
+import type { SourceCapabilities } from '../ports/index.ts';
 import { SolidSource } from '../testing/index.ts';
-import { fourcc } from '../v4l2/index.ts';
 import { listModes } from './mode-list.ts';
 
 const NV12 = fourcc('NV12');

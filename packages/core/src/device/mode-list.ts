@@ -7,8 +7,16 @@
  * list ends at 1920x1080 and 30 frames a second, or at the default where that is more.
  */
 
-import type { Fraction, PictureSize, SourceCapabilities, SourceIntervals, SourceSizes } from '../ports/index.ts';
-import { compareFractions, hasInterval, hasSize } from '../v4l2/index.ts';
+import {
+  compareFractions,
+  type Fraction,
+  hasInterval,
+  hasSize,
+  type PictureSize,
+  type SourceIntervals,
+  type SourceSizes,
+} from '../picture/index.ts';
+import type { SourceCapabilities } from '../ports/index.ts';
 
 /** What a list holds. */
 export interface ModeListOptions {

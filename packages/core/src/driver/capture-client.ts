@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A program that uses a camera: configure, start, take frames, stop. */
-import type { Fraction, PictureLayout } from '../ports/picture-layout.ts';
+import type { Fraction, PictureLayout } from '../picture/index.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   V4L2_BUF_FLAG_ERROR,

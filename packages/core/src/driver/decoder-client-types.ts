@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a decoder client takes and gives. */
-import type { PictureLayout, Rect } from '../ports/picture-layout.ts';
+import type { PictureLayout, Rect } from '../picture/index.ts';
 import type { BufferKind } from './buffer-set.ts';
 
 /** Options of a decoder client. */

@@ -8,7 +8,7 @@
  *
  * @see https://docs.kernel.org/userspace-api/media/v4l/dev-decoder.html
  */
-import type { PictureLayout, Rect } from '../ports/picture-layout.ts';
+import type { PictureLayout, Rect } from '../picture/index.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   V4L2_BUF_FLAG_ERROR,

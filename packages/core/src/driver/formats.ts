@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Formats, sizes, intervals, rectangles and inputs of V4L2 as plain objects. */
 
-import type { Fraction, Rect } from '../ports/picture-layout.ts';
+import type { Fraction, Rect } from '../picture/index.ts';
 import { isMultiplanar } from '../wire/buffer-type.ts';
 import { decodeUtf8 } from '../wire/text.ts';
 import {

@@ -4,7 +4,7 @@
  * Names are the kernel's, the arguments plain objects.
  */
 
-import type { Fraction, Rect } from '../ports/picture-layout.ts';
+import type { Fraction, Rect } from '../picture/index.ts';
 import type { GuestBlock } from '../virtio-device/driver-transport.ts';
 import { isMultiplanar } from '../wire/buffer-type.ts';
 import { Errno } from '../wire/errno.gen.ts';

@@ -7,8 +7,8 @@
  * `setOutput` was called; pictures of the old format have all come before it.
  * Back-pressure: with no picture memory the decoder stops taking input.
  */
+import type { Colorimetry, Fraction, PictureLayout, Rect } from '../picture/index.ts';
 import type { BufferMemory } from './buffer-memory.ts';
-import type { Colorimetry, Fraction, PictureLayout, Rect } from './picture-layout.ts';
 
 /** Codecs, independent of any protocol's numbers. */
 export type CodecId = 'h264' | 'hevc' | 'vp8' | 'vp9' | 'av1' | 'mpeg2' | 'mjpeg' | 'toy';

@@ -6,24 +6,8 @@
  *
  * A stream: idle --start--> running --stop--> idle; `close` from anywhere. `lost` ends it for good.
  */
+import type { Colorimetry, Fraction, PictureLayout, PictureSize, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import type { PlaneStorage } from './buffer-memory.ts';
-import type { Colorimetry, Fraction, PictureLayout, SizeRange } from './picture-layout.ts';
-
-/** Width and height in pixels. */
-export interface PictureSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Sizes of one format: a list in the order in which programs shall see it, or a range. */
-export type SourceSizes =
-  | { readonly kind: 'discrete'; readonly sizes: readonly PictureSize[] }
-  | { readonly kind: 'stepwise'; readonly range: SizeRange };
-
-/** Frame intervals of one format and size: a list in the order in which programs shall see it, or every interval from `min` to `max`. */
-export type SourceIntervals =
-  | { readonly kind: 'discrete'; readonly intervals: readonly Fraction[] }
-  | { readonly kind: 'continuous'; readonly min: Fraction; readonly max: Fraction };
 
 /**
  * A control of a source: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and

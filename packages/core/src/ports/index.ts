@@ -6,4 +6,3 @@ export type * from './decoder.ts';
 export type * from './frame-source.ts';
 export * from './host-buffers.ts';
 export * from './no-memory-error.ts';
-export type * from './picture-layout.ts';

@@ -8,6 +8,7 @@
  *
  * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
+import type { PictureLayout } from '../picture/index.ts';
 import type {
   BufferMemory,
   CodecId,
@@ -15,7 +16,6 @@ import type {
   Decoder,
   DecoderEvents,
   DecoderFactory,
-  PictureLayout,
   StreamFormat,
 } from '../ports/index.ts';
 import { CookieTable } from './cookie-table.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { BufferMemory, DecodedPicture, PictureLayout, StreamFormat } from '../ports/index.ts';
+import type { PictureLayout } from '../picture/index.ts';
+import type { BufferMemory, DecodedPicture, StreamFormat } from '../ports/index.ts';
 
 /** Coded data of one buffer: `length` bytes at `offset` of `memory`. */
 export interface StreamInput {

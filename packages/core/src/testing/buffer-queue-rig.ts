@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** For tests: a buffer queue, and the ioctls on it. */
+
 import { BufferQueue, type QueueClient } from '../device/buffer-queue.ts';
 import { DEFAULT_LIMITS, type DeviceLimits } from '../device/limits.ts';
 import { makeCall, SeenEvents } from '../device/test-call.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
+import { fourcc, pictureLayout } from '../picture/index.ts';
 import type { GuestRange, HostBuffers } from '../ports/index.ts';
-import { fourcc, pictureLayout, writeFormat } from '../v4l2/index.ts';
+import { writeFormat } from '../v4l2/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Fraction, PictureLayout, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import type { Clock } from '../ports/clock.ts';
-import type {
-  FrameConsumer,
-  FrameSource,
-  SourceCapabilities,
-  SourceControl,
-  SourceIntervals,
-  SourceSizes,
-  SourceStream,
-} from '../ports/frame-source.ts';
-import type { Fraction, PictureLayout } from '../ports/picture-layout.ts';
+import type { FrameConsumer, FrameSource, SourceCapabilities, SourceControl, SourceStream } from '../ports/frame-source.ts';
 import {
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_HFLIP,

@@ -3,7 +3,8 @@
 import { HeapAccess } from '../memory/heap/heap-access.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { RegionMemory } from '../memory/index.ts';
-import type { BufferMemory, PictureLayout, StreamFormat } from '../ports/index.ts';
+import type { PictureLayout } from '../picture/index.ts';
+import type { BufferMemory, StreamFormat } from '../ports/index.ts';
 import { CodedStream } from '../stream/coded-stream.ts';
 import type { StreamOutput } from '../stream/stream-events.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';

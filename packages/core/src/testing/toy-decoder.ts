@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { HeapAccess } from '../memory/heap/heap-access.ts';
+import type { PictureLayout } from '../picture/index.ts';
 import type {
   CodecId,
   CodedInput,
@@ -8,7 +9,6 @@ import type {
   DecoderCapability,
   DecoderEvents,
   DecoderFactory,
-  PictureLayout,
   PictureTarget,
   StreamFormat,
 } from '../ports/index.ts';

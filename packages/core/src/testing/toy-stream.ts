@@ -18,7 +18,8 @@
  * | 24     | 2    | profile + 1, level + 1 (u8; 0: not told) | 0    | 0                     |
  * | 26     | 6    | 0                        | 0                    | 0                     |
  */
-import type { PictureLayout, StreamFormat } from '../ports/index.ts';
+import type { PictureLayout } from '../picture/index.ts';
+import type { StreamFormat } from '../ports/index.ts';
 
 /** Bytes of every unit. */
 export const TOY_UNIT = 32;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { FormatInfo } from '../picture/index.ts';
 import { V4L2_FMT_FLAG_COMPRESSED, V4L2_FMT_FLAG_DYN_RESOLUTION } from '../wire/index.ts';
-import type { FormatInfo } from './formats.ts';
 
 /** V4L2_FMT_FLAG_* of a format, as VIDIOC_ENUM_FMT tells them. */
 export function formatFlags(info: FormatInfo): number {

@@ -1,25 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `struct v4l2_format` of the video types, in and out. */
-import type { Colorimetry, PictureLayout } from '../ports/index.ts';
+import type { Colorimetry, PictureLayout } from '../picture/index.ts';
 import { isMultiplanar } from '../wire/buffer-type.ts';
-import {
-  V4L2_COLORSPACE_BT878,
-  V4L2_COLORSPACE_DCI_P3,
-  V4L2_COLORSPACE_DEFAULT,
-  V4L2_COLORSPACE_JPEG,
-  V4L2_COLORSPACE_RAW,
-  V4L2_COLORSPACE_SMPTE170M,
-  V4L2_COLORSPACE_SRGB,
-  V4L2_PIX_FMT_PRIV_MAGIC,
-  V4L2_QUANTIZATION_FULL_RANGE,
-  V4L2_QUANTIZATION_LIM_RANGE,
-  V4L2_XFER_FUNC_SMPTE2084,
-  V4L2_XFER_FUNC_SRGB,
-  V4L2_YCBCR_ENC_601,
-  V4L2_YCBCR_ENC_SMPTE240M,
-  V4L2_YCBCR_ENC_SYCC,
-  v4l2_format,
-} from '../wire/index.ts';
+import { V4L2_PIX_FMT_PRIV_MAGIC, v4l2_format } from '../wire/index.ts';
 
 /** What an application asks for in S_FMT, TRY_FMT or CREATE_BUFS. Every number is as the guest wrote it. */
 export interface RequestedFormat {
@@ -48,37 +31,6 @@ export interface QueueFormat {
 const F = v4l2_format.fields;
 const PIX = F.fmt.fields.pix.fields;
 const MP = F.fmt.fields.pix_mp.fields;
-
-/**
- * Colorimetry of which V4L2 knows every number. What it does not know becomes the default, the colour space sRGB; obsolete
- * numbers become what they stand for, and V4L2_COLORSPACE_JPEG its definition in full, which means the same and may stand
- * with every pixel format (V4L2 documentation, "Detailed Colorspace Descriptions").
- */
-export function validColorimetry(asked: Colorimetry): Colorimetry {
-  const within = (value: number, last: number) => (value <= last ? value : 0);
-  const ycbcrEnc = within(asked.ycbcrEnc, V4L2_YCBCR_ENC_SMPTE240M);
-  const rest = {
-    ycbcrEnc: ycbcrEnc === V4L2_YCBCR_ENC_SYCC ? V4L2_YCBCR_ENC_601 : ycbcrEnc,
-    quantization: within(asked.quantization, V4L2_QUANTIZATION_LIM_RANGE),
-    xferFunc: within(asked.xferFunc, V4L2_XFER_FUNC_SMPTE2084),
-  };
-  switch (asked.colorspace) {
-    case V4L2_COLORSPACE_JPEG:
-      return {
-        colorspace: V4L2_COLORSPACE_SRGB,
-        ycbcrEnc: rest.ycbcrEnc || V4L2_YCBCR_ENC_601,
-        quantization: rest.quantization || V4L2_QUANTIZATION_FULL_RANGE,
-        xferFunc: rest.xferFunc || V4L2_XFER_FUNC_SRGB,
-      };
-    case V4L2_COLORSPACE_BT878:
-      return { colorspace: V4L2_COLORSPACE_SMPTE170M, ...rest };
-    case V4L2_COLORSPACE_DEFAULT:
-    case V4L2_COLORSPACE_RAW:
-      return { colorspace: V4L2_COLORSPACE_SRGB, ...rest };
-    default:
-      return { colorspace: asked.colorspace <= V4L2_COLORSPACE_DCI_P3 ? asked.colorspace : V4L2_COLORSPACE_SRGB, ...rest };
-  }
-}
 
 /**
  * Reads a format of a video type at `base`. The extended members of the single-planar struct only count if `priv` holds

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import type { SourceIntervals, SourceSizes } from '../ports/index.ts';
+import { nearestInterval, type SourceIntervals, type SourceSizes } from '../picture/index.ts';
 import { Errno, v4l2_frmivalenum, v4l2_frmsizeenum } from '../wire/index.ts';
-import { hasSize, nearestInterval, nearestSize, writeFrameInterval, writeFrameSize } from './index.ts';
+import { writeFrameInterval, writeFrameSize } from './index.ts';
 
 const LIST: SourceSizes = {
   kind: 'discrete',
@@ -58,17 +58,6 @@ describe('sizes', () => {
     };
     expect(v4l2_frmsizeenum.fields.type.get(sizeAt(one, 0).view, 0)).toBe(1);
   });
-
-  it('finds the nearest size of a list or a range', () => {
-    expect(nearestSize(LIST, { width: 800, height: 600 })).toEqual({ width: 640, height: 480 });
-    expect(nearestSize(LIST, { width: 0xffff_ffff, height: 0xffff_ffff })).toEqual({ width: 1280, height: 720 });
-    expect(nearestSize(RANGE, { width: 0, height: 5000 })).toEqual({ width: 16, height: 1000 });
-    expect(nearestSize(RANGE, { width: 29, height: 17 })).toEqual({ width: 32, height: 18 });
-    const odd = nearestSize(RANGE, { width: 0xffff_ffff, height: 16 });
-    expect(odd.width).toBe(1000);
-    expect(hasSize(RANGE, odd)).toBe(true);
-    expect(hasSize(RANGE, { width: 17, height: 16 })).toBe(false);
-  });
 });
 
 describe('intervals', () => {
@@ -95,10 +84,5 @@ describe('intervals', () => {
     expect(nearestInterval(between, { numerator: 1, denominator: 1000 })).toEqual({ numerator: 1, denominator: 120 });
     expect(nearestInterval(between, { numerator: 9, denominator: 1 })).toEqual({ numerator: 1, denominator: 5 });
     expect(nearestInterval(between, { numerator: 3, denominator: 100 })).toEqual({ numerator: 3, denominator: 100 });
-  });
-
-  it('finds the nearest of a list', () => {
-    expect(nearestInterval(RATES, { numerator: 1, denominator: 50 })).toEqual({ numerator: 1, denominator: 60 });
-    expect(nearestInterval(RATES, { numerator: 10, denominator: 1 })).toEqual({ numerator: 1, denominator: 30 });
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Sizes and intervals: enumeration (VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS) and the nearest to what was asked. */
-import { clearBytes, roundToStep } from '../base/index.ts';
-import type { Fraction, PictureSize, SizeRange, SourceIntervals, SourceSizes } from '../ports/index.ts';
+/** Sizes and intervals as VIDIOC_ENUM_FRAMESIZES and VIDIOC_ENUM_FRAMEINTERVALS tell them. */
+import { clearBytes } from '../base/index.ts';
+import type { Fraction, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import {
   Errno,
   V4L2_FRMIVAL_TYPE_CONTINUOUS,
@@ -81,60 +81,4 @@ export function readFraction(at: typeof v4l2_fract.fields, view: DataView): Frac
   const numerator = at.numerator.get(view, 0);
   const denominator = at.denominator.get(view, 0);
   return numerator === 0 || denominator === 0 ? undefined : { numerator, denominator };
-}
-
-/** True if the size is one of `sizes`. */
-export function hasSize(sizes: SourceSizes, size: PictureSize): boolean {
-  const near = nearestSize(sizes, size);
-  return near.width === size.width && near.height === size.height;
-}
-
-/** The size nearest to `asked`: least sum of differences from a list, clamped and rounded to the step in a range. */
-export function nearestSize(sizes: SourceSizes, asked: PictureSize): PictureSize {
-  if (sizes.kind === 'stepwise') return nearestInRange(sizes.range, asked);
-  let best: PictureSize = asked;
-  let least = Number.POSITIVE_INFINITY;
-  for (const size of sizes.sizes) {
-    const distance = Math.abs(size.width - asked.width) + Math.abs(size.height - asked.height);
-    if (distance >= least) continue;
-    best = size;
-    least = distance;
-  }
-  return best;
-}
-
-/** `asked` clamped into the range and rounded to its steps. */
-export function nearestInRange(range: SizeRange, asked: PictureSize): PictureSize {
-  return {
-    width: roundToStep(asked.width, range.minWidth, range.maxWidth, range.stepWidth),
-    height: roundToStep(asked.height, range.minHeight, range.maxHeight, range.stepHeight),
-  };
-}
-
-/** Below 0 if `a` is the smaller one, 0 if they are equal. */
-export function compareFractions(a: Fraction, b: Fraction): number {
-  return a.numerator * b.denominator - b.numerator * a.denominator;
-}
-
-/** True if the interval is one of `intervals`. */
-export function hasInterval(intervals: SourceIntervals, interval: Fraction): boolean {
-  if (intervals.kind === 'continuous')
-    return compareFractions(intervals.min, interval) <= 0 && compareFractions(interval, intervals.max) <= 0;
-  return intervals.intervals.some((known) => compareFractions(known, interval) === 0);
-}
-
-/** The interval nearest to `asked`. */
-export function nearestInterval(intervals: SourceIntervals, asked: Fraction): Fraction {
-  const seconds = asked.numerator / asked.denominator;
-  if (intervals.kind === 'continuous') {
-    if (seconds <= intervals.min.numerator / intervals.min.denominator) return intervals.min;
-    if (seconds >= intervals.max.numerator / intervals.max.denominator) return intervals.max;
-    return asked;
-  }
-  let best = intervals.intervals[0] ?? asked;
-  for (const interval of intervals.intervals) {
-    const distance = Math.abs(interval.numerator / interval.denominator - seconds);
-    if (distance < Math.abs(best.numerator / best.denominator - seconds)) best = interval;
-  }
-  return best;
 }

@@ -3,7 +3,5 @@ export * from './controls/index.ts';
 export * from './events.ts';
 export * from './format-flags.ts';
 export * from './format-payload.ts';
-export * from './formats.ts';
-export * from './fourcc.ts';
 export * from './frame-sizes.ts';
 export * from './timestamp.ts';

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { PictureLayout } from '../../picture/index.ts';
 import type {
   BufferMemory,
   CodecId,
   DecodedPicture,
   Decoder,
   DecoderFactory,
-  PictureLayout,
   PictureTarget,
   StreamFormat,
 } from '../../ports/index.ts';

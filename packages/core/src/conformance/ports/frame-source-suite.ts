@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { formatInfo, fourccName, type PictureLayout, pictureLayout } from '../../picture/index.ts';
 import type { PlaneStorage } from '../../ports/buffer-memory.ts';
 import type { Frame, FrameConsumer, FrameSource, SourceStream } from '../../ports/frame-source.ts';
-import type { PictureLayout } from '../../ports/picture-layout.ts';
-import { formatInfo, fourccName, pictureLayout } from '../../v4l2/index.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
 
 /** What the suite needs of a source under test: a fresh one for each case. */

@@ -7,7 +7,7 @@
  * colour planes follow each other, and their strides derive from the first one's (V4L2 documentation, "YUV formats").
  */
 import { roundUp } from '../base/index.ts';
-import type { PictureLayout, PlaneLayout } from '../ports/index.ts';
+import type { PictureLayout, PlaneLayout } from './layout.ts';
 import {
   V4L2_PIX_FMT_AV1,
   V4L2_PIX_FMT_BGR24,
@@ -29,7 +29,7 @@ import {
   V4L2_PIX_FMT_YUV420M,
   V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
-} from '../wire/index.ts';
+} from './picture-constants.gen.ts';
 
 /** One colour plane of a raw format. */
 export interface PlaneSampling {

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { nearestInterval, type SourceIntervals } from './index.ts';
+
+const RATES: SourceIntervals = {
+  kind: 'discrete',
+  intervals: [
+    { numerator: 1, denominator: 60 },
+    { numerator: 1, denominator: 30 },
+  ],
+};
+
+describe('intervals', () => {
+  it('finds the nearest of a list', () => {
+    expect(nearestInterval(RATES, { numerator: 1, denominator: 50 })).toEqual({ numerator: 1, denominator: 60 });
+    expect(nearestInterval(RATES, { numerator: 10, denominator: 1 })).toEqual({ numerator: 1, denominator: 30 });
+  });
+});
