@@ -69,8 +69,8 @@ export function naivePicture(
     [2 * x, 2 * y + 1],
     [2 * x + 1, 2 * y + 1],
   ];
-  const memory = layout.planes.map(({ sizeImage }) => new Uint8Array(sizeImage));
-  const stride = (plane: number): number => layout.planes[plane]?.bytesPerLine ?? 0;
+  const memory = layout.sizes.map((size) => new Uint8Array(size));
+  const stride = (plane: number): number => layout.colours.find(({ buffer }) => buffer === plane)?.stride ?? 0;
   const put = (plane: number, at: number, value: number): void => {
     const bytes = memory[plane];
     if (bytes !== undefined) bytes[at] = value;

@@ -39,7 +39,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('over %s', (transport) => {
     for await (const picture of client.decode(film.chunks)) {
       found.push(visibleMd5(picture));
       if (found.length % EVERY !== 1) continue;
-      const sizes = picture.layout.planes.map(({ sizeImage }) => sizeImage);
+      const { sizes } = picture.layout;
       await guest.pause();
       const before = pictures(sizes);
       // The codec process works on meanwhile.

@@ -35,5 +35,5 @@ export function negotiate(
 }
 
 function fits(layout: PictureLayout, planeBytes: number): boolean {
-  return layout.planes.every((plane) => plane.sizeImage <= planeBytes);
+  return layout.sizes.every((size) => size <= planeBytes);
 }

@@ -54,7 +54,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   planeSizes(): readonly number[] {
-    return this.node.format.layout.planes.map((plane) => plane.sizeImage);
+    return this.node.format.layout.sizes;
   }
 
   start(): number {

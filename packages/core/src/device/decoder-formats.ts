@@ -11,6 +11,7 @@
 import { clamp, roundUp } from '../base/index.ts';
 import {
   type Colorimetry,
+  codedLayout,
   MIN_CODED_SIZE,
   type PictureLayout,
   pictureLayout,
@@ -115,7 +116,7 @@ export class DecoderFormats {
     const { maxWidth, maxHeight } = this.#codec.capability;
     const layout = blockLayout(this.#capture.layout.fourcc, stream.codedWidth, stream.codedHeight);
     if (layout === undefined || stream.codedWidth > maxWidth || stream.codedHeight > maxHeight) return false;
-    if (layout.planes.some((plane) => plane.sizeImage > this.#planeBytes)) return false;
+    if (layout.sizes.some((size) => size > this.#planeBytes)) return false;
     this.#stream = stream;
     const { codedWidth: width, codedHeight: height } = stream;
     this.#output = { ...this.#output, layout: { ...this.#output.layout, width, height } };
@@ -161,7 +162,7 @@ export class DecoderFormats {
     // Three quarters of the raw picture: no sensible coded picture is larger, and a larger one may continue in the next buffer.
     const enough = Math.max(MIN_CODED_SIZE, Math.ceil((size.width * size.height * 3) / 4));
     const sizeImage = clamp(asked === 0 ? enough : asked, MIN_CODED_BUFFER, this.#planeBytes);
-    const layout = { fourcc: codec.fourcc, ...size, planes: [{ bytesPerLine: 0, sizeImage }] };
+    const layout = codedLayout(codec.fourcc, size.width, size.height, sizeImage);
     return { layout, colorimetry, field: V4L2_FIELD_NONE };
   }
 

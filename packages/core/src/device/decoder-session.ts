@@ -93,7 +93,7 @@ export class DecoderSession extends V4l2Session {
       ...common,
       type: V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
       client: {
-        planeSizes: () => sizesOf(this.formats.output.layout),
+        planeSizes: () => this.formats.output.layout.sizes,
         start: () => this.#startOutput(),
         queued: () => this.#submit(),
         stop: () => this.stream.stopInput(),
@@ -103,7 +103,7 @@ export class DecoderSession extends V4l2Session {
       ...common,
       type: V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
       client: {
-        planeSizes: () => sizesOf(this.formats.capture.layout),
+        planeSizes: () => this.formats.capture.layout.sizes,
         minBuffers: () => this.formats.stream?.minBuffers ?? 1,
         start: () => errnoOf(this.stream.startOutput(this.formats.capture.layout, this.#captureFits())),
         queued: () => this.#supply(),
@@ -157,7 +157,7 @@ export class DecoderSession extends V4l2Session {
 
   /** An application may have made its CAPTURE buffers while the header was still on its way. */
   #captureFits(): boolean {
-    const sizes = sizesOf(this.formats.capture.layout);
+    const { sizes } = this.formats.capture.layout;
     for (const { planes } of this.capture.all) {
       if (planes.length !== sizes.length || planes.some((plane, i) => plane.length < (sizes[i] ?? 0))) return false;
     }
@@ -230,10 +230,6 @@ export class DecoderSession extends V4l2Session {
     const goesOn = (before === undefined || !listens) && sameLayout(prepared, layout) && this.#captureFits();
     return goesOn ? layout : undefined;
   }
-}
-
-function sizesOf(layout: PictureLayout): number[] {
-  return layout.planes.map((plane) => plane.sizeImage);
 }
 
 /** A command that means nothing now succeeds: V4L2 has no error for it. */

@@ -11,6 +11,7 @@ import {
 import { type BufferKind, BufferSet } from './buffer-set.ts';
 import { timestampMicros } from './buffers.ts';
 import { IoctlError } from './errors.ts';
+import { layoutOf } from './formats.ts';
 import type { MediaDriver } from './media-driver.ts';
 import type { DriverSession } from './session.ts';
 
@@ -61,7 +62,7 @@ export class CaptureClient {
   readonly type: number;
   readonly #o: CaptureClientOptions;
   #buffers: BufferSet | undefined;
-  #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, planes: [] };
+  #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, colours: [], sizes: [] };
   #state: 'idle' | 'streaming' | 'closed' = 'idle';
   #lent: number | undefined;
   #failure: unknown;
@@ -83,7 +84,7 @@ export class CaptureClient {
     const { interval, ...wanted } = request;
     const current = await this.session.gFmt(this.type);
     const format = await this.session.sFmt({ ...current, planes: [], ...wanted });
-    this.#layout = { fourcc: format.pixelformat, width: format.width, height: format.height, planes: format.planes };
+    this.#layout = layoutOf(format);
     return { layout: this.#layout, interval: await this.#interval(interval), field: format.field };
   }
 
@@ -100,7 +101,7 @@ export class CaptureClient {
   /** Makes buffers, queues them all and starts. */
   async start(): Promise<void> {
     const format = await this.session.gFmt(this.type);
-    this.#layout = { fourcc: format.pixelformat, width: format.width, height: format.height, planes: format.planes };
+    this.#layout = layoutOf(format);
     this.#buffers = await BufferSet.create(this.session, format, this.#o.buffers ?? 4, this.#o.memory ?? 'mmap', 'read');
     for (let index = 0; index < this.#buffers.count; index++) this.#watch(this.#buffers.queue(index));
     await this.session.streamon(this.type);

@@ -30,7 +30,7 @@ import { BufferSet } from './buffer-set.ts';
 import type { BufferState } from './buffers.ts';
 import type { ClientPicture, CodedChunk, DecoderClientOptions, DecoderClientStats } from './decoder-client-types.ts';
 import { IoctlError } from './errors.ts';
-import type { DriverFormat } from './formats.ts';
+import { layoutOf } from './formats.ts';
 import type { MediaDriver } from './media-driver.ts';
 import type { DriverSession } from './session.ts';
 import { WakeSignal } from './wake-signal.ts';
@@ -49,7 +49,7 @@ export class StatefulDecoderClient {
   #coded: BufferSet | undefined;
   #pictures: BufferSet | undefined;
   #freeInputs: number[] = [];
-  #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, planes: [] };
+  #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, colours: [], sizes: [] };
   #visible: Rect = { left: 0, top: 0, width: 0, height: 0 };
   #phase: ClientPhase = 'header';
   #sourceChanged = false;
@@ -435,8 +435,4 @@ async function optional<T>(asked: Promise<T>, otherwise: T): Promise<T> {
     if (error instanceof IoctlError && (error.errno === Errno.ENOTTY || error.errno === Errno.EINVAL)) return otherwise;
     throw error;
   }
-}
-
-function layoutOf(format: DriverFormat): PictureLayout {
-  return { fourcc: format.pixelformat, width: format.width, height: format.height, planes: format.planes };
 }

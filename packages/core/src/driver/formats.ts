@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Formats, sizes, intervals, rectangles and inputs of V4L2 as plain objects. */
 
-import type { Fraction, Rect } from '../picture/index.ts';
+import { type Fraction, type PictureLayout, type Rect, toldLayout } from '../picture/index.ts';
 import { isMultiplanar } from '../wire/buffer-type.ts';
 import { decodeUtf8 } from '../wire/text.ts';
 import {
@@ -158,6 +158,13 @@ export function decodeFormat(view: DataView, base = 0): DriverFormat {
     xferFunc: pix.xfer_func.get(view, base),
     planes: [{ bytesPerLine: pix.bytesperline.get(view, base), sizeImage: pix.sizeimage.get(view, base) }],
   };
+}
+
+/** How pictures of a format lie in memory. */
+export function layoutOf({ pixelformat, width, height, planes }: DriverFormat): PictureLayout {
+  const strides = planes.map(({ bytesPerLine }) => bytesPerLine);
+  const sizes = planes.map(({ sizeImage }) => sizeImage);
+  return toldLayout(pixelformat, width, height, strides, sizes);
 }
 
 /** Reads a format description. */

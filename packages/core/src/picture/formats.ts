@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Pixel formats and how their pictures lie in memory: the one place that computes planes, strides and sizes.
- *
- * A raw format is a list of colour planes. Each is `width / hsub` samples of `bytes` bytes wide and `height / vsub` high, both
- * rounded up, so that odd sizes of 4:2:0 pictures keep their last column and row. In a format of one memory plane the
- * colour planes follow each other, and their strides derive from the first one's (V4L2 documentation, "YUV formats").
+ * Pixel formats. A raw format is a list of colour planes. Each is `width / hsub` samples of `bytes` bytes wide and
+ * `height / vsub` high, both rounded up, so that odd sizes of 4:2:0 pictures keep their last column and row.
  */
-import { roundUp } from '../base/index.ts';
-import type { PictureLayout, PlaneLayout } from './layout.ts';
 import {
   V4L2_PIX_FMT_AV1,
   V4L2_PIX_FMT_BGR24,
@@ -112,82 +107,4 @@ const BY_FOURCC: ReadonlyMap<number, FormatInfo> = new Map(FORMATS.map((info) =>
 /** The format of a pixel format number; undefined if unknown. */
 export function formatInfo(fourcc: number): FormatInfo | undefined {
   return BY_FOURCC.get(fourcc);
-}
-
-/** Largest width and height in pixels: keeps every product far below 2^53 and a picture below 2^32. */
-export const MAX_DIMENSION = 16384;
-/** Bytes by which a line may be longer than its samples: alignment to any page is granted, waste of memory is not. */
-export const MAX_LINE_PADDING = 4096;
-/** Bytes of a coded buffer if nobody says how many: what one picture may take at the most in practice. */
-export const MIN_CODED_SIZE = 1024 * 1024;
-
-function bytesOfLine(plane: PlaneSampling, width: number): number {
-  return Math.ceil(width / plane.hsub) * plane.bytes;
-}
-
-/**
- * Stride of colour plane `index` when the first one's is `first`. Semi-planar chroma lines are as long as luma lines, planar
- * ones half as long; never shorter than their samples.
- */
-export function colourStride(info: FormatInfo, index: number, width: number, first: number): number {
-  const plane = info.colourPlanes[index];
-  if (plane === undefined) return 0;
-  if (index === 0) return first;
-  return Math.max(Math.ceil((first * plane.bytes) / plane.hsub), bytesOfLine(plane, width));
-}
-
-/** Where one colour plane lies: memory plane `plane`, from byte `offset`, `rows` lines of `lineBytes` bytes every `stride` bytes. */
-export interface ColourPlaneLayout {
-  readonly plane: number;
-  readonly offset: number;
-  readonly stride: number;
-  readonly rows: number;
-  readonly lineBytes: number;
-}
-
-/** Colour planes of a raw layout in the order of memory; empty for coded formats. */
-export function colourPlanes(layout: PictureLayout): readonly ColourPlaneLayout[] {
-  const info = formatInfo(layout.fourcc);
-  if (info === undefined) return [];
-  let offset = 0;
-  return info.colourPlanes.map((colour, i) => {
-    const plane = info.memoryPlanes > 1 ? i : 0;
-    const first = layout.planes[0]?.bytesPerLine ?? 0;
-    const stride = info.memoryPlanes > 1 ? (layout.planes[i]?.bytesPerLine ?? 0) : colourStride(info, i, layout.width, first);
-    const rows = Math.ceil(layout.height / colour.vsub);
-    const at = info.memoryPlanes > 1 ? 0 : offset;
-    offset += stride * rows;
-    return { plane, offset: at, stride, rows, lineBytes: bytesOfLine(colour, layout.width) };
-  });
-}
-
-/**
- * The layout of a `width` x `height` picture. `bytesPerLine` asks for a longer line in the first colour plane, the others
- * follow in proportion; what is too short or too long is corrected, and lines of subsampled formats are even, so that chroma
- * strides are exact at odd widths. For coded formats `sizeImage` is a guess at the largest picture. Undefined for an unknown
- * format or a size outside 1 to `MAX_DIMENSION`.
- */
-export function pictureLayout(fourcc: number, width: number, height: number, bytesPerLine?: number): PictureLayout | undefined {
-  const info = formatInfo(fourcc);
-  if (info === undefined || !validSize(width) || !validSize(height)) return undefined;
-  const [luma] = info.colourPlanes;
-  if (luma === undefined) {
-    const sizeImage = Math.max(MIN_CODED_SIZE, Math.ceil((width * height * 3) / 4));
-    return { fourcc, width, height, planes: [{ bytesPerLine: 0, sizeImage }] };
-  }
-  const unit = info.colourPlanes.length > 1 ? 2 : 1;
-  const least = roundUp(bytesOfLine(luma, width), unit);
-  const asked = roundUp(bytesPerLine ?? 0, unit);
-  const first = Math.min(Math.max(asked, least), least + MAX_LINE_PADDING);
-  const sizes = info.colourPlanes.map((plane, i): PlaneLayout => {
-    const stride = colourStride(info, i, width, first);
-    return { bytesPerLine: stride, sizeImage: stride * Math.ceil(height / plane.vsub) };
-  });
-  if (info.memoryPlanes > 1) return { fourcc, width, height, planes: sizes };
-  const sizeImage = sizes.reduce((sum, plane) => sum + plane.sizeImage, 0);
-  return { fourcc, width, height, planes: [{ bytesPerLine: first, sizeImage }] };
-}
-
-function validSize(value: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION;
 }

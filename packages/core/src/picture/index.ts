@@ -3,6 +3,6 @@ export * from './colorimetry.ts';
 export * from './formats.ts';
 export * from './fourcc.ts';
 export * from './intervals.ts';
-export type * from './layout.ts';
+export * from './layout.ts';
 export * from './picture-constants.gen.ts';
 export * from './sizes.ts';

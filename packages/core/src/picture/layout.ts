@@ -1,20 +1,142 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How a picture lies in memory. Everything is computed in one place, `picture/formats.ts`; producers only follow it. */
+/**
+ * How a picture lies in memory: the one place that computes strides, offsets and sizes. Each colour plane says where it lies,
+ * so nobody else derives anything; what protocols say of planes (V4L2's `bytesperline` and `sizeimage`) is written out of this.
+ */
+import { roundUp } from '../base/index.ts';
+import { type FormatInfo, formatInfo, type PlaneSampling } from './formats.ts';
 
-/** One memory plane. `bytesPerLine` is 0 for coded formats. */
-export interface PlaneLayout {
-  readonly bytesPerLine: number;
-  readonly sizeImage: number;
+/** One colour plane in memory: the luma, the pairs of chroma, all of a packed picture. Coded data is one plane without lines. */
+export interface ColourPlane {
+  /** index of the buffer in which it lies */
+  readonly buffer: number;
+  /** its first byte, counted from the beginning of the buffer */
+  readonly offset: number;
+  /** bytes from one line to the next; 0 for coded data */
+  readonly stride: number;
+  /** lines that hold samples; what is between them and the next plane, or the end of the buffer, is padding */
+  readonly rows: number;
+  /** bytes of samples in each line; the rest of it is padding */
+  readonly lineBytes: number;
+}
+
+/** A picture of one format and size in memory. */
+export interface PictureLayout {
+  /** V4L2 pixel format, a 32-bit number */
+  readonly fourcc: number;
+  /** pixels */
+  readonly width: number;
+  /** pixels */
+  readonly height: number;
+  /** in the order of memory; in a format of several buffers each has one of its own */
+  readonly colours: readonly ColourPlane[];
+  /** bytes that each buffer must hold; coded data takes any number up to that */
+  readonly sizes: readonly number[];
+}
+
+/** Largest width and height in pixels: keeps every product far below 2^53 and a picture below 2^32. */
+export const MAX_DIMENSION = 16384;
+/** Bytes by which a line may be longer than its samples: alignment to any page is granted, waste of memory is not. */
+export const MAX_LINE_PADDING = 4096;
+/** Bytes of a coded buffer if nobody says how many: what one picture may take at the most in practice. */
+export const MIN_CODED_SIZE = 1024 * 1024;
+
+/**
+ * The layout of a `width` x `height` picture. `stride` asks for a longer line in the first colour plane, the others follow in
+ * proportion; what is too short or too long is corrected, and lines of subsampled formats are even, so that chroma strides
+ * are exact at odd widths. For coded formats the size is a guess at the largest picture. Undefined for an unknown format or a
+ * size outside 1 to `MAX_DIMENSION`.
+ */
+export function pictureLayout(fourcc: number, width: number, height: number, stride?: number): PictureLayout | undefined {
+  const info = formatInfo(fourcc);
+  if (info === undefined || !validSize(width) || !validSize(height)) return undefined;
+  const [luma] = info.colourPlanes;
+  if (luma === undefined) {
+    return codedLayout(fourcc, width, height, Math.max(MIN_CODED_SIZE, Math.ceil((width * height * 3) / 4)));
+  }
+  const unit = info.colourPlanes.length > 1 ? 2 : 1;
+  const least = roundUp(bytesOfLine(luma, width), unit);
+  const asked = roundUp(stride ?? 0, unit);
+  const first = Math.min(Math.max(asked, least), least + MAX_LINE_PADDING);
+  const strides = info.colourPlanes.map((_, i) => colourStride(info, i, width, first));
+  return placed(info, width, height, strides);
+}
+
+/** The layout of coded pictures: one plane, any number of bytes up to `size`. */
+export function codedLayout(fourcc: number, width: number, height: number, size: number): PictureLayout {
+  return { fourcc, width, height, colours: [{ buffer: 0, offset: 0, stride: 0, rows: 0, lineBytes: 0 }], sizes: [size] };
 }
 
 /**
- * A picture format with its memory: `fourcc` is the V4L2 pixel format (a 32-bit number), `planes` one entry per memory
- * plane (NV12: 1, NM12: 2). In a one-plane format the colour planes follow each other, chroma strides derived from
- * `bytesPerLine` as V4L2 defines them.
+ * The layout of a picture of which somebody else says the stride of the first colour plane and the size in bytes of each
+ * buffer, as V4L2 devices do: the other planes follow from that. Of a format that is not known, each buffer is one plane.
  */
-export interface PictureLayout {
-  readonly fourcc: number;
-  readonly width: number;
-  readonly height: number;
-  readonly planes: readonly PlaneLayout[];
+export function toldLayout(
+  fourcc: number,
+  width: number,
+  height: number,
+  strides: readonly number[],
+  sizes: readonly number[],
+): PictureLayout {
+  const info = formatInfo(fourcc);
+  if (info === undefined || info.model === 'coded' || info.memoryPlanes !== sizes.length) {
+    const colours = sizes.map((_, buffer): ColourPlane => {
+      const stride = strides[buffer] ?? 0;
+      return { buffer, offset: 0, stride, rows: stride === 0 ? 0 : height, lineBytes: stride };
+    });
+    return { fourcc, width, height, colours, sizes };
+  }
+  const own = info.colourPlanes.map((_, i) =>
+    info.memoryPlanes > 1 ? (strides[i] ?? 0) : colourStride(info, i, width, strides[0] ?? 0),
+  );
+  return { ...placed(info, width, height, own), sizes };
+}
+
+/** Colour planes with these strides one behind the other, or each in a buffer of its own. */
+function placed(info: FormatInfo, width: number, height: number, strides: readonly number[]): PictureLayout {
+  const sizes: number[] = [];
+  const colours = info.colourPlanes.map((plane, i): ColourPlane => {
+    const buffer = info.memoryPlanes > 1 ? i : 0;
+    const offset = sizes[buffer] ?? 0;
+    const stride = strides[i] ?? 0;
+    const rows = Math.ceil(height / plane.vsub);
+    sizes[buffer] = offset + stride * rows;
+    return { buffer, offset, stride, rows, lineBytes: bytesOfLine(plane, width) };
+  });
+  return { fourcc: info.fourcc, width, height, colours, sizes };
+}
+
+/**
+ * Stride of colour plane `index` when the first one's is `first`. Semi-planar chroma lines are as long as luma lines, planar
+ * ones half as long; never shorter than their samples (V4L2 documentation, "YUV formats").
+ */
+function colourStride(info: FormatInfo, index: number, width: number, first: number): number {
+  const plane = info.colourPlanes[index];
+  if (plane === undefined) return 0;
+  if (index === 0) return first;
+  return Math.max(Math.ceil((first * plane.bytes) / plane.hsub), bytesOfLine(plane, width));
+}
+
+function bytesOfLine(plane: PlaneSampling, width: number): number {
+  return Math.ceil(width / plane.hsub) * plane.bytes;
+}
+
+function validSize(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION;
+}
+
+/** Where one colour plane lies: memory plane `plane`, from byte `offset`, `rows` lines of `lineBytes` bytes every `stride` bytes. */
+export interface ColourPlaneLayout {
+  readonly plane: number;
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly lineBytes: number;
+}
+
+/** Colour planes of a raw layout in the order of memory; empty for coded formats. */
+export function colourPlanes(layout: PictureLayout): readonly ColourPlaneLayout[] {
+  return formatInfo(layout.fourcc)?.model === 'coded'
+    ? []
+    : layout.colours.map(({ buffer, ...rest }) => ({ plane: buffer, ...rest }));
 }

@@ -149,7 +149,7 @@ describe('decoding', () => {
     const h = new StreamRig();
     await h.decoding();
     const layout = layoutOf(SMALL);
-    const length = layout.planes[0]?.sizeImage ?? 0;
+    const length = layout.sizes[0] ?? 0;
     const block = h.arena.allocate(length);
     const memory: BufferMemory = { kind: 'arena', offset: block?.offset ?? 0, length };
     h.stream.queueOutput('1', [memory]);
@@ -297,7 +297,7 @@ describe('the decoder it drives', () => {
       endOfStream: () => {},
       failed: () => {},
     });
-    const memory: BufferMemory = { kind: 'arena', offset: 0, length: layout.planes[0]?.sizeImage ?? 0 };
+    const memory: BufferMemory = { kind: 'arena', offset: 0, length: layout.sizes[0] ?? 0 };
     stream.startInput('toy');
     stream.startOutput(layout);
     stream.queueOutput('1', [memory]);

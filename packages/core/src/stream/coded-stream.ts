@@ -463,6 +463,6 @@ export class CodedStream<In, Out, Cookie> {
 
 /** True if a picture of the layout fits into the planes. */
 function fits(planes: readonly BufferMemory[], layout: PictureLayout): boolean {
-  if (planes.length !== layout.planes.length) return false;
-  return layout.planes.every((plane, i) => (planes[i]?.length ?? 0) >= plane.sizeImage);
+  if (planes.length !== layout.sizes.length) return false;
+  return layout.sizes.every((size, i) => (planes[i]?.length ?? 0) >= size);
 }

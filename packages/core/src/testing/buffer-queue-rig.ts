@@ -78,9 +78,8 @@ export function rig(o: BufferQueueRigOptions = {}) {
     const f = v4l2_create_buffers.fields;
     const layout = pictureLayout(fourcc('GREY'), 16, 16);
     if (layout === undefined) throw new TypeError('GREY is known');
-    const planesOf = planes.map((sizeImage) => ({ bytesPerLine: 16, sizeImage }));
     const colorimetry = { colorspace: 1, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
-    writeFormat(call.payload, type, { layout: { ...layout, planes: planesOf }, field: 1, colorimetry }, f.format.offset);
+    writeFormat(call.payload, type, { layout: { ...layout, sizes: planes }, field: 1, colorimetry }, f.format.offset);
     f.count.set(call.payload, 0, count);
     f.memory.set(call.payload, 0, memory);
     const errno = queue.createBuffers(call);

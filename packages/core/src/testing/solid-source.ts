@@ -149,8 +149,8 @@ export class SolidSource implements FrameSource {
 
 /** The bytes that `SolidSource` makes for frame `sequence` in a layout. */
 export function solidPlanes(layout: PictureLayout, sequence: number, brightness = 128): Uint8Array[] {
-  return layout.planes.map((plane, i) => {
-    const bytes = new Uint8Array(plane.sizeImage).fill((sequence + brightness + i) & 0xff);
+  return layout.sizes.map((size, i) => {
+    const bytes = new Uint8Array(size).fill((sequence + brightness + i) & 0xff);
     if (i === 0 && bytes.length >= 4) new DataView(bytes.buffer).setUint32(0, sequence, true);
     return bytes;
   });

@@ -3,7 +3,7 @@
 import { HeapAccess } from '../memory/heap/heap-access.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { RegionMemory } from '../memory/index.ts';
-import type { PictureLayout } from '../picture/index.ts';
+import { type PictureLayout, toldLayout } from '../picture/index.ts';
 import type { BufferMemory, StreamFormat } from '../ports/index.ts';
 import { CodedStream } from '../stream/coded-stream.ts';
 import type { StreamOutput } from '../stream/stream-events.ts';
@@ -16,7 +16,7 @@ export const LARGE = { width: 128, height: 96 };
 
 /** The layout of one plane for pictures of a size. */
 export function layoutOf(size: { width: number; height: number }): PictureLayout {
-  return { fourcc: 0, ...size, planes: [{ bytesPerLine: size.width, sizeImage: (size.width * size.height * 3) / 2 }] };
+  return toldLayout(0, size.width, size.height, [size.width], [(size.width * size.height * 3) / 2]);
 }
 
 /** Lets every microtask run that is due. */
@@ -60,7 +60,7 @@ export class StreamRig {
   }
 
   output(name: string, size = SMALL): boolean {
-    const length = layoutOf(size).planes[0]?.sizeImage ?? 0;
+    const length = layoutOf(size).sizes[0] ?? 0;
     const block = this.arena.allocate(length);
     if (block === undefined) throw new RangeError('the arena is full');
     return this.stream.queueOutput(name, [{ kind: 'arena', offset: block.offset, length }]);

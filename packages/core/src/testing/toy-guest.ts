@@ -234,8 +234,7 @@ export class ToyClient {
     const [first] = used;
     if (first === undefined || first.length < 4) return undefined;
     const number = new DataView(first.buffer, first.byteOffset).getUint32(0, true);
-    const planes = used.map((plane) => ({ bytesPerLine: 0, sizeImage: plane.length }));
-    const right = toyPlanes({ fourcc: 0, width: 0, height: 0, planes }, number);
+    const right = toyPlanes({ sizes: used.map((plane) => plane.length) }, number);
     return right.every((plane, i) => plane.every((byte, j) => byte === used[i]?.[j])) ? number : undefined;
   }
 }

@@ -155,9 +155,9 @@ function parseHeader(view: DataView): ToyHeader | 'bad' {
 }
 
 /** The bytes that a toy decoder makes for a picture, one array per memory plane: no two numbers look alike. */
-export function toyPlanes(layout: PictureLayout, number: number): Uint8Array[] {
-  return layout.planes.map((plane, i) => {
-    const bytes = new Uint8Array(plane.sizeImage);
+export function toyPlanes({ sizes }: Pick<PictureLayout, 'sizes'>, number: number): Uint8Array[] {
+  return sizes.map((size, i) => {
+    const bytes = new Uint8Array(size);
     for (let j = 0; j < bytes.length; j++) bytes[j] = number * 7 + i * 89 + j * 3 + (j >> 8);
     if (bytes.length >= 4) new DataView(bytes.buffer).setUint32(0, number, true);
     return bytes;

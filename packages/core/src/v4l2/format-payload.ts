@@ -86,8 +86,8 @@ export function writeFormat(view: DataView, type: number, format: QueueFormat, b
     PIX.height.set(view, base, layout.height);
     PIX.pixelformat.set(view, base, layout.fourcc);
     PIX.field.set(view, base, field);
-    PIX.bytesperline.set(view, base, layout.planes[0]?.bytesPerLine ?? 0);
-    PIX.sizeimage.set(view, base, layout.planes[0]?.sizeImage ?? 0);
+    PIX.bytesperline.set(view, base, bytesPerLine(layout, 0));
+    PIX.sizeimage.set(view, base, layout.sizes[0] ?? 0);
     PIX.colorspace.set(view, base, colorimetry.colorspace);
     PIX.priv.set(view, base, V4L2_PIX_FMT_PRIV_MAGIC);
     PIX.ycbcr_enc.set(view, base, colorimetry.ycbcrEnc);
@@ -100,13 +100,19 @@ export function writeFormat(view: DataView, type: number, format: QueueFormat, b
   MP.pixelformat.set(view, base, layout.fourcc);
   MP.field.set(view, base, field);
   MP.colorspace.set(view, base, colorimetry.colorspace);
-  MP.num_planes.set(view, base, layout.planes.length);
+  MP.num_planes.set(view, base, layout.sizes.length);
   MP.ycbcr_enc.set(view, base, colorimetry.ycbcrEnc);
   MP.quantization.set(view, base, colorimetry.quantization);
   MP.xfer_func.set(view, base, colorimetry.xferFunc);
-  for (const [i, plane] of layout.planes.entries()) {
+  for (const [i, size] of layout.sizes.entries()) {
     const fields = MP.plane_fmt.at(i).fields;
-    fields.sizeimage.set(view, base, plane.sizeImage);
-    fields.bytesperline.set(view, base, plane.bytesPerLine);
+    fields.sizeimage.set(view, base, size);
+    fields.bytesperline.set(view, base, bytesPerLine(layout, i));
   }
+}
+
+/** The stride of the first colour plane in a buffer: readers derive those of the other planes, and where they begin. */
+function bytesPerLine(layout: PictureLayout, buffer: number): number {
+  for (const colour of layout.colours) if (colour.buffer === buffer) return colour.stride;
+  return 0;
 }

@@ -37,12 +37,12 @@ export const DECODED_FORMATS: readonly number[] = [
 export function pictureGeometry(layout: PictureLayout): PictureGeometry | undefined {
   if (!DECODED_FORMATS.includes(layout.fourcc)) return undefined;
   const colours = colourPlanes(layout);
-  const sizes: number[] = layout.planes.map(() => 0);
+  const sizes: number[] = layout.sizes.map(() => 0);
   for (const { plane, offset, stride, rows, lineBytes } of colours) {
     if (stride < lineBytes || sizes[plane] === undefined) return undefined;
     sizes[plane] = Math.max(sizes[plane], offset + stride * rows);
   }
-  if (colours.length === 0 || sizes.some((size, i) => size > (layout.planes[i]?.sizeImage ?? 0))) return undefined;
+  if (colours.length === 0 || sizes.some((size, i) => size > (layout.sizes[i] ?? 0))) return undefined;
   const planes = colours.map(({ plane, offset, stride }) => ({ memory: plane, offset, stride }));
   return { width: layout.width, height: layout.height, planes, sizes };
 }

@@ -172,7 +172,7 @@ async function cameraCopies(): Promise<CopyReport['camera']> {
     await client.start();
     for (let i = 0; i < frames; i++) await client.next();
     await client.close();
-    return layout.planes.reduce((sum, plane) => sum + plane.sizeImage, 0);
+    return layout.sizes.reduce((sum, size) => sum + size, 0);
   });
   await daemon.stop();
   return { copied: copiedBytes(daemon) / frames, frame };

@@ -58,7 +58,7 @@ function open(codec: keyof typeof CASES): DecoderFixture {
       write(memory, bytes);
       return memory;
     },
-    target: (layout) => layout.planes.map(({ sizeImage }) => allocate(sizeImage)),
+    target: (layout) => layout.sizes.map((size) => allocate(size)),
     read: (memory) => rig.bytes(memory),
     write,
     settle: () => sleep(150),

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
+import {
+  codedLayout,
+  type PictureLayout,
+  pictureLayout,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_YUV420,
+  V4L2_PIX_FMT_YUV420M,
+} from '@paravideo/core';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { ContactSheet } from './contact-sheet.ts';
@@ -36,15 +44,7 @@ function picture(fourcc: number): GuestPicture {
     [V4L2_PIX_FMT_YUV420]: [join(y, u, v)],
     [V4L2_PIX_FMT_YUV420M]: [y, u, v],
   }[fourcc] as Uint8Array[];
-  const layout = {
-    fourcc,
-    width,
-    height,
-    planes: planes.map((bytes, i) => ({
-      bytesPerLine: i === 0 || fourcc === V4L2_PIX_FMT_NV12M ? stride : stride / 2,
-      sizeImage: bytes.length,
-    })),
-  };
+  const layout = pictureLayout(fourcc, width, height, stride) as PictureLayout;
   return { layout, planes, visible: { left: 2, top: 2, width: WIDTH, height: HEIGHT } };
 }
 
@@ -72,9 +72,7 @@ describe('a picture in a guest buffer', () => {
   });
 
   it('refuses a pixel format that it cannot read', () => {
-    expect(() =>
-      toI420({ ...picture(V4L2_PIX_FMT_NV12), layout: { fourcc: 0x47504a4d, width: 16, height: 8, planes: [] } }),
-    ).toThrow(/0x47504a4d/);
+    expect(() => toI420({ ...picture(V4L2_PIX_FMT_NV12), layout: codedLayout(0x47504a4d, 16, 8, 64) })).toThrow(/0x47504a4d/);
   });
 
   it('has the MD5 of its bytes', () => {

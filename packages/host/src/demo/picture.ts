@@ -52,31 +52,20 @@ export function pictureMd5(picture: I420Picture): string {
   return createHash('md5').update(picture.bytes).digest('hex');
 }
 
-function components(picture: GuestPicture): readonly [Component, Component, Component] {
-  const { layout, planes } = picture;
-  const plane = (index: number, offset: number, stride: number, step: number): Component => {
-    const bytes = planes[index];
-    if (!bytes) throw new DemoError(`plane ${index} of the picture is missing`);
-    return { bytes, offset, stride, step };
+function components({ layout, planes }: GuestPicture): readonly [Component, Component, Component] {
+  const component = (index: number, step: number, first = 0): Component => {
+    const colour = layout.colours[index];
+    const bytes = planes[colour?.buffer ?? 0];
+    if (!colour || !bytes) throw new DemoError(`colour plane ${index} of the picture is missing`);
+    return { bytes, offset: colour.offset + first, stride: colour.stride, step };
   };
-  const luma = layout.planes[0]?.bytesPerLine ?? 0;
-  const lumaSize = luma * layout.height;
   switch (layout.fourcc) {
     case V4L2_PIX_FMT_NV12:
-      return [plane(0, 0, luma, 1), plane(0, lumaSize, luma, 2), plane(0, lumaSize + 1, luma, 2)];
-    case V4L2_PIX_FMT_NV12M: {
-      const chroma = layout.planes[1]?.bytesPerLine ?? luma;
-      return [plane(0, 0, luma, 1), plane(1, 0, chroma, 2), plane(1, 1, chroma, 2)];
-    }
-    case V4L2_PIX_FMT_YUV420: {
-      const chroma = luma / 2;
-      const chromaSize = chroma * Math.ceil(layout.height / 2);
-      return [plane(0, 0, luma, 1), plane(0, lumaSize, chroma, 1), plane(0, lumaSize + chromaSize, chroma, 1)];
-    }
-    case V4L2_PIX_FMT_YUV420M: {
-      const chroma = layout.planes[1]?.bytesPerLine ?? luma / 2;
-      return [plane(0, 0, luma, 1), plane(1, 0, chroma, 1), plane(2, 0, chroma, 1)];
-    }
+    case V4L2_PIX_FMT_NV12M:
+      return [component(0, 1), component(1, 2), component(1, 2, 1)];
+    case V4L2_PIX_FMT_YUV420:
+    case V4L2_PIX_FMT_YUV420M:
+      return [component(0, 1), component(1, 1), component(2, 1)];
     default:
       throw new DemoError(
         `pictures of the pixel format 0x${layout.fourcc.toString(16)} cannot be read here: choose NV12 or YU12`,

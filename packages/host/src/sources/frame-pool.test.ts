@@ -82,6 +82,6 @@ describe('a frame pool', () => {
     expect(() => frame?.retain()).toThrow(/after its last release/);
     pool.close();
     expect(() => FramePool.create(NAME, LAYOUT, 0)).toThrow(SourceError);
-    expect(() => FramePool.create(NAME, { ...LAYOUT, planes: [] }, 1)).toThrow(SourceError);
+    expect(() => FramePool.create(NAME, { ...LAYOUT, sizes: [] }, 1)).toThrow(SourceError);
   });
 });

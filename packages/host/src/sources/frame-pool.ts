@@ -67,9 +67,9 @@ export class FramePool {
 
   private constructor(name: string, layout: PictureLayout, slots: number) {
     let offset = 0;
-    this.planes = layout.planes.map(({ sizeImage }) => {
-      const plane = { offset, length: sizeImage };
-      offset += roundUp(sizeImage, PLANE_ALIGN);
+    this.planes = layout.sizes.map((length) => {
+      const plane = { offset, length };
+      offset += roundUp(length, PLANE_ALIGN);
       return plane;
     });
     this.layout = layout;
@@ -88,13 +88,13 @@ export class FramePool {
   /** `slots` frames of `layout`; throws what `memfd` and `MemoryMapping.map` throw when there is no memory. */
   static create(name: string, layout: PictureLayout, slots: number): FramePool {
     if (!Number.isInteger(slots) || slots < 1) throw new SourceError(`a frame pool of ${slots} slots: it must have at least 1`);
-    if (layout.planes.every(({ sizeImage }) => sizeImage === 0)) throw new SourceError('a frame pool for pictures of 0 bytes');
+    if (layout.sizes.every((size) => size === 0)) throw new SourceError('a frame pool for pictures of 0 bytes');
     return new FramePool(name, layout, slots);
   }
 
   /** Bytes of a pool of `slots` frames of `layout`. */
   static bytes(layout: PictureLayout, slots: number = DEFAULT_SLOTS): number {
-    return slots * layout.planes.reduce((sum, { sizeImage }) => sum + roundUp(sizeImage, PLANE_ALIGN), 0);
+    return slots * layout.sizes.reduce((sum, size) => sum + roundUp(size, PLANE_ALIGN), 0);
   }
 
   /** bytes of all slots */

@@ -116,8 +116,9 @@ function intervalKey({ numerator, denominator }: Fraction): string {
   return `${numerator / a}/${denominator / a}`;
 }
 
-function layoutKey({ fourcc, width, height, planes }: PictureLayout): string {
-  return `${fourcc} ${width} ${height} ${planes.map((plane) => `${plane.bytesPerLine}:${plane.sizeImage}`).join(' ')}`;
+function layoutKey({ fourcc, width, height, colours, sizes }: PictureLayout): string {
+  const places = colours.map(({ buffer, offset, stride }) => `${buffer}:${offset}:${stride}`);
+  return `${fourcc} ${width} ${height} ${places.join(' ')} ${sizes.join(' ')}`;
 }
 
 /** A `FrameSource` whose frames are made to a clock. */

@@ -29,7 +29,7 @@ async function stopAndGo(ctx: CheckContext, blocks: GuestBlocks, pictures: Pictu
   const { transport } = ctx;
   await ctx.waitFor(transport.pause?.() ?? Promise.resolve(), 'the stop of the rings');
   try {
-    const isPicture = ({ bytes }: GuestBlock): boolean => pictures.planes.some(({ sizeImage }) => sizeImage === bytes.length);
+    const isPicture = ({ bytes }: GuestBlock): boolean => pictures.sizes.includes(bytes.length);
     const before = new Map<GuestBlock, Uint8Array>();
     for (const block of blocks) if (isPicture(block)) before.set(block, block.bytes.slice());
     await ctx.quiet(SETTLE);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { describe, expect, test } from 'vitest';
 import { HeapAccess, HeapArena, RegionMemory } from '../../memory/index.ts';
+import { toldLayout } from '../../picture/index.ts';
 import type { Decoder, DecoderEvents, DecoderFactory } from '../../ports/index.ts';
 import { ToyDecoderFactory, toyChunk, toyHeader, toyPicture, toyPlanes } from '../../testing/index.ts';
 import type { DecoderFixture, KnownStream } from './decoder-run.ts';
@@ -32,21 +34,14 @@ function fixture(wrap: (factory: DecoderFactory) => DecoderFactory = (factory) =
     codec: 'toy',
     stream: stream(64, 48, 2, [0, 4, 2, 1, 3, 5]),
     other: stream(96, 32, 1, [0, 2, 1, 3, 4]),
-    layout: ({ codedWidth, codedHeight }) => ({
-      fourcc: 0,
-      width: codedWidth,
-      height: codedHeight,
-      planes: [
-        { bytesPerLine: codedWidth, sizeImage: codedWidth * codedHeight },
-        { bytesPerLine: codedWidth, sizeImage: (codedWidth * codedHeight) / 2 },
-      ],
-    }),
+    layout: ({ codedWidth: width, codedHeight: height }) =>
+      toldLayout(0, width, height, [width, width], [width * height, (width * height) / 2]),
     coded: (bytes) => {
       const memory = allocate(bytes.length);
       access.write(memory, 0, bytes);
       return memory;
     },
-    target: (layout) => layout.planes.map((plane) => allocate(plane.sizeImage)),
+    target: (layout) => layout.sizes.map((size) => allocate(size)),
     read: (memory) => {
       const bytes = new Uint8Array(memory.length);
       access.read(memory, 0, bytes);

@@ -212,7 +212,7 @@ function start(
 
 function checkFrames(seen: readonly SeenFrame[], layout: PictureLayout): void {
   const coded = formatInfo(layout.fourcc)?.model === 'coded';
-  const sizes = layout.planes.map((plane) => plane.sizeImage);
+  const sizes = layout.sizes;
   seen.forEach((frame, i) => {
     const before = seen[i - 1];
     checkSame(frame.lengths.length, sizes.length, 'planes of a frame');

@@ -2,7 +2,7 @@
 /** For tests: plays coded units through a decoder, the way a stateful client does, and hashes what comes out. */
 import { createHash } from 'node:crypto';
 import type { ArenaBlock, BufferMemory, CodecId, DecodedPicture, Decoder, PictureLayout, StreamFormat } from '@paravideo/core';
-import { V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
+import { toldLayout, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
 import { pictureGeometry } from '../../av/index.ts';
 import type { CodecRig } from './rig.ts';
 
@@ -19,14 +19,15 @@ export function layoutFor(fourcc: number, width: number, height: number, pad = 0
   const even = (n: number): number => 2 * Math.ceil(n / 2);
   const [w, h] = [even(width), even(height)];
   const stride = w + 2 * pad;
-  const plane = (bytesPerLine: number, lines: number) => ({ bytesPerLine, sizeImage: bytesPerLine * lines });
-  const planes = {
-    [V4L2_PIX_FMT_NV12]: [{ bytesPerLine: stride, sizeImage: (stride * h * 3) / 2 }],
-    [V4L2_PIX_FMT_YUV420]: [{ bytesPerLine: stride, sizeImage: (stride * h * 3) / 2 }],
-    [V4L2_PIX_FMT_NV12M]: [plane(stride, h), plane(stride, h / 2)],
-    [V4L2_PIX_FMT_YUV420M]: [plane(stride, h), plane(stride / 2, h / 2), plane(stride / 2, h / 2)],
-  }[fourcc];
-  return { fourcc, width: w, height: h, planes: planes ?? [] };
+  const [luma, half] = [stride * h, (stride * h) / 2];
+  const { strides = [], sizes = [] } =
+    {
+      [V4L2_PIX_FMT_NV12]: { strides: [stride], sizes: [luma + half] },
+      [V4L2_PIX_FMT_YUV420]: { strides: [stride], sizes: [luma + half] },
+      [V4L2_PIX_FMT_NV12M]: { strides: [stride, stride], sizes: [luma, half] },
+      [V4L2_PIX_FMT_YUV420M]: { strides: [stride, stride / 2, stride / 2], sizes: [luma, half / 2, half / 2] },
+    }[fourcc] ?? {};
+  return toldLayout(fourcc, w, h, strides, sizes);
 }
 
 /** MD5 of the visible part as I420, tightly packed, odd sizes rounded up: what `ffmpeg -pix_fmt yuv420p -f framemd5` hashes. */
@@ -137,12 +138,12 @@ export class Player implements AsyncDisposable {
     this.decoder.setOutput(this.layout);
     for (let i = 0; i < this.#o.targets; i += 1) {
       const blocks: ArenaBlock[] = [];
-      const planes = this.layout.planes.map(({ sizeImage }): BufferMemory => {
-        if (this.#o.guest) return this.#guestMemory(sizeImage);
-        const block = this.#rig.arena.allocate(sizeImage);
+      const planes = this.layout.sizes.map((length): BufferMemory => {
+        if (this.#o.guest) return this.#guestMemory(length);
+        const block = this.#rig.arena.allocate(length);
         if (block === undefined) throw new TypeError('the arena is full');
         blocks.push(block);
-        return { kind: 'arena', offset: block.offset, length: sizeImage };
+        return { kind: 'arena', offset: block.offset, length };
       });
       this.#supply(planes, blocks);
     }

@@ -148,7 +148,7 @@ function grey(part: PicturePart): Painter {
 export function checkPainted(layout: PictureLayout): void {
   painterFor(
     layout,
-    layout.planes.map(() => new Uint8Array()),
+    layout.sizes.map(() => new Uint8Array()),
   );
 }
 
@@ -157,32 +157,28 @@ export function checkPainted(layout: PictureLayout): void {
  * SourceError for a format that it does not know or a size that is not even.
  */
 export function painterFor(layout: PictureLayout, memory: readonly Uint8Array[]): Painter {
-  const { fourcc, width, height } = layout;
+  const { fourcc, width, height, colours } = layout;
   if (width % 2 !== 0 || height % 2 !== 0) throw new SourceError(`a test picture of ${width}x${height}: both must be even`);
-  const part = (plane: number, offset = 0, shrink: 1 | 2 = 1, rows = 1): PicturePart => {
-    const bytes = memory[plane];
-    const stride = layout.planes[plane]?.bytesPerLine;
-    if (bytes === undefined || stride === undefined) {
-      throw new SourceError(`format 0x${fourcc.toString(16)} needs plane ${plane}, the layout has ${layout.planes.length}`);
+  const part = (index: number, first = 0, rows = 1): PicturePart => {
+    const colour = colours[index];
+    const bytes = memory[colour?.buffer ?? 0];
+    if (bytes === undefined || colour === undefined) {
+      throw new SourceError(`format 0x${fourcc.toString(16)} needs colour plane ${index}, the layout has ${colours.length}`);
     }
-    return { bytes, offset, stride: stride / shrink, rows };
+    return { bytes, offset: colour.offset + first, stride: colour.stride, rows };
   };
-  const stride = layout.planes[0]?.bytesPerLine ?? 0;
-  const area = stride * height;
-  const luma = (): PicturePart => part(0, 0, 1, 2);
+  const luma = (): PicturePart => part(0, 0, 2);
   switch (fourcc) {
     case V4L2_PIX_FMT_NV12:
-      return yuv420(luma(), part(0, area), part(0, area + 1), 2);
-    case V4L2_PIX_FMT_NV21:
-      return yuv420(luma(), part(0, area + 1), part(0, area), 2);
     case V4L2_PIX_FMT_NV12M:
       return yuv420(luma(), part(1), part(1, 1), 2);
+    case V4L2_PIX_FMT_NV21:
+      return yuv420(luma(), part(1, 1), part(1), 2);
     case V4L2_PIX_FMT_YUV420:
-      return yuv420(luma(), part(0, area, 2), part(0, area + area / 4, 2), 1);
-    case V4L2_PIX_FMT_YVU420:
-      return yuv420(luma(), part(0, area + area / 4, 2), part(0, area, 2), 1);
     case V4L2_PIX_FMT_YUV420M:
       return yuv420(luma(), part(1), part(2), 1);
+    case V4L2_PIX_FMT_YVU420:
+      return yuv420(luma(), part(2), part(1), 1);
     case V4L2_PIX_FMT_YUYV:
       return yuv422(part(0), 0);
     case V4L2_PIX_FMT_UYVY:

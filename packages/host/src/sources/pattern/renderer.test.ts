@@ -42,7 +42,7 @@ function render(
   moment = MOMENT,
   matrix: ColourMatrix = 'rec709',
 ): Uint8Array[] {
-  const memory = layout.planes.map(({ sizeImage }) => new Uint8Array(sizeImage));
+  const memory = layout.sizes.map((size) => new Uint8Array(size));
   new PatternRenderer(layout, matrix).render(memory, moment, { ...PLAIN, ...settings });
   return memory;
 }
@@ -72,7 +72,7 @@ describe('the pattern renderer', () => {
             matrix: fc.constantFrom<ColourMatrix>('rec601', 'rec709'),
           }),
           ({ width, height, padding, sequence, time, timeOfDay, matrix, ...settings }) => {
-            const least = layoutOf(fourcc, width, height).planes[0]?.bytesPerLine ?? 0;
+            const least = layoutOf(fourcc, width, height).colours[0]?.stride ?? 0;
             const layout = layoutOf(fourcc, width, height, least + padding);
             const moment = { sequence, time, timeOfDay };
             const expected = naivePicture(layout, matrix, moment, settings);
@@ -88,7 +88,7 @@ describe('the pattern renderer', () => {
   it('renders the same into memory that held another picture, with whatever it remembers of it', () => {
     const layout = layoutOf(V4L2_PIX_FMT_NV12, 320, 240);
     const renderer = new PatternRenderer(layout, 'rec709');
-    const memory = [new Uint8Array(layout.planes[0]?.sizeImage ?? 0)];
+    const memory = [new Uint8Array(layout.sizes[0] ?? 0)];
     for (let pattern = 0; pattern < SCENES.length; pattern++) {
       for (const hflip of [false, true]) {
         const moment = { ...MOMENT, sequence: pattern * 2, time: pattern * 777_777 };
@@ -270,6 +270,6 @@ describe('the controls', () => {
   it('are not confused by sizes or formats that cannot be rendered', () => {
     expect(() => render(layoutOf(V4L2_PIX_FMT_GREY, 101, 64))).toThrow(SourceError);
     expect(() => render({ ...layout, fourcc: 0x31323334 })).toThrow(SourceError);
-    expect(() => render({ ...layout, planes: layout.planes.slice(0, 2) })).toThrow(SourceError);
+    expect(() => render({ ...layout, colours: layout.colours.slice(0, 2) })).toThrow(SourceError);
   });
 });

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  colourPlanes,
+  FORMATS,
+  fourcc,
+  fourccName,
+  MAX_DIMENSION,
+  MAX_LINE_PADDING,
+  MIN_CODED_SIZE,
+  type PictureLayout,
+  pictureLayout,
+} from './index.ts';
+
+/** What V4L2 says of each memory plane. */
+function memoryPlanes(layout: PictureLayout | undefined) {
+  return layout?.sizes.map((sizeImage, i) => ({
+    bytesPerLine: layout.colours.find(({ buffer }) => buffer === i)?.stride,
+    sizeImage,
+  }));
+}
+
+/** Bytes that a naive writer of every sample of a picture touches, per memory plane: what `sizeImage` must hold. */
+function touched(code: string, width: number, height: number, bytesPerLine?: number): number[] {
+  const layout = pictureLayout(fourcc(code), width, height, bytesPerLine);
+  if (layout === undefined) return [];
+  const ends = layout.sizes.map(() => 0);
+  for (const plane of colourPlanes(layout)) {
+    const last = plane.offset + (plane.rows - 1) * plane.stride + plane.lineBytes;
+    ends[plane.plane] = Math.max(ends[plane.plane] ?? 0, last);
+  }
+  return ends;
+}
+
+describe('pictureLayout', () => {
+  it.each([
+    ['NV12', 640, 480, [[640, 460800]]],
+    [
+      'NM12',
+      640,
+      480,
+      [
+        [640, 307200],
+        [640, 153600],
+      ],
+    ],
+    ['YU12', 640, 480, [[640, 460800]]],
+    [
+      'YM12',
+      640,
+      480,
+      [
+        [640, 307200],
+        [320, 76800],
+        [320, 76800],
+      ],
+    ],
+    ['YV12', 640, 480, [[640, 460800]]],
+    ['NV21', 640, 480, [[640, 460800]]],
+    ['YUYV', 640, 480, [[1280, 614400]]],
+    ['UYVY', 640, 480, [[1280, 614400]]],
+    ['RGB3', 640, 480, [[1920, 921600]]],
+    ['BGR3', 640, 480, [[1920, 921600]]],
+    ['XR24', 640, 480, [[2560, 1228800]]],
+    ['XB24', 640, 480, [[2560, 1228800]]],
+    ['GREY', 640, 480, [[640, 307200]]],
+  ])('lays out %s at %i x %i as V4L2 documents it', (code, width, height, planes) => {
+    const layout = pictureLayout(fourcc(code), width, height);
+    expect(memoryPlanes(layout)?.map((plane) => [plane.bytesPerLine, plane.sizeImage])).toEqual(planes);
+  });
+
+  it('rounds chroma up at odd sizes, and keeps the chroma stride a plain fraction of the luma stride', () => {
+    expect(memoryPlanes(pictureLayout(fourcc('NV12'), 33, 17))).toEqual([{ bytesPerLine: 34, sizeImage: 34 * 17 + 34 * 9 }]);
+    expect(memoryPlanes(pictureLayout(fourcc('YM12'), 33, 17))).toEqual([
+      { bytesPerLine: 34, sizeImage: 34 * 17 },
+      { bytesPerLine: 17, sizeImage: 17 * 9 },
+      { bytesPerLine: 17, sizeImage: 17 * 9 },
+    ]);
+    expect(memoryPlanes(pictureLayout(fourcc('YUYV'), 33, 17))).toEqual([{ bytesPerLine: 68, sizeImage: 68 * 17 }]);
+  });
+
+  it('honours a longer line within limits, and corrects one that is too short or too long', () => {
+    expect(pictureLayout(fourcc('NV12'), 64, 48, 100)?.colours[0]?.stride).toBe(100);
+    expect(pictureLayout(fourcc('NV12'), 64, 48, 101)?.colours[0]?.stride).toBe(102);
+    expect(pictureLayout(fourcc('NM12'), 64, 48, 128)?.colours.map((plane) => plane.stride)).toEqual([128, 128]);
+    expect(pictureLayout(fourcc('YUYV'), 64, 48, 3)?.colours[0]?.stride).toBe(128);
+    expect(pictureLayout(fourcc('GREY'), 64, 48, 0xffff_ffff)?.colours[0]?.stride).toBe(64 + MAX_LINE_PADDING);
+  });
+
+  it('has one plane without lines for coded formats, never below a floor', () => {
+    expect(memoryPlanes(pictureLayout(fourcc('H264'), 320, 240))).toEqual([{ bytesPerLine: 0, sizeImage: MIN_CODED_SIZE }]);
+    expect(pictureLayout(fourcc('MJPG'), 4096, 2160)?.sizes[0]).toBeGreaterThan(MIN_CODED_SIZE);
+  });
+
+  it.each([
+    [0, 480],
+    [640, 0],
+    [MAX_DIMENSION + 1, 480],
+    [640, 0xffff_ffff],
+    [1.5, 480],
+    [Number.NaN, 480],
+  ])('refuses a picture of %d x %d', (width, height) => {
+    expect(pictureLayout(fourcc('NV12'), width, height)).toBeUndefined();
+  });
+
+  it('refuses a format that it does not know', () => {
+    expect(pictureLayout(fourcc('ZZZZ'), 640, 480)).toBeUndefined();
+  });
+
+  it('has room for every sample of every raw format, at any size and line length, and stays below 4 GiB (P19)', () => {
+    const raw = FORMATS.filter((info) => info.colourPlanes.length > 0).map((info) => fourccName(info.fourcc));
+    const size = fc.integer({ min: 1, max: MAX_DIMENSION });
+    fc.assert(
+      fc.property(fc.constantFrom(...raw), size, size, fc.integer({ min: 0, max: 0xffff_ffff }), (code, width, height, line) => {
+        const layout = pictureLayout(fourcc(code), width, height, line);
+        const sizes = layout?.sizes ?? [];
+        const ends = touched(code, width, height, line);
+        expect(ends).toHaveLength(sizes.length);
+        for (const [i, end] of ends.entries()) expect(sizes[i]).toBeGreaterThanOrEqual(end);
+        for (const bytes of sizes) expect(bytes).toBeLessThan(2 ** 32);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('gives the same layout when it is asked for what it answered', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...FORMATS.map((info) => info.fourcc)),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 0, max: 100_000 }),
+        (format, width, height, line) => {
+          const first = pictureLayout(format, width, height, line);
+          expect(pictureLayout(format, width, height, first?.colours[0]?.stride)).toEqual(first);
+        },
+      ),
+    );
+  });
+});
