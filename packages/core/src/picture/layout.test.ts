@@ -2,7 +2,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  colourPlanes,
   FORMATS,
   fourcc,
   fourccName,
@@ -26,9 +25,9 @@ function touched(code: string, width: number, height: number, bytesPerLine?: num
   const layout = pictureLayout(fourcc(code), width, height, bytesPerLine);
   if (layout === undefined) return [];
   const ends = layout.sizes.map(() => 0);
-  for (const plane of colourPlanes(layout)) {
+  for (const plane of layout.colours) {
     const last = plane.offset + (plane.rows - 1) * plane.stride + plane.lineBytes;
-    ends[plane.plane] = Math.max(ends[plane.plane] ?? 0, last);
+    ends[plane.buffer] = Math.max(ends[plane.buffer] ?? 0, last);
   }
   return ends;
 }

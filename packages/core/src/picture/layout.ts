@@ -124,19 +124,3 @@ function bytesOfLine(plane: PlaneSampling, width: number): number {
 function validSize(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= MAX_DIMENSION;
 }
-
-/** Where one colour plane lies: memory plane `plane`, from byte `offset`, `rows` lines of `lineBytes` bytes every `stride` bytes. */
-export interface ColourPlaneLayout {
-  readonly plane: number;
-  readonly offset: number;
-  readonly stride: number;
-  readonly rows: number;
-  readonly lineBytes: number;
-}
-
-/** Colour planes of a raw layout in the order of memory; empty for coded formats. */
-export function colourPlanes(layout: PictureLayout): readonly ColourPlaneLayout[] {
-  return formatInfo(layout.fourcc)?.model === 'coded'
-    ? []
-    : layout.colours.map(({ buffer, ...rest }) => ({ plane: buffer, ...rest }));
-}

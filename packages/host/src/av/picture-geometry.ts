@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where the colour planes of a picture go in a V4L2 layout, as plain numbers that can be sent to another process. */
 import {
-  colourPlanes,
   type PictureLayout,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
@@ -36,13 +35,13 @@ export const DECODED_FORMATS: readonly number[] = [
 /** The colour planes of a layout; undefined for a format that is not in `DECODED_FORMATS`, or a layout that is not whole. */
 export function pictureGeometry(layout: PictureLayout): PictureGeometry | undefined {
   if (!DECODED_FORMATS.includes(layout.fourcc)) return undefined;
-  const colours = colourPlanes(layout);
+  const { colours } = layout;
   const sizes: number[] = layout.sizes.map(() => 0);
-  for (const { plane, offset, stride, rows, lineBytes } of colours) {
-    if (stride < lineBytes || sizes[plane] === undefined) return undefined;
-    sizes[plane] = Math.max(sizes[plane], offset + stride * rows);
+  for (const { buffer, offset, stride, rows, lineBytes } of colours) {
+    if (stride < lineBytes || sizes[buffer] === undefined) return undefined;
+    sizes[buffer] = Math.max(sizes[buffer], offset + stride * rows);
   }
   if (colours.length === 0 || sizes.some((size, i) => size > (layout.sizes[i] ?? 0))) return undefined;
-  const planes = colours.map(({ plane, offset, stride }) => ({ memory: plane, offset, stride }));
+  const planes = colours.map(({ buffer, offset, stride }) => ({ memory: buffer, offset, stride }));
   return { width: layout.width, height: layout.height, planes, sizes };
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** V4L2 formats of a media file's pictures, in FFmpeg's names and order of planes. */
 import {
-  colourPlanes,
   formatInfo,
   type PictureLayout,
   V4L2_PIX_FMT_BGR24,
@@ -46,11 +45,11 @@ export function mediaLayout(
 ): { readonly format: number; readonly fullRange: boolean; readonly planes: readonly number[] } | undefined {
   const name = NAMES.get(layout.fourcc);
   if (name === undefined) return undefined;
-  const colours = [...colourPlanes(layout)];
+  const colours = [...layout.colours];
   // V lies before U here.
   if (layout.fourcc === V4L2_PIX_FMT_YVU420) colours.push(...colours.splice(1, 1));
-  const planes = colours.flatMap(({ plane, offset, stride, rows, lineBytes }) => [
-    (slot[plane]?.offset ?? 0) + offset,
+  const planes = colours.flatMap(({ buffer, offset, stride, rows, lineBytes }) => [
+    (slot[buffer]?.offset ?? 0) + offset,
     stride,
     rows,
     lineBytes,
