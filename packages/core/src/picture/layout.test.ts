@@ -2,14 +2,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type ColourPlane,
   FORMATS,
   fourcc,
   fourccName,
+  isWhole,
   MAX_DIMENSION,
   MAX_LINE_PADDING,
   MIN_CODED_SIZE,
   type PictureLayout,
   pictureLayout,
+  toldLayout,
 } from './index.ts';
 
 /** What V4L2 says of each memory plane. */
@@ -136,5 +139,50 @@ describe('pictureLayout', () => {
         },
       ),
     );
+  });
+});
+
+describe('toldLayout', () => {
+  it('finds the colour planes of every format where pictureLayout has put them, from strides and sizes alone', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...FORMATS.map((info) => info.fourcc)),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 0, max: 20_000 }),
+        (format, width, height, line) => {
+          const layout = pictureLayout(format, width, height, line) as PictureLayout;
+          const strides = memoryPlanes(layout)?.map((plane) => plane.bytesPerLine ?? 0) ?? [];
+          expect(toldLayout(format, width, height, strides, layout.sizes)).toEqual(layout);
+        },
+      ),
+    );
+  });
+
+  it('keeps the sizes that it was told, and takes each buffer of an unknown format for one plane', () => {
+    expect(toldLayout(fourcc('NV12'), 64, 48, [64], [9000])).toMatchObject({ colours: [{}, { offset: 64 * 48 }], sizes: [9000] });
+    expect(toldLayout(fourcc('ZZZZ'), 64, 48, [64, 32], [3072, 1536]).colours).toEqual([
+      { buffer: 0, offset: 0, stride: 64, rows: 48, lineBytes: 64 },
+      { buffer: 1, offset: 0, stride: 32, rows: 48, lineBytes: 32 },
+    ]);
+  });
+});
+
+describe('isWhole', () => {
+  const whole = pictureLayout(fourcc('NM12'), 64, 48) as PictureLayout;
+  const [luma, chroma] = whole.colours as [ColourPlane, ColourPlane];
+
+  it('is true of what pictureLayout makes, coded data too', () => {
+    for (const { fourcc: format } of FORMATS) expect(isWhole(pictureLayout(format, 33, 17) as PictureLayout)).toBe(true);
+  });
+
+  it.each<[string, Partial<PictureLayout>]>([
+    ['a plane is missing', { colours: [luma] }],
+    ['a line is too short for its samples', { colours: [luma, { ...chroma, stride: 63 }] }],
+    ['a plane ends behind its buffer', { colours: [luma, { ...chroma, offset: 1 }] }],
+    ['a buffer is missing', { sizes: whole.sizes.slice(0, 1) }],
+    ['the format is unknown', { fourcc: fourcc('ZZZZ') }],
+  ])('is false where %s', (_, change) => {
+    expect(isWhole({ ...whole, ...change })).toBe(false);
   });
 });

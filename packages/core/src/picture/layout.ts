@@ -92,6 +92,15 @@ export function toldLayout(
   return { ...placed(info, width, height, own), sizes };
 }
 
+/** True if all colour planes of a known format are there, each inside its buffer, with lines that have room for their samples. */
+export function isWhole({ fourcc, colours, sizes }: PictureLayout): boolean {
+  const planes = formatInfo(fourcc)?.colourPlanes.length;
+  if (planes === undefined || colours.length !== Math.max(1, planes)) return false;
+  return colours.every(
+    ({ buffer, offset, stride, rows, lineBytes }) => stride >= lineBytes && offset + stride * rows <= (sizes[buffer] ?? -1),
+  );
+}
+
 /** Colour planes with these strides one behind the other, or each in a buffer of its own. */
 function placed(info: FormatInfo, width: number, height: number, strides: readonly number[]): PictureLayout {
   const sizes: number[] = [];

@@ -4,9 +4,9 @@
  * swscale's special cases for pictures of equal size, which are exact and twice as fast as typed arrays (0.2 ms for
  * 1080p). Frames that are not 8-bit 4:2:0 are converted first, which costs a second pass.
  */
+import type { PictureLayout } from '@paravideo/core';
 import { AvError } from './av-error.ts';
 import type { Av, AvFrame } from './node-av.ts';
-import type { PictureGeometry } from './picture-geometry.ts';
 
 type Scaler = InstanceType<Av['SoftwareScaleContext']>;
 
@@ -21,15 +21,15 @@ export class PictureCopier implements Disposable {
   }
 
   /**
-   * Writes the upper left part of `frame` that the geometry has room for to `memory`, one entry a memory plane, and zeros to
+   * Writes the upper left part of `frame` that the layout has room for to `memory`, one entry a buffer, and zeros to
    * all else that belongs to the picture: ends of lines, and lines below the frame, hold nothing of before. Throws `AvError` (call) for a frame that cannot be read or converted, or memory that is too small; nothing else is written then.
    */
-  copy(frame: AvFrame, geometry: PictureGeometry, memory: readonly Uint8Array[]): void {
+  copy(frame: AvFrame, layout: PictureLayout, memory: readonly Uint8Array[]): void {
     const source = this.#planar420(frame);
     const data = source.data;
     const strides = source.linesize;
-    const width = Math.min(source.width, geometry.width);
-    const height = Math.min(source.height, geometry.height);
+    const width = Math.min(source.width, layout.width);
+    const height = Math.min(source.height, layout.height);
     const lines = [height, Math.ceil(height / 2), Math.ceil(height / 2)];
     const bytes = [width, Math.ceil(width / 2), Math.ceil(width / 2)];
     for (let i = 0; i < 3; i += 1) {
@@ -37,17 +37,17 @@ export class PictureCopier implements Disposable {
       if ((data?.[i]?.length ?? 0) < need)
         throw new AvError('call', `frame of ${source.width}x${source.height} lacks plane ${i}`);
     }
-    const pairs = geometry.planes.length === 2;
+    const pairs = layout.colours.length === 2;
     const targets: Buffer[] = [];
     const targetStrides: number[] = [];
-    for (const [i, plane] of geometry.planes.entries()) {
+    for (const [i, plane] of layout.colours.entries()) {
       const length = plane.stride * (lines[i] ?? 0);
-      const whole = memory[plane.memory];
+      const whole = memory[plane.buffer];
       const row = i > 0 && pairs ? 2 * (bytes[i] ?? 0) : (bytes[i] ?? 0);
       if (whole === undefined || plane.offset + length > whole.length || row > plane.stride) {
         throw new AvError(
           'call',
-          `a picture of ${width}x${height} does not fit into memory plane ${plane.memory} of ${whole?.length ?? 0} bytes`,
+          `a picture of ${width}x${height} does not fit into buffer ${plane.buffer} of ${whole?.length ?? 0} bytes`,
         );
       }
       targets.push(whole.subarray(plane.offset, plane.offset + length) as Buffer);
@@ -56,10 +56,10 @@ export class PictureCopier implements Disposable {
     const scaler = this.#copierFor(width, height, pairs);
     const done = scaler.scaleSync(data as Buffer[], strides.slice(0, 3), 0, height, targets, targetStrides);
     if (done < 0) throw new AvError('call', `a picture of ${width}x${height} could not be copied (${done})`);
-    for (const [i, plane] of geometry.planes.entries()) {
-      const whole = memory[plane.memory];
-      const next = geometry.planes[i + 1];
-      const end = next?.memory === plane.memory ? next.offset : (geometry.sizes[plane.memory] ?? 0);
+    for (const [i, plane] of layout.colours.entries()) {
+      const whole = memory[plane.buffer];
+      const next = layout.colours[i + 1];
+      const end = next?.buffer === plane.buffer ? next.offset : (layout.sizes[plane.buffer] ?? 0);
       const row = i > 0 && pairs ? 2 * (bytes[i] ?? 0) : (bytes[i] ?? 0);
       const written = plane.stride * (lines[i] ?? 0);
       if (whole === undefined || (row === plane.stride && plane.offset + written >= end)) continue;

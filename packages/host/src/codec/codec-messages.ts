@@ -8,11 +8,10 @@ const REQUESTS = {
   open: ['stream', 'codec', 'threads'],
   decode: ['stream', 'id', 'offset', 'length', 'mayContinue'],
   /**
-   * The layout for pictures. `serial` is the last format that the user had been told of. The list: per colour plane its
-   * memory plane, offset and stride; two planes are NV12, three are YU12.
+   * The layout for pictures, with the list of layout-numbers.ts. `serial` is the last format that the user had been told of.
    */
-  output: ['stream', 'serial', 'width', 'height', '...planes'],
-  /** the list: offset and length per memory plane */
+  output: ['stream', 'serial', 'fourcc', 'width', 'height', '...layout'],
+  /** the list: offset and length per buffer of the layout */
   supply: ['stream', 'id', '...memory'],
   drain: ['stream'],
   flush: ['stream', 'serial'],

@@ -21,11 +21,12 @@ import type {
   PictureLayout,
   PictureTarget,
 } from '@paravideo/core';
-import { type PictureGeometry, pictureGeometry, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
+import { takesDecoded, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
 import { ChildProtocolError } from '../child/index.ts';
 import { CodecError } from './codec-error.ts';
 import { type CodecReport, type CodecRequest, PICTURE_TYPES } from './codec-messages.ts';
 import { InOrder } from './in-order.ts';
+import { layoutNumbers } from './layout-numbers.ts';
 import { fieldOf, streamFormat } from './report-checks.ts';
 import type { Staging } from './staging.ts';
 
@@ -91,7 +92,7 @@ export class RemoteDecoder implements Decoder {
   /** what the process is told when it listens; undefined once it does */
   #early: CodecRequest[] | undefined;
   #state: 'open' | 'closing' | 'ended' = 'open';
-  #geometry: PictureGeometry | undefined;
+  #layout: PictureLayout | undefined;
   /**
    * format serials: `accepted` is the last that the process reported, `told` the last that the user heard of, `answered` the last
    * for which the user gave a layout
@@ -170,27 +171,26 @@ export class RemoteDecoder implements Decoder {
 
   setOutput(layout: PictureLayout): void {
     if (!this.#usable) return;
-    const geometry = pictureGeometry(layout);
     const { codedWidth, codedHeight } = this.#size;
-    if (geometry === undefined || geometry.width < codedWidth || geometry.height < codedHeight) {
+    if (!takesDecoded(layout) || layout.width < codedWidth || layout.height < codedHeight) {
       throw new CodecError(
         `layout ${layout.width}x${layout.height}, format ${layout.fourcc}, cannot hold pictures of ${codedWidth}x${codedHeight}`,
       );
     }
-    this.#geometry = geometry;
+    this.#layout = layout;
     this.#serial.answered = this.#serial.told;
-    const { width, height } = geometry;
-    const planes = geometry.planes.flatMap(({ memory, offset, stride }) => [memory, offset, stride]);
+    const { fourcc, width, height } = layout;
+    const rest = layoutNumbers(layout);
     const serial = this.#serial.told;
-    this.#out.add(() => this.#send({ kind: 'output', stream: this.#stream, serial, width, height, rest: planes }));
+    this.#out.add(() => this.#send({ kind: 'output', stream: this.#stream, serial, fourcc, width, height, rest }));
   }
 
   supply(target: PictureTarget): void {
     if (!this.#usable) return;
-    const geometry = this.#geometry;
-    if (geometry === undefined) throw new CodecError(`target ${target.id} was supplied before a layout was set`);
+    const layout = this.#layout;
+    if (layout === undefined) throw new CodecError(`target ${target.id} was supplied before a layout was set`);
     if (this.#targets.has(target.id)) throw new CodecError(`target ${target.id} is lent already`);
-    const { sizes } = geometry;
+    const { sizes } = layout;
     if (target.planes.length !== sizes.length || sizes.some((size, i) => (target.planes[i]?.length ?? 0) < size)) {
       const lengths = target.planes.map(({ length }) => length).join(', ');
       throw new CodecError(`target ${target.id} has planes of ${lengths} bytes; the layout needs ${sizes.join(', ')}`);

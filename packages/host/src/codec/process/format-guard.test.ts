@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
+import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { loadAv, type PictureGeometry, pictureGeometry, type VideoCodec } from '../../av/index.ts';
+import { loadAv, type VideoCodec } from '../../av/index.ts';
 import type { CodecReport } from '../codec-messages.ts';
 import { codedUnits } from '../testing/streams.ts';
 import { splitterFor } from './access-units.ts';
@@ -20,9 +20,9 @@ function decode(codec: VideoCodec, name: string): { crops: number; formats: Code
   const inputs = codedUnits(codec, fixture(name));
   const formats: CodecReport[] = [];
   let [pictures, drained] = [0, false];
-  let geometry: PictureGeometry | undefined;
+  let layout: PictureLayout | undefined;
   const targets = (ids: number[]): void => {
-    for (const id of ids) stream.supply({ id, memory: geometry?.sizes.map((size) => new Uint8Array(size)) ?? [] });
+    for (const id of ids) stream.supply({ id, memory: layout?.sizes.map((size) => new Uint8Array(size)) ?? [] });
   };
   const report = (it: CodecReport): void => {
     if (it.kind === 'picture') {
@@ -30,9 +30,8 @@ function decode(codec: VideoCodec, name: string): { crops: number; formats: Code
       targets([it.targetId]);
     } else if (it.kind === 'format') {
       formats.push(it);
-      const layout = pictureLayout(V4L2_PIX_FMT_YUV420, it.codedWidth, it.codedHeight);
-      geometry = layout && pictureGeometry(layout);
-      if (geometry !== undefined) stream.setOutput(it.serial, geometry);
+      layout = pictureLayout(V4L2_PIX_FMT_YUV420, it.codedWidth, it.codedHeight);
+      if (layout !== undefined) stream.setOutput(it.serial, layout);
       if (formats.length === 1) targets([0, 1, 2, 3]);
     } else if (it.kind === 'drained') drained = true;
   };

@@ -6,7 +6,6 @@
 
 import { AvError } from '../../av/av-error.ts';
 import { countPicturesAsHeap, loadAv } from '../../av/node-av.ts';
-import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
 import { ChildProtocolError } from '../../child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../child/descriptors.ts';
@@ -15,6 +14,7 @@ import { bindToParent, enterSandbox } from '../../child/sandbox.ts';
 import { DATA_BYTES } from '../../child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping } from '../../sys/index.ts';
 import { type CodecReport, type CodecRequest, reports, requests } from '../codec-messages.ts';
+import { readLayout } from '../layout-numbers.ts';
 import { StreamDecoder, type StreamHost } from './stream-decoder.ts';
 
 /** Milliseconds of work after which reports are sent and requests heard at the latest. */
@@ -80,19 +80,6 @@ const host: StreamHost = {
   report,
 };
 
-/** The list of an `output` request, three numbers a plane. */
-function geometryOf(width: number, height: number, list: readonly number[]): PictureGeometry {
-  const planes: PictureGeometry['planes'][number][] = [];
-  const sizes: number[] = [];
-  for (let i = 0; i + 2 < list.length; i += 3) {
-    const [memory = 0, offset = 0, stride = 0] = list.slice(i, i + 3);
-    planes.push({ memory, offset, stride });
-    const lines = i === 0 ? height : Math.ceil(height / 2);
-    sizes[memory] = Math.max(sizes[memory] ?? 0, offset + stride * lines);
-  }
-  return { width, height, planes, sizes };
-}
-
 function handle(request: CodecRequest): void {
   const id = request.stream;
   if (request.kind === 'open') {
@@ -126,7 +113,7 @@ function handle(request: CodecRequest): void {
       stream.push({ kind: 'drain' });
       break;
     case 'output':
-      stream.setOutput(request.serial, geometryOf(request.width, request.height, rest));
+      stream.setOutput(request.serial, readLayout(request, rest));
       break;
     case 'supply': {
       const memory: Uint8Array[] = [];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
+import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadAv, type PictureGeometry, pictureGeometry } from '../../av/index.ts';
+import { loadAv } from '../../av/index.ts';
 import type { CodecReport } from '../codec-messages.ts';
 import { ivfFrames } from '../testing/streams.ts';
 import { StreamDecoder } from './stream-decoder.ts';
@@ -39,11 +39,10 @@ function work(): CodecReport[] {
 
 /** Lets the format of the first frame be found, and gives `targets` buffers for it. */
 function answer(targets: number): void {
-  const layout = pictureLayout(V4L2_PIX_FMT_YUV420, 175, 143);
-  const geometry = (layout && pictureGeometry(layout)) as PictureGeometry;
+  const layout = pictureLayout(V4L2_PIX_FMT_YUV420, 175, 143) as PictureLayout;
   stream.exchanged();
-  stream.setOutput(1, geometry);
-  for (let id = 0; id < targets; id += 1) stream.supply({ id, memory: geometry.sizes.map((size) => new Uint8Array(size)) });
+  stream.setOutput(1, layout);
+  for (let id = 0; id < targets; id += 1) stream.supply({ id, memory: layout.sizes.map((size) => new Uint8Array(size)) });
 }
 
 describe('the reports of a stream', () => {

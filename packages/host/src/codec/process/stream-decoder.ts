@@ -11,11 +11,11 @@
  *   (a frame whose format is new): format reported --output with its serial--> frame can be handed out
  */
 
+import type { PictureLayout } from '@paravideo/core';
 import { AvError } from '../../av/av-error.ts';
 import { CropFinder } from '../../av/cropping.ts';
 import type { Av } from '../../av/node-av.ts';
 import { PictureCopier } from '../../av/picture-copy.ts';
-import type { PictureGeometry } from '../../av/picture-geometry.ts';
 import { openVideoDecoder, type VideoCodec } from '../../av/video-codecs.ts';
 import { type CodecReport, PICTURE_TYPES } from '../codec-messages.ts';
 import { splitterFor } from './access-units.ts';
@@ -105,7 +105,7 @@ export class StreamDecoder implements Disposable {
   #mayReceive = false;
   #known: ReportedFormat | undefined;
   #previous: ReportedFormat | undefined;
-  #output: { readonly serial: number; readonly geometry: PictureGeometry } | undefined;
+  #output: { readonly serial: number; readonly layout: PictureLayout } | undefined;
 
   /** Throws AvError if the decoder does not open. */
   constructor(stream: number, codec: VideoCodec, threads: number, host: StreamHost) {
@@ -136,8 +136,8 @@ export class StreamDecoder implements Disposable {
   }
 
   /** A layout, chosen when the user knew format `serial`; one that answers an older format than the last is ignored. */
-  setOutput(serial: number, geometry: PictureGeometry): void {
-    if (serial >= (this.#known?.serial ?? 0)) this.#output = { serial, geometry };
+  setOutput(serial: number, layout: PictureLayout): void {
+    if (serial >= (this.#known?.serial ?? 0)) this.#output = { serial, layout };
   }
 
   recall(): void {
@@ -305,13 +305,13 @@ export class StreamDecoder implements Disposable {
   #handOut(): boolean {
     if (!this.#answered()) return false;
     this.#lookAtFormat();
-    const geometry = this.#output?.geometry;
-    if (geometry === undefined || !this.#answered()) return false;
-    if (geometry.width < this.#frame.width || geometry.height < this.#frame.height) return false;
-    const index = this.#targets.findIndex(({ memory }) => geometry.sizes.every((size, i) => (memory[i]?.length ?? 0) >= size));
+    const layout = this.#output?.layout;
+    if (layout === undefined || !this.#answered()) return false;
+    if (layout.width < this.#frame.width || layout.height < this.#frame.height) return false;
+    const index = this.#targets.findIndex(({ memory }) => layout.sizes.every((size, i) => (memory[i]?.length ?? 0) >= size));
     const [target] = index < 0 ? [] : this.#targets.splice(index, 1);
     if (target === undefined) return false;
-    this.#copier.copy(this.#frame, geometry, target.memory);
+    this.#copier.copy(this.#frame, layout, target.memory);
     const c = this.#host.av.constants;
     const { flags } = this.#frame;
     this.#report({

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { ArenaBlock, BufferMemory, CodecId, DecodedPicture, Decoder, PictureLayout, StreamFormat } from '@paravideo/core';
 import { toldLayout, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_YUV420M } from '@paravideo/core';
-import { pictureGeometry } from '../../av/index.ts';
+import { takesDecoded } from '../../av/index.ts';
 import type { CodecRig } from './rig.ts';
 
 /** What happened, in the order in which it did. */
@@ -32,12 +32,11 @@ export function layoutFor(fourcc: number, width: number, height: number, pad = 0
 
 /** MD5 of the visible part as I420, tightly packed, odd sizes rounded up: what `ffmpeg -pix_fmt yuv420p -f framemd5` hashes. */
 export function playedMd5(memory: readonly Uint8Array[], layout: PictureLayout, visible: StreamFormat['visible']): string {
-  const geometry = pictureGeometry(layout);
-  if (geometry === undefined) throw new TypeError(`format ${layout.fourcc} is no picture`);
+  if (!takesDecoded(layout)) throw new TypeError(`format ${layout.fourcc} is no picture`);
   const hash = createHash('md5');
   const rows = (index: number, half: boolean, step: number, first: number): void => {
-    const plane = geometry.planes[index];
-    const bytes = memory[plane?.memory ?? 0];
+    const plane = layout.colours[index];
+    const bytes = memory[plane?.buffer ?? 0];
     if (plane === undefined || bytes === undefined) return;
     const div = half ? 2 : 1;
     const [left, top] = [Math.floor(visible.left / div), Math.floor(visible.top / div)];
@@ -49,7 +48,7 @@ export function playedMd5(memory: readonly Uint8Array[], layout: PictureLayout, 
     }
   };
   rows(0, false, 1, 0);
-  if (geometry.planes.length === 2) {
+  if (layout.colours.length === 2) {
     rows(1, true, 2, 0);
     rows(1, true, 2, 1);
   } else {
