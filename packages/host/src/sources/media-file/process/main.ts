@@ -3,6 +3,7 @@
  * The process of one media file. It has the file, memory for pictures that any guest may see, and two sockets to the
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
+import type { ColourPlane } from '@paravideo/core';
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { ChildProtocolError } from '../../../child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../../child/descriptors.ts';
@@ -14,7 +15,7 @@ import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_P
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
 import { fileAsStandardInput, MediaReader } from './media-reader.ts';
-import { PictureWriter, type WrittenPlane } from './picture-writer.ts';
+import { PictureWriter } from './picture-writer.ts';
 
 const THREADS = 2;
 
@@ -50,15 +51,15 @@ function poolMapping(): MemoryMapping {
 
 function open(request: MediaRequest & { kind: 'open' }): void {
   const pool = poolMapping();
-  const planes: WrittenPlane[] = [];
+  const colours: ColourPlane[] = [];
   const list = request.rest ?? [];
   for (let i = 0; i + 3 < list.length; i += 4) {
     const [offset = 0, stride = 0, rows = 0, lineBytes = 0] = list.slice(i, i + 4);
-    planes.push({ offset, stride, rows, lineBytes });
+    colours.push({ buffer: 0, offset, stride, rows, lineBytes });
   }
   const { width, height, matrix } = request;
   const format = RAW_PICTURES[request.format] ?? 'nv12';
-  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, planes });
+  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, colours });
   renditions.set(request.id, { pool, writer });
 }
 

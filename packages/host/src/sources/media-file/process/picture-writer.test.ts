@@ -54,12 +54,12 @@ function ramp(format: string, location: number, range: number): AvFrame {
 function shift(source: AvFrame, width: number): number {
   const height = width / 2;
   const slot = new Uint8Array(width * height * 2);
-  const plane = { stride: width, lineBytes: width };
-  const planes = [
+  const plane = { buffer: 0, stride: width, lineBytes: width };
+  const colours = [
     { ...plane, offset: 0, rows: height },
     { ...plane, offset: width * height, rows: height / 2 },
   ];
-  using writer = new PictureWriter(av, { format: 'nv12', width, height, fullRange: false, matrix: BT709, planes });
+  using writer = new PictureWriter(av, { format: 'nv12', width, height, fullRange: false, matrix: BT709, colours });
   expect(writer.write(source, slot)).toBe(true);
   const row = slot.subarray(width * height + (height / 4) * width);
   let sum = 0;
@@ -104,14 +104,14 @@ describe('pictures of a film', () => {
         source.colorTrc = transfer as AvFrame['colorTrc'];
       }
       const slot = new Uint8Array(3 * WIDTH * HEIGHT);
-      const planes = [{ offset: 0, stride: 3 * WIDTH, rows: HEIGHT, lineBytes: 3 * WIDTH }];
+      const colours = [{ buffer: 0, offset: 0, stride: 3 * WIDTH, rows: HEIGHT, lineBytes: 3 * WIDTH }];
       using writer = new PictureWriter(av, {
         format: 'rgb24',
         width: WIDTH,
         height: HEIGHT,
         fullRange: true,
         matrix: BT709,
-        planes,
+        colours,
       });
       expect(writer.write(source, slot)).toBe(true);
       return slot;

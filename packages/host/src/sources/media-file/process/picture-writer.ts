@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ColourPlane } from '@paravideo/core';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
-
-/** A colour plane of a slot. */
-export interface WrittenPlane {
-  readonly offset: number;
-  readonly stride: number;
-  readonly rows: number;
-  readonly lineBytes: number;
-}
 
 /** What a rendition's pictures are like. `format` is FFmpeg's name, `matrix` its AVCOL_SPC_* number. */
 export interface PictureSpec {
@@ -17,7 +10,8 @@ export interface PictureSpec {
   readonly height: number;
   readonly fullRange: boolean;
   readonly matrix: number;
-  readonly planes: readonly WrittenPlane[];
+  /** in FFmpeg's order; the slot is their one buffer */
+  readonly colours: readonly ColourPlane[];
 }
 
 /**
@@ -68,7 +62,7 @@ export class PictureWriter implements Disposable {
     if (this.#scaler.scaleFrameSync(this.#frame, frame) < 0) return false;
     const data = this.#frame.data;
     const strides = this.#frame.linesize;
-    for (const [i, { offset, stride, rows, lineBytes }] of this.#spec.planes.entries()) {
+    for (const [i, { offset, stride, rows, lineBytes }] of this.#spec.colours.entries()) {
       const from = data?.[i];
       const pitch = strides[i] ?? 0;
       if (from === undefined || pitch < lineBytes) return false;
