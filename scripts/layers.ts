@@ -29,6 +29,7 @@ const CORE_LAYERS = {
   device: ['base', 'picture', 'stream', 'v4l2', 'wire', 'ports'],
   'virtio-device': ['base', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-media': ['base', 'device', 'v4l2', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
+  'virtio-video': ['base', 'picture', 'wire'],
   'virtio-pci': ['base', 'virtqueue', 'memory', 'wire'],
   driver: ['base', 'picture', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   conformance: ['base', 'picture', 'driver', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],

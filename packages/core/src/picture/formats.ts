@@ -13,15 +13,22 @@ import {
   V4L2_PIX_FMT_MPEG2,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
+  V4L2_PIX_FMT_NV16,
+  V4L2_PIX_FMT_NV16M,
   V4L2_PIX_FMT_NV21,
+  V4L2_PIX_FMT_NV24,
+  V4L2_PIX_FMT_P010,
   V4L2_PIX_FMT_RGB24,
   V4L2_PIX_FMT_RGBX32,
   V4L2_PIX_FMT_UYVY,
   V4L2_PIX_FMT_VP8,
   V4L2_PIX_FMT_VP9,
   V4L2_PIX_FMT_XBGR32,
+  V4L2_PIX_FMT_Y10,
   V4L2_PIX_FMT_YUV420,
   V4L2_PIX_FMT_YUV420M,
+  V4L2_PIX_FMT_YUV422P,
+  V4L2_PIX_FMT_YUV444M,
   V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
 } from './picture-constants.gen.ts';
@@ -54,14 +61,16 @@ export interface FormatInfo {
 }
 
 const PACKED = (bytes: number, hsub = 1): readonly PlaneSampling[] => [{ bytes, hsub, vsub: 1 }];
-const SEMI_PLANAR: readonly PlaneSampling[] = [
-  { bytes: 1, hsub: 1, vsub: 1 },
-  { bytes: 2, hsub: 2, vsub: 2 },
+/** Luma, then both chroma components in one plane; `bytes` a component. */
+const SEMI_PLANAR = (hsub = 2, vsub = 2, bytes = 1): readonly PlaneSampling[] => [
+  { bytes, hsub: 1, vsub: 1 },
+  { bytes: 2 * bytes, hsub, vsub },
 ];
-const PLANAR: readonly PlaneSampling[] = [
+/** Luma, then each chroma component in a plane of its own. */
+const PLANAR = (hsub = 2, vsub = 2): readonly PlaneSampling[] => [
   { bytes: 1, hsub: 1, vsub: 1 },
-  { bytes: 1, hsub: 2, vsub: 2 },
-  { bytes: 1, hsub: 2, vsub: 2 },
+  { bytes: 1, hsub, vsub },
+  { bytes: 1, hsub, vsub },
 ];
 
 function raw(
@@ -80,12 +89,18 @@ function coded(fourcc: number, description: string, sizeInStream = true): Format
 
 /** Every format that Paravideo knows. Descriptions are those of the V4L2 core. */
 export const FORMATS: readonly FormatInfo[] = [
-  raw(V4L2_PIX_FMT_NV12, 'Y/UV 4:2:0', SEMI_PLANAR),
-  raw(V4L2_PIX_FMT_NV12M, 'Y/UV 4:2:0 (N-C)', SEMI_PLANAR, 'yuv', 2),
-  raw(V4L2_PIX_FMT_YUV420, 'Planar YUV 4:2:0', PLANAR),
-  raw(V4L2_PIX_FMT_YUV420M, 'Planar YUV 4:2:0 (N-C)', PLANAR, 'yuv', 3),
-  raw(V4L2_PIX_FMT_YVU420, 'Planar YVU 4:2:0', PLANAR),
-  raw(V4L2_PIX_FMT_NV21, 'Y/VU 4:2:0', SEMI_PLANAR),
+  raw(V4L2_PIX_FMT_NV12, 'Y/UV 4:2:0', SEMI_PLANAR()),
+  raw(V4L2_PIX_FMT_NV12M, 'Y/UV 4:2:0 (N-C)', SEMI_PLANAR(), 'yuv', 2),
+  raw(V4L2_PIX_FMT_YUV420, 'Planar YUV 4:2:0', PLANAR()),
+  raw(V4L2_PIX_FMT_YUV420M, 'Planar YUV 4:2:0 (N-C)', PLANAR(), 'yuv', 3),
+  raw(V4L2_PIX_FMT_YVU420, 'Planar YVU 4:2:0', PLANAR()),
+  raw(V4L2_PIX_FMT_NV21, 'Y/VU 4:2:0', SEMI_PLANAR()),
+  raw(V4L2_PIX_FMT_P010, '10-bit Y/UV 4:2:0', SEMI_PLANAR(2, 2, 2)),
+  raw(V4L2_PIX_FMT_NV16, 'Y/UV 4:2:2', SEMI_PLANAR(2, 1)),
+  raw(V4L2_PIX_FMT_NV16M, 'Y/UV 4:2:2 (N-C)', SEMI_PLANAR(2, 1), 'yuv', 2),
+  raw(V4L2_PIX_FMT_YUV422P, 'Planar YUV 4:2:2', PLANAR(2, 1)),
+  raw(V4L2_PIX_FMT_NV24, 'Y/UV 4:4:4', SEMI_PLANAR(1, 1)),
+  raw(V4L2_PIX_FMT_YUV444M, 'Planar YUV 4:4:4 (N-C)', PLANAR(1, 1), 'yuv', 3),
   raw(V4L2_PIX_FMT_YUYV, 'YUYV 4:2:2', PACKED(4, 2)),
   raw(V4L2_PIX_FMT_UYVY, 'UYVY 4:2:2', PACKED(4, 2)),
   raw(V4L2_PIX_FMT_RGB24, '24-bit RGB 8-8-8', PACKED(3), 'rgb'),
@@ -93,6 +108,7 @@ export const FORMATS: readonly FormatInfo[] = [
   raw(V4L2_PIX_FMT_XBGR32, '32-bit BGRX 8-8-8-8', PACKED(4), 'rgb'),
   raw(V4L2_PIX_FMT_RGBX32, '32-bit RGBX 8-8-8-8', PACKED(4), 'rgb'),
   raw(V4L2_PIX_FMT_GREY, '8-bit Greyscale', PACKED(1), 'grey'),
+  raw(V4L2_PIX_FMT_Y10, '10-bit Greyscale', PACKED(2), 'grey'),
   coded(V4L2_PIX_FMT_MJPEG, 'Motion-JPEG', false),
   coded(V4L2_PIX_FMT_H264, 'H.264'),
   coded(V4L2_PIX_FMT_HEVC, 'HEVC'),

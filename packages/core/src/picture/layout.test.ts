@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  alignedLayout,
   type ColourPlane,
   FORMATS,
   fourcc,
@@ -67,6 +68,30 @@ describe('pictureLayout', () => {
     ['XR24', 640, 480, [[2560, 1228800]]],
     ['XB24', 640, 480, [[2560, 1228800]]],
     ['GREY', 640, 480, [[640, 307200]]],
+    ['Y10', 640, 480, [[1280, 614400]]],
+    ['P010', 640, 480, [[1280, 921600]]],
+    ['NV16', 640, 480, [[640, 614400]]],
+    [
+      'NM16',
+      640,
+      480,
+      [
+        [640, 307200],
+        [640, 307200],
+      ],
+    ],
+    ['422P', 640, 480, [[640, 614400]]],
+    ['NV24', 640, 480, [[640, 921600]]],
+    [
+      'YM24',
+      640,
+      480,
+      [
+        [640, 307200],
+        [640, 307200],
+        [640, 307200],
+      ],
+    ],
   ])('lays out %s at %i x %i as V4L2 documents it', (code, width, height, planes) => {
     const layout = pictureLayout(fourcc(code), width, height);
     expect(memoryPlanes(layout)?.map((plane) => [plane.bytesPerLine, plane.sizeImage])).toEqual(planes);
@@ -80,6 +105,8 @@ describe('pictureLayout', () => {
       { bytesPerLine: 17, sizeImage: 17 * 9 },
     ]);
     expect(memoryPlanes(pictureLayout(fourcc('YUYV'), 33, 17))).toEqual([{ bytesPerLine: 68, sizeImage: 68 * 17 }]);
+    expect(memoryPlanes(pictureLayout(fourcc('P010'), 33, 17))).toEqual([{ bytesPerLine: 68, sizeImage: 68 * 17 + 68 * 9 }]);
+    expect(memoryPlanes(pictureLayout(fourcc('NV24'), 33, 17))).toEqual([{ bytesPerLine: 33, sizeImage: 33 * 17 + 66 * 17 }]);
   });
 
   it('honours a longer line within limits, and corrects one that is too short or too long', () => {
@@ -139,6 +166,31 @@ describe('pictureLayout', () => {
         },
       ),
     );
+  });
+});
+
+describe('alignedLayout', () => {
+  it('pads lines, columns and the beginnings of planes, chroma in proportion', () => {
+    expect(alignedLayout(fourcc('YU12'), 30, 17, { stride: 64, height: 16, plane: 4096 })).toEqual({
+      fourcc: fourcc('YU12'),
+      width: 30,
+      height: 17,
+      colours: [
+        { buffer: 0, offset: 0, stride: 64, rows: 17, lineBytes: 30 },
+        { buffer: 0, offset: 4096, stride: 32, rows: 9, lineBytes: 15 },
+        { buffer: 0, offset: 8192, stride: 32, rows: 9, lineBytes: 15 },
+      ],
+      sizes: [8192 + 32 * 16],
+    });
+  });
+
+  it('does not exist for strides that chroma cannot be in proportion to, coded formats, unknown ones and sizes beyond the limit', () => {
+    const none = { stride: 1, height: 1, plane: 1 };
+    expect(alignedLayout(fourcc('NV12'), 33, 17, none)).toBeUndefined();
+    expect(alignedLayout(fourcc('NV12'), 33, 17, { ...none, stride: 2 })).toEqual(pictureLayout(fourcc('NV12'), 33, 17));
+    expect(alignedLayout(fourcc('H264'), 32, 16, none)).toBeUndefined();
+    expect(alignedLayout(fourcc('ZZZZ'), 32, 16, none)).toBeUndefined();
+    expect(alignedLayout(fourcc('NV12'), MAX_DIMENSION + 2, 16, none)).toBeUndefined();
   });
 });
 

@@ -8,7 +8,7 @@ import { type FormatInfo, formatInfo, type PlaneSampling } from './formats.ts';
 
 /** One colour plane in memory: the luma, the pairs of chroma, all of a packed picture. Coded data is one plane without lines. */
 export interface ColourPlane {
-  /** index of the buffer in which it lies */
+  /** index of the buffer in which it lies; V4L2's word for these buffers is memory planes */
   readonly buffer: number;
   /** its first byte, counted from the beginning of the buffer */
   readonly offset: number;
@@ -43,8 +43,8 @@ export const MIN_CODED_SIZE = 1024 * 1024;
 
 /**
  * The layout of a `width` x `height` picture. `stride` asks for a longer line in the first colour plane, the others follow in
- * proportion; what is too short or too long is corrected, and lines of subsampled formats are even, so that chroma strides
- * are exact at odd widths. For coded formats the size is a guess at the largest picture. Undefined for an unknown format or a
+ * proportion; what is too short or too long is corrected, and lines of subsampled formats hold whole groups of pixels, so that
+ * chroma strides are exact at odd widths. For coded formats the size is a guess at the largest picture. Undefined for an unknown format or a
  * size outside 1 to `MAX_DIMENSION`.
  */
 export function pictureLayout(fourcc: number, width: number, height: number, stride?: number): PictureLayout | undefined {
@@ -54,12 +54,36 @@ export function pictureLayout(fourcc: number, width: number, height: number, str
   if (luma === undefined) {
     return codedLayout(fourcc, width, height, Math.max(MIN_CODED_SIZE, Math.ceil((width * height * 3) / 4)));
   }
-  const unit = info.colourPlanes.length > 1 ? 2 : 1;
+  const unit = lineUnit(info);
   const least = roundUp(bytesOfLine(luma, width), unit);
   const asked = roundUp(stride ?? 0, unit);
   const first = Math.min(Math.max(asked, least), least + MAX_LINE_PADDING);
   const strides = info.colourPlanes.map((_, i) => colourStride(info, i, width, first));
   return placed(info, width, height, strides);
+}
+
+/** What planes are padded to. */
+export interface PlaneAlignment {
+  /** bytes: the stride of the first colour plane is a multiple of it */
+  readonly stride: number;
+  /** lines: the first colour plane has room for a multiple of it */
+  readonly height: number;
+  /** bytes: in a buffer of several colour planes, each begins at a multiple of it */
+  readonly plane: number;
+}
+
+/**
+ * The smallest layout of a `width` x `height` picture that is aligned so. Undefined for an unknown or coded format, a size
+ * outside 1 to `MAX_DIMENSION`, or a first stride to which those of the other planes cannot be in proportion.
+ */
+export function alignedLayout(fourcc: number, width: number, height: number, align: PlaneAlignment): PictureLayout | undefined {
+  const info = formatInfo(fourcc);
+  const luma = info?.colourPlanes[0];
+  if (info === undefined || luma === undefined || !validSize(width) || !validSize(height)) return undefined;
+  const first = roundUp(bytesOfLine(luma, width), align.stride);
+  if (first % lineUnit(info) !== 0) return undefined;
+  const strides = info.colourPlanes.map((_, i) => colourStride(info, i, width, first));
+  return placed(info, width, height, strides, roundUp(height, align.height), align.plane);
 }
 
 /** The layout of coded pictures: one plane, any number of bytes up to `size`. */
@@ -101,29 +125,43 @@ export function isWhole({ fourcc, colours, sizes }: PictureLayout): boolean {
   );
 }
 
-/** Colour planes with these strides one behind the other, or each in a buffer of its own. */
-function placed(info: FormatInfo, width: number, height: number, strides: readonly number[]): PictureLayout {
+/** Colour planes with these strides one behind the other, or each in a buffer of its own; the first has room for `lines` lines. */
+function placed(
+  info: FormatInfo,
+  width: number,
+  height: number,
+  strides: readonly number[],
+  lines = height,
+  planeAlign = 1,
+): PictureLayout {
   const sizes: number[] = [];
   const colours = info.colourPlanes.map((plane, i): ColourPlane => {
     const buffer = info.memoryPlanes > 1 ? i : 0;
-    const offset = sizes[buffer] ?? 0;
+    const offset = roundUp(sizes[buffer] ?? 0, planeAlign);
     const stride = strides[i] ?? 0;
-    const rows = Math.ceil(height / plane.vsub);
-    sizes[buffer] = offset + stride * rows;
-    return { buffer, offset, stride, rows, lineBytes: bytesOfLine(plane, width) };
+    sizes[buffer] = offset + stride * Math.ceil(lines / plane.vsub);
+    return { buffer, offset, stride, rows: Math.ceil(height / plane.vsub), lineBytes: bytesOfLine(plane, width) };
   });
   return { fourcc: info.fourcc, width, height, colours, sizes };
 }
 
+/** Bytes of the first colour plane's line that the other planes have a whole number of samples to; 1 where there are none. */
+function lineUnit({ colourPlanes: [luma, chroma] }: FormatInfo): number {
+  return luma === undefined || chroma === undefined ? 1 : (luma.bytes * chroma.hsub) / luma.hsub;
+}
+
 /**
- * Stride of colour plane `index` when the first one's is `first`. Semi-planar chroma lines are as long as luma lines, planar
- * ones half as long; never shorter than their samples (V4L2 documentation, "YUV formats").
+ * Stride of colour plane `index` when the first one's is `first`, in proportion to the bytes of a pixel: semi-planar chroma
+ * lines of 4:2:0 are as long as luma lines, planar ones half as long; never shorter than their samples (V4L2 documentation,
+ * "YUV formats").
  */
 function colourStride(info: FormatInfo, index: number, width: number, first: number): number {
+  const [luma] = info.colourPlanes;
   const plane = info.colourPlanes[index];
-  if (plane === undefined) return 0;
+  if (plane === undefined || luma === undefined) return 0;
   if (index === 0) return first;
-  return Math.max(Math.ceil((first * plane.bytes) / plane.hsub), bytesOfLine(plane, width));
+  const inProportion = (first * plane.bytes * luma.hsub) / (plane.hsub * luma.bytes);
+  return Math.max(Math.ceil(inProportion), bytesOfLine(plane, width));
 }
 
 function bytesOfLine(plane: PlaneSampling, width: number): number {
