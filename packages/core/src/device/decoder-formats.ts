@@ -12,7 +12,7 @@ import { clamp, roundUp } from '../base/index.ts';
 import {
   type Colorimetry,
   codedLayout,
-  MIN_CODED_SIZE,
+  codedSize,
   type PictureLayout,
   pictureLayout,
   type Rect,
@@ -159,8 +159,7 @@ export class DecoderFormats {
   #codedFormat(codec: OfferedCodec, width: number, height: number, asked: number, colorimetry: Colorimetry): QueueFormat {
     const { minWidth, maxWidth, minHeight, maxHeight } = codec.capability;
     const size = { width: clamp(width, minWidth, maxWidth), height: clamp(height, minHeight, maxHeight) };
-    // Three quarters of the raw picture: no sensible coded picture is larger, and a larger one may continue in the next buffer.
-    const enough = Math.max(MIN_CODED_SIZE, Math.ceil((size.width * size.height * 3) / 4));
+    const enough = codedSize(size.width, size.height);
     const sizeImage = clamp(asked === 0 ? enough : asked, MIN_CODED_BUFFER, this.#planeBytes);
     const layout = codedLayout(codec.fourcc, size.width, size.height, sizeImage);
     return { layout, colorimetry, field: V4L2_FIELD_NONE };

@@ -51,9 +51,7 @@ export function pictureLayout(fourcc: number, width: number, height: number, str
   const info = formatInfo(fourcc);
   if (info === undefined || !validSize(width) || !validSize(height)) return undefined;
   const [luma] = info.colourPlanes;
-  if (luma === undefined) {
-    return codedLayout(fourcc, width, height, Math.max(MIN_CODED_SIZE, Math.ceil((width * height * 3) / 4)));
-  }
+  if (luma === undefined) return codedLayout(fourcc, width, height, codedSize(width, height));
   const unit = lineUnit(info);
   const least = roundUp(bytesOfLine(luma, width), unit);
   const asked = roundUp(stride ?? 0, unit);
@@ -84,6 +82,14 @@ export function alignedLayout(fourcc: number, width: number, height: number, ali
   if (first % lineUnit(info) !== 0) return undefined;
   const strides = info.colourPlanes.map((_, i) => colourStride(info, i, width, first));
   return placed(info, width, height, strides, roundUp(height, align.height), align.plane);
+}
+
+/**
+ * Bytes that are enough for a coded picture of this size. Three quarters of the raw picture: no sensible coded picture is
+ * larger, and a larger one may continue in the next buffer.
+ */
+export function codedSize(width: number, height: number): number {
+  return Math.max(MIN_CODED_SIZE, Math.ceil((width * height * 3) / 4));
 }
 
 /** The layout of coded pictures: one plane, any number of bytes up to `size`. */
