@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DeviceQueue, DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '@paravideo/core';
+import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost, VirtQueue } from '@paravideo/core';
 import type { Log } from '../../../packages/host/src/log/index.ts';
 import { VfioUserServer } from '../../../packages/host/src/vfio-user/index.ts';
 import { VhostUserServer } from '../../../packages/host/src/vhost-user/index.ts';
@@ -48,7 +48,7 @@ class EmptyDevice implements VirtioDevice {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #answer(queue: DeviceQueue): boolean {
+  #answer(queue: VirtQueue): boolean {
     queue.disableNotifications();
     do {
       for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {

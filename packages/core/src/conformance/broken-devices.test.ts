@@ -14,7 +14,7 @@ import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 import { type InProcessGuest, InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import { VirtioMediaDevice } from '../virtio-media/index.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_EXPBUF,
@@ -74,7 +74,7 @@ async function outcome(broken: Omit<Broken, 'ids' | 'what'>, id: string): Promis
     });
     return changedDevice(inner, {
       attach: (host) => {
-        const [commands, events] = host.queues as [DeviceQueue, DeviceQueue];
+        const [commands, events] = host.queues as [VirtQueue, VirtQueue];
         inner.attach({ ...host, queues: [tamper(commands, 'command', wire), tamper(events, 'event', wire)] });
       },
       config: () => wire.config?.(inner.config()) ?? inner.config(),

@@ -14,7 +14,7 @@ import { type DeviceChange, tamper, tamperDevice, type WireChange } from '../tes
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
 import { TOY_FOURCC, toyChunk, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 import { InProcessTransport } from '../virtio-device/in-process-transport.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
   VIDIOC_ENUM_FMT,
@@ -68,7 +68,7 @@ function foreign(o: Foreign) {
       const inner = mediaDevice(tamperDevice(device, o, []), guest);
       return changedDevice(inner, {
         attach: (host) => {
-          const [commands, events] = host.queues as [DeviceQueue, DeviceQueue];
+          const [commands, events] = host.queues as [VirtQueue, VirtQueue];
           inner.attach({ ...host, queues: [tamper(commands, 'command', wire), events] });
         },
       });

@@ -6,9 +6,9 @@
  */
 import type { Clock } from '../ports/clock.ts';
 import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
-import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { QueueError } from '../virtqueue/queue-error.ts';
 import type { RingLayout } from '../virtqueue/ring-layout.ts';
+import { DriverQueue } from '../virtqueue/split/driver-queue.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import { VIRTIO_MEDIA_COMMANDQ } from '../wire/virtio-media.ts';
 import { CommandSlot, SLOT_BYTES, SLOT_READ_ROOM, SLOT_WRITE_ROOM } from './command-slot.ts';

@@ -2,9 +2,9 @@
 /** The driver's end of the event queue: buffers are posted, and posted again as soon as their event was handled (VM-RX1). */
 
 import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
-import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { QueueError } from '../virtqueue/queue-error.ts';
 import type { RingLayout } from '../virtqueue/ring-layout.ts';
+import { DriverQueue } from '../virtqueue/split/driver-queue.ts';
 import { VIRTIO_MEDIA_EVENTQ, virtio_media_event_dqbuf } from '../wire/virtio-media.ts';
 import { DriverError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DriverTransport, GuestBlock } from '../virtio-device/driver-transport.ts';
-import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { type RingLayout, ringBytes } from '../virtqueue/ring-layout.ts';
+import { DriverQueue } from '../virtqueue/split/driver-queue.ts';
 import { ECHO_CONFIG_BYTES, ECHO_ECHOES, ECHO_MESSAGES, ECHO_NUMBERS } from './echo-device.ts';
 
 const SIZE = 8;

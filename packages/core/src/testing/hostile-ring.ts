@@ -4,8 +4,8 @@
  * step the queue must have done what a slow, simple reading of the same ring says, and nothing more.
  */
 import type { Chain } from '../virtqueue/chain.ts';
-import { DeviceQueue } from '../virtqueue/device-queue.ts';
 import type { RingFeatures } from '../virtqueue/ring-layout.ts';
+import { DeviceQueue } from '../virtqueue/split/device-queue.ts';
 import type { Random } from './random.ts';
 import { type RawDescriptor, RawRing } from './raw-ring.ts';
 

@@ -5,9 +5,9 @@ import { RegionMemory } from '../memory/region-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';
 import { VirtioMediaDevice } from '../virtio-media/virtio-media-device.ts';
-import { DeviceQueue } from '../virtqueue/device-queue.ts';
-import { DriverQueue } from '../virtqueue/driver-queue.ts';
 import { ringBytes } from '../virtqueue/ring-layout.ts';
+import { DeviceQueue } from '../virtqueue/split/device-queue.ts';
+import { DriverQueue } from '../virtqueue/split/driver-queue.ts';
 
 /** where its memory begins */
 export const BASE = 0x1_0000_0000;

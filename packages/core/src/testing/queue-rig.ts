@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A device queue over a ring that is written by hand. */
-import { DeviceQueue } from '../virtqueue/device-queue.ts';
+import { DeviceQueue } from '../virtqueue/split/device-queue.ts';
 import { RawRing, type RawRingOptions } from './raw-ring.ts';
 
 /** flags of descriptors */

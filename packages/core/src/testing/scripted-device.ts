@@ -2,7 +2,7 @@
 
 import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 import { VIRTIO_ID_MEDIA } from '../wire/virtio-media.ts';
 
 /**
@@ -77,7 +77,7 @@ export class ScriptedDevice implements VirtioDevice {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #queue(index: 0 | 1): DeviceQueue {
+  #queue(index: 0 | 1): VirtQueue {
     const queue = this.#host?.queues[index];
     if (queue === undefined) throw new TypeError('the device was not attached');
     return queue;

@@ -2,7 +2,7 @@
 /** Good devices made bad: changes to the V4L2 device itself, and to what goes through its rings. */
 import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 
 /** Changes to the bytes that go in and out of the protocol. */
 export interface WireChange {
@@ -28,7 +28,7 @@ export interface DeviceChange {
 }
 
 /** A ring whose chains are changed on their way in and out. */
-export function tamper(queue: DeviceQueue, kind: 'command' | 'event', wire: WireChange): DeviceQueue {
+export function tamper(queue: VirtQueue, kind: 'command' | 'event', wire: WireChange): VirtQueue {
   const commands = new WeakMap<Chain, { command: Uint8Array; written: Uint8Array; write: Chain['write'] }>();
   const pop = (): Chain | undefined => {
     const chain = queue.pop();
@@ -60,7 +60,7 @@ export function tamper(queue: DeviceQueue, kind: 'command' | 'event', wire: Wire
     write(0, written.subarray(0, final));
     queue.push(chain, final);
   };
-  const wrapped = {
+  return {
     get running() {
       return queue.running;
     },
@@ -73,7 +73,6 @@ export function tamper(queue: DeviceQueue, kind: 'command' | 'event', wire: Wire
     enableNotifications: () => queue.enableNotifications(),
     disableNotifications: () => queue.disableNotifications(),
   };
-  return wrapped as unknown as DeviceQueue;
 }
 
 /** A device whose sessions are changed on their way in and out. */

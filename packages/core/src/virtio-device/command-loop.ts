@@ -8,7 +8,7 @@
  * wait in the driver's memory and not in ours, until some were answered.
  */
 import type { Chain } from '../virtqueue/chain.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 
 /** What one wake-up may cost, and what may wait. */
 export interface CommandBudget {
@@ -22,7 +22,7 @@ export interface CommandBudget {
 
 /** What a `CommandLoop` is made of. */
 export interface CommandLoopOptions {
-  readonly queue: DeviceQueue;
+  readonly queue: VirtQueue;
   readonly budget: CommandBudget;
   /** milliseconds, rising; what it counts from does not matter */
   readonly now: () => number;

@@ -8,7 +8,7 @@
  *
  * A buffer is taken from the ring only when there is an event for it, so that the ring's base says what was used.
  */
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 
 /** Buffers too small for the event that are given back in one go: a driver that posts them without end must not keep the event loop. */
 export const MAX_REFUSED_BUFFERS = 1024;
@@ -62,7 +62,7 @@ interface OwnedEvents {
 
 /** The events of one queue. */
 export class EventSender {
-  readonly #queue: DeviceQueue;
+  readonly #queue: VirtQueue;
   readonly #notify: () => void;
   readonly #owners = new Map<number, OwnedEvents>();
   #first: SentEvent | undefined;
@@ -74,7 +74,7 @@ export class EventSender {
   #sent = 0;
 
   /** `notify` interrupts the driver for this queue. */
-  constructor(queue: DeviceQueue, notify: () => void) {
+  constructor(queue: VirtQueue, notify: () => void) {
     this.#queue = queue;
     this.#notify = notify;
   }

@@ -10,8 +10,9 @@ import { HeapWindow } from '../memory/heap/heap-window.ts';
 import { MemoryGate } from '../memory/memory-gate.ts';
 import { RangeAllocator } from '../memory/range-allocator.ts';
 import { RegionMemory } from '../memory/region-memory.ts';
-import { DeviceQueue } from '../virtqueue/device-queue.ts';
-import type { RingFeatures, RingLayout } from '../virtqueue/ring-layout.ts';
+import { makeQueue } from '../virtqueue/make-queue.ts';
+import { RING_FEATURES, type RingFeatures, type RingLayout, ringFeatures } from '../virtqueue/ring-layout.ts';
+import type { TransportQueue } from '../virtqueue/virt-queue.ts';
 import type { DriverTransport, GuestBlock } from './driver-transport.ts';
 import { TransportError } from './transport-error.ts';
 import type { VirtioDevice } from './virtio-device.ts';
@@ -41,7 +42,7 @@ export interface InProcessOptions {
 }
 
 interface QueuePlace {
-  readonly queue: DeviceQueue;
+  readonly queue: TransportQueue;
   listener: (() => void) | undefined;
   /** an interrupt, or a doorbell, is on its way */
   interrupted: boolean;
@@ -78,7 +79,7 @@ export class InProcessTransport implements DriverTransport {
 
   /** `make` makes the device of this guest; the transport disposes of it when it closes. */
   constructor(make: (guest: InProcessGuest) => VirtioDevice, o: InProcessOptions = {}) {
-    this.features = { indirect: o.features?.indirect ?? true, eventIdx: o.features?.eventIdx ?? true };
+    this.features = { ...ringFeatures(RING_FEATURES), ...o.features };
     const half = Math.ceil((o.memoryBytes ?? 16 << 20) / 8192) * 4096;
     // High memory first: rings and payloads lie above 4 GiB unless a test asks otherwise, so 32-bit mistakes show.
     this.#regions = [HIGH_BASE, LOW_BASE].map((base) => ({
@@ -95,12 +96,13 @@ export class InProcessTransport implements DriverTransport {
     });
     this.device = make({ memory: this.memory, arena: this.arena, window: this.window, access: this.access });
     this.#places = this.device.queues.map(() => ({
-      queue: new DeviceQueue(this.memory, this.features),
+      queue: makeQueue(this.memory),
       listener: undefined,
       interrupted: false,
       rung: false,
       layout: undefined,
     }));
+    for (const { queue } of this.#places) queue.negotiate(this.features);
     this.device.attach({
       queues: this.#places.map(({ queue }) => queue),
       notify: (index) => this.#interrupt(this.#place(index)),
@@ -155,7 +157,7 @@ export class InProcessTransport implements DriverTransport {
       this.device.negotiated(this.deviceFeatures);
     }
     place.layout = layout;
-    this.#begin(index, layout, 0);
+    this.#begin(index, layout);
   }
 
   async stopQueue(index: number): Promise<number> {
@@ -219,7 +221,7 @@ export class InProcessTransport implements DriverTransport {
     return place;
   }
 
-  #begin(index: number, layout: RingLayout, next: number): void {
+  #begin(index: number, layout: RingLayout, next?: number): void {
     this.gate.reopen();
     this.#place(index).queue.start(layout, next);
     this.#ring(index);

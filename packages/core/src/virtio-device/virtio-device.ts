@@ -5,7 +5,7 @@
  *
  *     made --attach--> attached --negotiated--> (kick, resume, idle)* --reset--> attached … --dispose--> gone
  */
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 
 /**
  * What a queue is to its device. `answered`: each chain that is taken comes back as soon as it can, and a transport waits for
@@ -17,7 +17,7 @@ export type QueueRole = 'answered' | 'posted';
 /** What a transport gives the device that it carries. */
 export interface VirtioDeviceHost {
   /** one for each queue that the device has; they run or rest as the driver and its machine want it */
-  readonly queues: readonly DeviceQueue[];
+  readonly queues: readonly VirtQueue[];
   /** Interrupts the driver for a queue: buffers were used. */
   notify(queue: number): void;
   /** Asks for `resume`, and for a `kick` of every queue that is answered, soon, though the driver rings no doorbell. */

@@ -5,7 +5,7 @@
  */
 import type { DequeueTicket } from '../device/media-device.ts';
 import { type EventPlace, EventSender, type SentEvent } from '../virtio-device/event-sender.ts';
-import type { DeviceQueue } from '../virtqueue/device-queue.ts';
+import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/videodev2.ts';
 import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/videodev2-constants.gen.ts';
 import {
@@ -28,7 +28,7 @@ export class EventQueue {
   readonly #sender: EventSender;
 
   /** `notify` interrupts the guest for the event queue. */
-  constructor(queue: DeviceQueue, notify: () => void) {
+  constructor(queue: VirtQueue, notify: () => void) {
     this.#sender = new EventSender(queue, notify);
   }
 

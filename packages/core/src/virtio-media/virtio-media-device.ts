@@ -5,7 +5,7 @@
  * each id means. docs/ARCHITECTURE.md draws the life of a QBUF.
  *
  * Commands of one session are answered in order; a command that has to wait holds up its own session only. Errors: what
- * the guest does wrong becomes an errno; a malformed ring stops its queue (`DeviceQueue.error`); anything else is a bug of
+ * the guest does wrong becomes an errno; a malformed ring stops its queue (`VirtQueue.error`); anything else is a bug of
  * ours, is told to `onBug` and answered with EIO, so that one bad command never takes the device down.
  */
 import type { MediaDevice, SessionEvents } from '../device/media-device.ts';

@@ -59,14 +59,14 @@ export class Chain {
   #state: 'held' | 'returned' | 'void' = 'held';
   readonly #reading = new ChainCursor(0);
   readonly #writing: ChainCursor;
-  /** index of the first descriptor: what the used ring names */
+  /** names the chain in the ring: of a split ring the index of its first descriptor */
   readonly head: number;
   /** bytes that the device may read */
   readonly readableLength: number;
   /** bytes that the device may write */
   readonly writableLength: number;
 
-  /** Made by `DeviceQueue.pop` only. */
+  /** Made by its queue only. */
   constructor(memory: GuestMemory, head: number, segments: ChainSegments, readableLength: number, writableLength: number) {
     this.#memory = memory;
     this.#segments = segments;

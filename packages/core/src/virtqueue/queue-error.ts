@@ -35,7 +35,7 @@ export type QueueErrorCode =
   | 'usage';
 
 /**
- * A malformed ring or chain. On the device side it is a value (`DeviceQueue.error`) and only `start` throws it; the driver
+ * A malformed ring or chain. On the device side it is a value (`VirtQueue.error`) and only `start` throws it; the driver
  * side throws it, for the device is not the driver's enemy but out of order.
  */
 export class QueueError extends Error {

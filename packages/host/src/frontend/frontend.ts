@@ -10,8 +10,10 @@ import {
   type DriverTransport,
   type GuestBlock,
   type GuestMemory,
+  NO_RING_FEATURES,
   type RingFeatures,
   type RingLayout,
+  ringFeatures,
   VIRTIO_F_VERSION_1,
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
@@ -100,7 +102,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
   readonly #o: FrontendOptions;
   readonly #channel: RequestChannel;
   readonly #queues: Queue[] = [];
-  #features: RingFeatures = { indirect: false, eventIdx: false };
+  #features: RingFeatures = NO_RING_FEATURES;
   #deviceFeatures = 0n;
   #configListener: (() => void) | undefined;
   #protocol = 0n;
@@ -283,10 +285,7 @@ export class Frontend implements DriverTransport, AsyncDisposable {
       accept(VIRTIO_RING_F_INDIRECT_DESC, wanted.indirect) |
       accept(VIRTIO_RING_F_EVENT_IDX, wanted.eventIdx);
     await channel.request('SET_FEATURES', number64(features));
-    this.#features = {
-      indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
-      eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
-    };
+    this.#features = ringFeatures(features);
     for (let index = 0; index < this.#queueCount; index++) await this.#makeQueue(index);
     if (this.has('SHMEM')) {
       const config = await channel.request('GET_SHMEM_CONFIG');

@@ -9,8 +9,10 @@ import {
   type DriverTransport,
   type GuestBlock,
   type GuestMemory,
+  NO_RING_FEATURES,
   type RingFeatures,
   type RingLayout,
+  ringFeatures,
   VIRTIO_RING_F_EVENT_IDX,
   VIRTIO_RING_F_INDIRECT_DESC,
   VirtioPciDriver,
@@ -80,7 +82,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
   readonly #o: VfioFrontendOptions;
   readonly #interrupts: Interrupt[] = [];
   #driver: VirtioPciDriver | undefined;
-  #features: RingFeatures = { indirect: false, eventIdx: false };
+  #features: RingFeatures = NO_RING_FEATURES;
   #deviceFeatures = 0n;
   #shared: MemoryMapping | undefined;
   /** rings handed over since the last reset */
@@ -255,10 +257,7 @@ export class VfioFrontend implements DriverTransport, AsyncDisposable {
         (deviceFeatures & DEVICE_FEATURES),
     );
     this.#deviceFeatures = features & DEVICE_FEATURES;
-    this.#features = {
-      indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
-      eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
-    };
+    this.#features = ringFeatures(features);
     await this.driver.set('config_msix_vector', 0);
     this.#enabled.clear();
     this.#negotiated = true;

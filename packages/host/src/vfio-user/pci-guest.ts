@@ -4,12 +4,11 @@
  * the PCI function around it. It knows what a client may ask for, not how that travels.
  */
 import {
-  bit,
   DEVICE_FEATURES,
-  DeviceQueue,
+  makeQueue,
+  RING_FEATURES,
   type RingLayout,
-  VIRTIO_RING_F_EVENT_IDX,
-  VIRTIO_RING_F_INDIRECT_DESC,
+  ringFeatures,
   type VirtioDevice,
   VirtioPciDevice,
   type VirtioPciOwner,
@@ -83,12 +82,11 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
       this.arena[Symbol.dispose]();
       throw error;
     }
-    const none = { indirect: false, eventIdx: false };
-    this.#rings = this.device.queues.map(() => new PciRing(new DeviceQueue(this.memory, none), this.memory));
+    this.#rings = this.device.queues.map(() => new PciRing(makeQueue(this.memory), this.memory));
     this.pci = new VirtioPciDevice(
       {
         virtioId: this.device.id,
-        features: bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX) | (this.device.features & DEVICE_FEATURES),
+        features: RING_FEATURES | (this.device.features & DEVICE_FEATURES),
         queues: this.device.queues.length,
         configBytes: this.device.config().length,
         sharedBytes: this.device.sharedMemory ? this.arena.size : 0,
@@ -118,10 +116,7 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     // A driver that forbids memory and then wants a ring in it contradicts itself.
     if (this.#leaving !== undefined) return false;
     this.memory.gate.reopen();
-    const error = this.#rings[index]?.start(layout, {
-      indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
-      eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
-    });
+    const error = this.#rings[index]?.start(layout, ringFeatures(features));
     if (error === undefined) this.log.debug({ ring: index }, 'ring started');
     else
       this.log.warn({ ring: index, code: error.code, err: error.message }, 'a ring that is not sound: the device needs a reset');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type DeviceQueue, QueueError, type RingFeatures, type RingLayout, ringBytes } from '@paravideo/core';
+import { QueueError, type RingFeatures, type RingLayout, type TransportQueue } from '@paravideo/core';
 import type { HostGuestMemory } from '../memory/index.ts';
 
 /**
@@ -9,14 +9,14 @@ import type { HostGuestMemory } from '../memory/index.ts';
  *        ^--------------------reset---/--------------------------------------------/
  */
 export class PciRing {
-  readonly queue: DeviceQueue;
+  readonly queue: TransportQueue;
   readonly #memory: HostGuestMemory;
   #layout: RingLayout | undefined;
   #state: 'stopped' | 'running' | 'absent' = 'stopped';
   /** where a ring that is held goes on */
   #held: number | undefined;
 
-  constructor(queue: DeviceQueue, memory: HostGuestMemory) {
+  constructor(queue: TransportQueue, memory: HostGuestMemory) {
     this.queue = queue;
     this.#memory = memory;
   }
@@ -32,10 +32,10 @@ export class PciRing {
     return this.#state === 'stopped' || error?.code === 'ring-gone' ? undefined : error;
   }
 
-  /** Starts the ring from index 0; what is wrong with it, if anything. */
+  /** Starts the ring as a fresh one; what is wrong with it, if anything. */
   start(layout: RingLayout, features: RingFeatures): QueueError | undefined {
     this.queue.negotiate(features);
-    return this.#begin(layout, 0);
+    return this.#begin(layout);
   }
 
   /** Stops it. */
@@ -65,7 +65,7 @@ export class PciRing {
   memoryChanged(): boolean {
     const layout = this.#layout;
     if (this.#state === 'stopped' || layout === undefined || this.#held !== undefined) return false;
-    const bytes = ringBytes(layout.size);
+    const bytes = this.queue.areas(layout.size);
     const there =
       this.#memory.covers(layout.descriptors, bytes.descriptors) &&
       this.#memory.covers(layout.available, bytes.available) &&
@@ -80,7 +80,7 @@ export class PciRing {
     return back;
   }
 
-  #begin(layout: RingLayout, next: number): QueueError | undefined {
+  #begin(layout: RingLayout, next?: number): QueueError | undefined {
     try {
       this.queue.start(layout, next);
     } catch (error) {

@@ -3,7 +3,7 @@
  * The device of one front-end: its arena, its view of the guest's memory, its window, its rings and the virtio device between them.
  * It knows what a front-end may ask for, not how that travels.
  */
-import { DeviceQueue, leadingQueue, type RingFeatures, type VirtioDevice } from '@paravideo/core';
+import { leadingQueue, makeQueue, type RingFeatures, sameRingFeatures, type VirtioDevice } from '@paravideo/core';
 import type { Log } from '../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../memory/index.ts';
 import { type GuestContext, within } from '../transport/index.ts';
@@ -68,8 +68,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
       this.arena[Symbol.dispose]();
       throw error;
     }
-    const features: RingFeatures = { indirect: false, eventIdx: false };
-    this.rings = this.device.queues.map((role, index) => new Vring(index, role, new DeviceQueue(this.memory, features), this));
+    this.rings = this.device.queues.map((role, index) => new Vring(index, role, makeQueue(this.memory), this));
     this.#leader = this.rings[leadingQueue(this.device.queues)];
     this.device.attach({
       queues: this.rings.map(({ queue }) => queue),
@@ -91,7 +90,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     for (const ring of this.rings) {
       ring.queue.negotiate(features);
       // Only another driver wants others.
-      if (this.#known !== undefined && !same(this.#known, features)) this.#anew = true;
+      if (this.#known !== undefined && !sameRingFeatures(this.#known, features)) this.#anew = true;
     }
     if (this.#known !== undefined && this.#accepted !== accepted) this.#anew = true;
     this.#known = features;
@@ -181,7 +180,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
       ring.stop();
       ring.enable(false);
       ring.forgetKick();
-      ring.setBase(0);
+      ring.rewind();
     }
     this.window.suspend();
     const copies = this.memory.gate.close();
@@ -232,8 +231,4 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
     await this.memory.unmapped();
     this.arena[Symbol.dispose]();
   }
-}
-
-function same(a: RingFeatures, b: RingFeatures): boolean {
-  return a.indirect === b.indirect && a.eventIdx === b.eventIdx;
 }

@@ -4,7 +4,7 @@
  * is acknowledged with a failure where the front-end asked for an answer, and logged otherwise; a message that makes no
  * sense ends the connection, and only that.
  */
-import { bit, DEVICE_FEATURES, VIRTIO_F_VERSION_1, VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC } from '@paravideo/core';
+import { bit, DEVICE_FEATURES, RING_FEATURES, ringFeatures, VIRTIO_F_VERSION_1 } from '@paravideo/core';
 import type { Log } from '../log/index.ts';
 import { descriptorKind, type Fd, SysError } from '../sys/index.ts';
 import { GuestCloser } from '../transport/index.ts';
@@ -82,11 +82,7 @@ export class VhostHandler {
     this.#log = log;
     this.#shmemBit = o.oldShmemBit === true ? ProtocolFeature.SHMEM_OLD : ProtocolFeature.SHMEM;
     this.#virtioOffer =
-      bit(VIRTIO_RING_F_INDIRECT_DESC) |
-      bit(VIRTIO_RING_F_EVENT_IDX) |
-      bit(VHOST_USER_F_PROTOCOL_FEATURES) |
-      bit(VIRTIO_F_VERSION_1) |
-      (guest.device.features & DEVICE_FEATURES);
+      RING_FEATURES | bit(VHOST_USER_F_PROTOCOL_FEATURES) | bit(VIRTIO_F_VERSION_1) | (guest.device.features & DEVICE_FEATURES);
     const { MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS, STATUS } = ProtocolFeature;
     const offered: number[] = [MQ, REPLY_ACK, BACKEND_REQ, CONFIG, BACKEND_SEND_FD, RESET_DEVICE, CONFIGURE_MEM_SLOTS];
     if (guest.device.sharedMemory) offered.push(this.#shmemBit);
@@ -259,11 +255,7 @@ export class VhostHandler {
   #setFeatures(features: bigint): undefined | Promise<undefined> {
     const foreign = features & ~this.#virtioOffer;
     if (foreign !== 0n) throw new VhostRefusedError('VU-V4', `features 0x${foreign.toString(16)} were not offered`);
-    const ring = {
-      indirect: (features & bit(VIRTIO_RING_F_INDIRECT_DESC)) !== 0n,
-      eventIdx: (features & bit(VIRTIO_RING_F_EVENT_IDX)) !== 0n,
-    };
-    if (features !== this.#virtio && !this.#guest.negotiate(ring, features & DEVICE_FEATURES)) {
+    if (features !== this.#virtio && !this.#guest.negotiate(ringFeatures(features), features & DEVICE_FEATURES)) {
       throw new VhostRefusedError('VU-V4', 'features cannot change while a ring runs');
     }
     this.#virtio = features;

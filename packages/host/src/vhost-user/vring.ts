@@ -6,7 +6,7 @@
  *        ^--------------- GET_VRING_BASE, disabled -----------/----------------------/
  *                       (by way of draining: commands taken are answered, none are taken)
  */
-import { type DeviceQueue, QueueError, type QueueRole, type RingLayout, ringBytes } from '@paravideo/core';
+import { QueueError, type QueueRole, type RingLayout, type TransportQueue } from '@paravideo/core';
 import type { Log } from '../log/index.ts';
 import { drain, type Fd, SysError, setNonBlocking, signal, watch } from '../sys/index.ts';
 import type { MemoryTable } from './memory-table.ts';
@@ -38,11 +38,12 @@ export interface VringOwner {
 export class Vring implements Disposable {
   readonly index: number;
   readonly role: QueueRole;
-  readonly queue: DeviceQueue;
+  readonly queue: TransportQueue;
   readonly #owner: VringOwner;
   #size: number | undefined;
   #addresses: RingAddresses | undefined;
-  #next = 0;
+  /** where the ring goes on; undefined: as a fresh one */
+  #next: number | undefined;
   #enabled = false;
   #kick: Fd | 'polling' | undefined;
   #kicks: Disposable | undefined;
@@ -55,7 +56,7 @@ export class Vring implements Disposable {
   #again = false;
   #state: 'waiting' | 'running' | 'draining' | 'broken' = 'waiting';
 
-  constructor(index: number, role: QueueRole, queue: DeviceQueue, owner: VringOwner) {
+  constructor(index: number, role: QueueRole, queue: TransportQueue, owner: VringOwner) {
     this.index = index;
     this.role = role;
     this.queue = queue;
@@ -97,7 +98,13 @@ export class Vring implements Disposable {
   /** SET_VRING_BASE. */
   setBase(base: number): void {
     this.#mustBeStopped('its base');
-    this.#next = base & 0xffff;
+    this.#next = this.queue.position(base);
+  }
+
+  /** The next start is that of a fresh ring. */
+  rewind(): void {
+    this.#mustBeStopped('its base');
+    this.#next = undefined;
   }
 
   /** SET_VRING_KICK; undefined: no kick descriptor, the ring is polled. Takes the descriptor over. */
@@ -208,9 +215,9 @@ export class Vring implements Disposable {
     if (this.#state === 'running') this.#state = 'draining';
   }
 
-  /** Stops the ring. Returns the next available index, at which it goes on unless SET_VRING_BASE says otherwise. */
+  /** Stops the ring. Returns where it goes on unless SET_VRING_BASE says otherwise. */
   stop(): number {
-    if (this.queue.running) this.#next = this.queue.stop();
+    if (this.queue.running || this.#next === undefined) this.#next = this.queue.stop();
     if (this.#kick === 'polling') {
       this.#kicks?.[Symbol.dispose]();
       this.#kicks = undefined;
@@ -253,7 +260,7 @@ export class Vring implements Disposable {
   #translate(): RingLayout | undefined {
     if (this.#size === undefined || this.#addresses === undefined) return undefined;
     const { table } = this.#owner;
-    const bytes = ringBytes(this.#size);
+    const bytes = this.queue.areas(this.#size);
     const descriptors = table.guestAddress(this.#addresses.descriptors, bytes.descriptors);
     const available = table.guestAddress(this.#addresses.available, bytes.available);
     const used = table.guestAddress(this.#addresses.used, bytes.used);

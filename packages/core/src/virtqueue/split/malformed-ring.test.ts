@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { INDIRECT, NEXT, started, WRITE } from '../testing/queue-rig.ts';
-import { type Chain, type DeviceQueue, QueueError } from './index.ts';
+import { INDIRECT, NEXT, started, WRITE } from '../../testing/queue-rig.ts';
+import { type Chain, type DeviceQueue, QueueError } from '../index.ts';
 
 const NEITHER = { indirect: false, eventIdx: false };
 

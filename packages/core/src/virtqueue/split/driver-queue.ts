@@ -4,8 +4,8 @@
  * device side is tested with. It keeps its own books and believes the device only what it checked: a used entry that
  * names no chain, or more bytes than the chain takes, throws.
  */
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import type { GuestRange } from '../ports/index.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import type { GuestRange } from '../../ports/index.ts';
 import {
   VIRTQ_AVAIL_F_NO_INTERRUPT,
   VIRTQ_DESC_F_INDIRECT,
@@ -14,9 +14,9 @@ import {
   VIRTQ_USED_F_NO_NOTIFY,
   virtq_desc,
   virtq_used_elem,
-} from '../wire/index.ts';
-import { QueueError } from './queue-error.ts';
-import { type RingFeatures, type RingLayout, ringBytes } from './ring-layout.ts';
+} from '../../wire/index.ts';
+import { QueueError } from '../queue-error.ts';
+import { type RingFeatures, type RingLayout, ringBytes } from '../ring-layout.ts';
 import { AVAILABLE_RING, FLAGS, IDX, RingView, USED_RING } from './ring-view.ts';
 
 const desc = virtq_desc.fields;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { RegionMemory } from '../memory/region-memory.ts';
+import { RegionMemory } from '../../memory/region-memory.ts';
 import { RingMark } from './ring-mark.ts';
 
 const LAYOUT = { size: 4, descriptors: 0x1000, available: 0x1100, used: 0x1200 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HostileRing } from '../testing/hostile-ring.ts';
-import { Random } from '../testing/random.ts';
+import { HostileRing } from '../../testing/hostile-ring.ts';
+import { Random } from '../../testing/random.ts';
 
 describe('a hostile driver', () => {
   test('VU-V8 to VU-V13: a ring that is wrong breaks, a ring that is right does not, and every chain comes back once', () => {

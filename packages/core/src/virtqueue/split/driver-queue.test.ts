@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { RawRing } from '../testing/raw-ring.ts';
-import { type Chain, DeviceQueue, DriverQueue } from './index.ts';
+import { RawRing } from '../../testing/raw-ring.ts';
+import { type Chain, DeviceQueue, DriverQueue } from '../index.ts';
 
 const FEATURES = { indirect: true, eventIdx: false };
 

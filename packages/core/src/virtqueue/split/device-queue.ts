@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The device side of a split virtqueue (VIRTIO 1.4, 2.7).
- *
- *     stopped --start--> running --malformed ring--> broken
- *        ^------------------stop-----------------------/
+ * The device side of a split virtqueue (VIRTIO 1.4, 2.7). What the methods promise stands at `VirtQueue` and `TransportQueue`.
  *
  * The driver is hostile. A malformed ring breaks the queue: `error` says why, nothing more is taken from it until it is
  * stopped and started again, and chains already taken can still be returned. The methods that look at the ring never throw
- * for what they find there, and never loop for longer than the ring and the limits allow.
- *
- * A batch is: `pop` until undefined, `push` each chain when it is done (in any order, at any time), `flush` once: that is
- * one store of the used index and at most one interrupt.
+ * for what they find there, and never loop for longer than the ring and the limits allow. A flush is one store of the used
+ * index.
  */
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import { VIRTQ_AVAIL_F_NO_INTERRUPT, VIRTQ_USED_F_NO_NOTIFY, virtq_used_elem } from '../wire/index.ts';
-import { Chain, ChainSegments } from './chain.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { VIRTQ_AVAIL_F_NO_INTERRUPT, VIRTQ_USED_F_NO_NOTIFY, virtq_used_elem } from '../../wire/index.ts';
+import { Chain, ChainSegments } from '../chain.ts';
+import { QueueError, type QueueErrorCode } from '../queue-error.ts';
+import { type RingAreas, type RingFeatures, type RingLayout, ringBytes } from '../ring-layout.ts';
+import type { TransportQueue } from '../virt-queue.ts';
 import { type ChainLimits, ChainWalk } from './chain-walk.ts';
-import { QueueError, type QueueErrorCode } from './queue-error.ts';
-import type { RingFeatures, RingLayout } from './ring-layout.ts';
 import { RingMark } from './ring-mark.ts';
 import { AVAILABLE_RING, FLAGS, IDX, RingView, USED_RING } from './ring-view.ts';
 
@@ -47,7 +43,7 @@ interface Ring {
 }
 
 /** One virtqueue, as the device sees it. */
-export class DeviceQueue {
+export class DeviceQueue implements TransportQueue {
   readonly #memory: GuestMemory;
   readonly #limits: ChainLimits;
   #eventIdx: boolean;
@@ -68,37 +64,37 @@ export class DeviceQueue {
     this.#walk = new ChainWalk(memory, features.indirect, this.#limits);
   }
 
-  /** Features of the next `start`: a driver may agree on others after each reset. Throws `QueueError` ('usage') while the queue runs. */
   negotiate(features: RingFeatures): void {
     if (this.#ring !== undefined) throw new QueueError('usage', 'features cannot change while the queue runs: stop it first');
     this.#eventIdx = features.eventIdx;
     this.#walk = new ChainWalk(this.#memory, features.indirect, this.#limits);
   }
 
-  /** True from `start` to `stop`, also while the queue is broken. */
   get running(): boolean {
     return this.#ring !== undefined;
   }
 
-  /** Why the queue is broken; kept until the next `start`. */
   get error(): QueueError | undefined {
     return this.#error;
   }
 
-  /** Chains that the device took and did not push yet. */
   get inFlight(): number {
     return this.#ring?.inFlight ?? 0;
   }
 
-  /**
-   * Starts on a ring. `nextAvailable` is the first entry to take, modulo 65536; the used index goes on from what the ring says.
-   * Notifications are on. Chains may be waiting already (P16). Throws `QueueError` ('layout') if the ring is not sound
-   * (VU-V6, VU-V7) or the queue runs.
-   */
-  start(layout: RingLayout, nextAvailable: number): void {
+  areas(size: number): RingAreas {
+    return ringBytes(size);
+  }
+
+  position(base: number): number {
+    return base & 0xffff;
+  }
+
+  /** The position is the first entry of the available ring to take, modulo 65536; the used index goes on from what the ring says. */
+  start(layout: RingLayout, position = 0): void {
     if (this.#ring !== undefined) throw new QueueError('layout', 'the queue runs already: stop it first');
     const view = new RingView(this.#memory, layout);
-    const next = nextAvailable & 0xffff;
+    const next = this.position(position);
     const used = view.used.load(IDX);
     this.#error = undefined;
     this.#mark = undefined;
@@ -116,10 +112,6 @@ export class DeviceQueue {
     this.enableNotifications();
   }
 
-  /**
-   * Stops; returns the next available index, 0 if the queue did not run. What was pushed is published, without an
-   * interrupt; chains still held are void.
-   */
   stop(): number {
     const ring = this.#ring;
     if (ring === undefined) return 0;
@@ -133,22 +125,18 @@ export class DeviceQueue {
     return ring.next;
   }
 
-  /** True after a `stop`, until the next `start` or `forget`: there is a ring to go on with. */
   get stopped(): boolean {
     return this.#mark !== undefined;
   }
 
-  /** True if a `start` with these would go on with the ring that was stopped; false if a driver begins with a fresh one. */
-  resumes(layout: RingLayout, nextAvailable: number): boolean {
-    return this.#mark?.matches(this.#memory, layout, nextAvailable & 0xffff) ?? false;
+  resumes(layout: RingLayout, position = 0): boolean {
+    return this.#mark?.matches(this.#memory, layout, this.position(position)) ?? false;
   }
 
-  /** Forgets the ring that was stopped: the device was reset. */
   forget(): void {
     this.#mark = undefined;
   }
 
-  /** Takes the next chain. Undefined if there is none, or if the queue is stopped or broken: see `error`. Never throws. */
   pop(): Chain | undefined {
     const ring = this.#ring;
     if (ring === undefined || this.#error !== undefined || !this.#mapped(ring) || !this.#waiting(ring)) return undefined;
@@ -173,11 +161,6 @@ export class DeviceQueue {
     return chain;
   }
 
-  /**
-   * Returns a chain with `written` bytes, at most its writable length (VU-V13); the driver sees it after `flush`. A chain
-   * from before a `stop` is dropped in silence, and so is every chain when the ring has gone from memory. Throws
-   * `QueueError` ('usage') for a chain that was returned already or is another queue's.
-   */
   push(chain: Chain, written: number): void {
     if (chain.state === 'void') return;
     const ring = this.#ring;
@@ -195,7 +178,6 @@ export class DeviceQueue {
     ring.used = (ring.used + 1) & 0xffff;
   }
 
-  /** Publishes what was pushed since the last call, in one store. True if the driver wants an interrupt for it. */
   flush(): boolean {
     const ring = this.#ring;
     if (ring === undefined || ring.used === ring.published || !this.#mapped(ring)) return false;
@@ -207,7 +189,6 @@ export class DeviceQueue {
     return distance(available.load(usedEvent) + 1, ring.used) < count;
   }
 
-  /** Asks the driver for notifications. True if chains are waiting already: look again, no kick will tell. */
   enableNotifications(): boolean {
     const ring = this.#ring;
     if (ring === undefined || this.#error !== undefined || !this.#mapped(ring)) return false;
@@ -216,7 +197,6 @@ export class DeviceQueue {
     return this.#waiting(ring);
   }
 
-  /** Tells the driver that notifications are not needed for now. Some may come all the same. */
   disableNotifications(): void {
     const ring = this.#ring;
     // With EVENT_IDX the event index stays where it is: the driver has passed it, so it does not kick again.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import { type RingLayout, ringBytes } from './ring-layout.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { type RingLayout, ringBytes } from '../ring-layout.ts';
 import { USED_RING } from './ring-view.ts';
 
 /**

@@ -7,11 +7,11 @@
  * A chain is any number of direct descriptors; the last one may refer to an indirect table instead, whose WRITE flag
  * means nothing (2.7.5.3.2).
  */
-import { addressText } from '../base/index.ts';
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE, virtq_desc } from '../wire/index.ts';
-import type { ChainSegments } from './chain.ts';
-import { QueueError, type QueueErrorCode } from './queue-error.ts';
+import { addressText } from '../../base/index.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE, virtq_desc } from '../../wire/index.ts';
+import type { ChainSegments } from '../chain.ts';
+import { QueueError, type QueueErrorCode } from '../queue-error.ts';
 
 /** Bounds on one chain. */
 export interface ChainLimits {

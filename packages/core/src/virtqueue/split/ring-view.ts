@@ -4,10 +4,10 @@
  * accessed with Atomics, which order everything around them: entries written before an index are seen with it, and a store
  * of an index is ordered before a later load of an event word (the full barrier of VIRTIO 1.4, 2.7.7 and 2.7.10).
  */
-import type { GuestMemory } from '../memory/guest-memory.ts';
-import { VIRTQ_MAX_SIZE } from '../wire/index.ts';
-import { QueueError } from './queue-error.ts';
-import { type RingLayout, ringBytes } from './ring-layout.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { VIRTQ_MAX_SIZE } from '../../wire/index.ts';
+import { QueueError } from '../queue-error.ts';
+import { type RingLayout, ringBytes } from '../ring-layout.ts';
 
 /** index of `flags` in either ring, in 16-bit words */
 export const FLAGS = 0;

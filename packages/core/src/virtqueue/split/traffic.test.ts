@@ -2,9 +2,9 @@
 /** Random traffic from the driver side to the device side and back, against a naive model: two lists and a memory. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RegionMemory } from '../memory/index.ts';
-import type { GuestRange } from '../ports/index.ts';
-import { type Chain, DeviceQueue, DriverQueue, ringBytes } from './index.ts';
+import { RegionMemory } from '../../memory/index.ts';
+import type { GuestRange } from '../../ports/index.ts';
+import { type Chain, DeviceQueue, DriverQueue, ringBytes } from '../index.ts';
 
 /** Guest memory with a seam in the middle of the data, all of it above 4 GiB, the ring in one region of odd host alignment or not. */
 const RING = 0x1_0000_0000;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { INDIRECT, NEXT, started, WRITE } from '../testing/queue-rig.ts';
-import { RawRing } from '../testing/raw-ring.ts';
-import { type Chain, DeviceQueue, QueueError } from './index.ts';
+import { INDIRECT, NEXT, started, WRITE } from '../../testing/queue-rig.ts';
+import { RawRing } from '../../testing/raw-ring.ts';
+import { type Chain, DeviceQueue, QueueError } from '../index.ts';
 
 const BOTH = { indirect: true, eventIdx: true };
 const NEITHER = { indirect: false, eventIdx: false };
