@@ -2,3 +2,4 @@
 export * from './bits.ts';
 export * from './bytes.ts';
 export * from './numbers.ts';
+export * from './saved-state.ts';

@@ -13,6 +13,10 @@
 import type { Chain } from './chain.ts';
 import type { QueueError } from './queue-error.ts';
 import type { RingAreas, RingFeatures, RingLayout } from './ring-layout.ts';
+import type { SplitQueueState } from './split/queue-state.ts';
+
+/** What a queue saves: which kind of ring it is, and all that it knows beside what lies in guest memory. */
+export type QueueState = SplitQueueState;
 
 /** What a device needs of a queue. No method throws for what a driver did to the ring. */
 export interface VirtQueue {
@@ -65,4 +69,15 @@ export interface TransportQueue extends VirtQueue {
   resumes(layout: RingLayout, position?: number): boolean;
   /** Forgets the ring that was stopped: the device was reset. */
   forget(): void;
+  /**
+   * The state as plain data. Throws `NotIdleError` while the device holds a chain, or returned one that is not published. The
+   * queue goes on as before.
+   */
+  save(): QueueState;
+  /**
+   * Goes on as the queue that was saved, over the same memory; the doorbell that may have been rung meanwhile is the transport's to
+   * look after. Throws `SavedStateError` for a state that cannot be, and `QueueError` ('usage') for a queue that has run; nothing is
+   * changed then.
+   */
+  restore(state: unknown): void;
 }

@@ -7,6 +7,7 @@
  * for what they find there, and never loop for longer than the ring and the limits allow. A flush is one store of the used
  * index.
  */
+import { NotIdleError } from '../../base/saved-state.ts';
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import { VIRTQ_AVAIL_F_NO_INTERRUPT, VIRTQ_USED_F_NO_NOTIFY, virtq_used_elem } from '../../wire/index.ts';
 import { Chain, ChainSegments } from '../chain.ts';
@@ -14,6 +15,7 @@ import { QueueError, type QueueErrorCode } from '../queue-error.ts';
 import { type RingAreas, type RingFeatures, type RingLayout, ringBytes } from '../ring-layout.ts';
 import type { TransportQueue } from '../virt-queue.ts';
 import { type ChainLimits, ChainWalk } from './chain-walk.ts';
+import { readQueueState, type SplitQueueState, saveMark } from './queue-state.ts';
 import { RingMark } from './ring-mark.ts';
 import { AVAILABLE_RING, FLAGS, IDX, RingView, USED_RING } from './ring-view.ts';
 
@@ -46,6 +48,7 @@ interface Ring {
 export class DeviceQueue implements TransportQueue {
   readonly #memory: GuestMemory;
   readonly #limits: ChainLimits;
+  #indirect: boolean;
   #eventIdx: boolean;
   #walk: ChainWalk;
   readonly #pool: ChainSegments[] = [];
@@ -56,6 +59,7 @@ export class DeviceQueue implements TransportQueue {
 
   constructor(memory: GuestMemory, features: RingFeatures, limits: Partial<ChainLimits> = {}) {
     this.#memory = memory;
+    this.#indirect = features.indirect;
     this.#eventIdx = features.eventIdx;
     this.#limits = {
       maxDescriptors: limits.maxDescriptors ?? DEFAULT_MAX_DESCRIPTORS,
@@ -66,6 +70,7 @@ export class DeviceQueue implements TransportQueue {
 
   negotiate(features: RingFeatures): void {
     if (this.#ring !== undefined) throw new QueueError('usage', 'features cannot change while the queue runs: stop it first');
+    this.#indirect = features.indirect;
     this.#eventIdx = features.eventIdx;
     this.#walk = new ChainWalk(this.#memory, features.indirect, this.#limits);
   }
@@ -98,17 +103,7 @@ export class DeviceQueue implements TransportQueue {
     const used = view.used.load(IDX);
     this.#error = undefined;
     this.#mark = undefined;
-    this.#ring = {
-      layout: { ...layout },
-      size: layout.size,
-      view,
-      held: new Array<Chain | undefined>(layout.size).fill(undefined),
-      inFlight: 0,
-      next,
-      available: next,
-      used,
-      published: used,
-    };
+    this.#ring = makeRing(view, { layout: { ...layout }, next, available: next, used });
     this.enableNotifications();
   }
 
@@ -117,7 +112,7 @@ export class DeviceQueue implements TransportQueue {
     if (ring === undefined) return 0;
     this.flush();
     this.#ring = undefined;
-    this.#mark = new RingMark(this.#memory, ring.layout, ring.next, ring.published);
+    this.#mark = RingMark.of(this.#memory, ring.layout, ring.next, ring.published);
     for (const chain of ring.held) {
       const segments = chain?.retire('void');
       if (segments !== undefined) this.#pool.push(segments);
@@ -135,6 +130,38 @@ export class DeviceQueue implements TransportQueue {
 
   forget(): void {
     this.#mark = undefined;
+  }
+
+  save(): SplitQueueState {
+    const ring = this.#ring;
+    if (ring !== undefined && ring.inFlight > 0) {
+      throw new NotIdleError(`${ring.inFlight} chains of the queue are taken and not returned yet`);
+    }
+    if (ring !== undefined && ring.used !== ring.published) {
+      throw new NotIdleError(`${distance(ring.published, ring.used)} chains of the queue are returned and not published yet`);
+    }
+    return {
+      ring: 'split',
+      features: { indirect: this.#indirect, eventIdx: this.#eventIdx },
+      broken: this.#error === undefined ? null : { code: this.#error.code, message: this.#error.message },
+      running:
+        ring === undefined
+          ? null
+          : { layout: { ...ring.layout }, next: ring.next, available: ring.available, used: ring.published },
+      stopped: this.#mark === undefined ? null : saveMark(this.#mark.save()),
+    };
+  }
+
+  restore(state: unknown): void {
+    if (this.#ring !== undefined || this.#mark !== undefined) {
+      throw new QueueError('usage', 'a queue that has run cannot be restored: make another');
+    }
+    const { features, error, running, stopped } = readQueueState(state);
+    this.negotiate(features);
+    this.#error = error;
+    this.#mark = stopped && RingMark.from(stopped);
+    // Its memory may come later, or have gone unnoticed: the next look at it tells, as it would have.
+    this.#ring = running && makeRing(new RingView(this.#memory, running.layout, 'allowed'), running);
   }
 
   pop(): Chain | undefined {
@@ -226,6 +253,13 @@ export class DeviceQueue implements TransportQueue {
     this.#error ??= new QueueError(code, message);
     return undefined;
   }
+}
+
+/** A ring of which the device holds no chain. */
+function makeRing(view: RingView, at: Pick<Ring, 'layout' | 'next' | 'available' | 'used'>): Ring {
+  const { layout, next, available, used } = at;
+  const held = new Array<Chain | undefined>(layout.size).fill(undefined);
+  return { layout, size: layout.size, view, held, inFlight: 0, next, available, used, published: used };
 }
 
 /** How far `to` is ahead of `from`, both modulo 65536. */

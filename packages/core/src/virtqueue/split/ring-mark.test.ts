@@ -18,7 +18,7 @@ function memory(): { memory: RegionMemory; bytes: Uint8Array } {
 describe('a ring that was stopped', () => {
   it('is known again, with what the driver has added meanwhile', () => {
     const { memory: guest, bytes } = memory();
-    const mark = new RingMark(guest, LAYOUT, 3, 3);
+    const mark = RingMark.of(guest, LAYOUT, 3, 3);
     bytes[0x102] = 4;
     bytes[0x104] = 1;
     expect(mark.matches(guest, LAYOUT, 3)).toBe(true);
@@ -32,14 +32,14 @@ describe('a ring that was stopped', () => {
     ['has other used elements', LAYOUT, 3, 0x208],
   ])('is not one that %s', (_, layout, next, zeroed) => {
     const { memory: guest, bytes } = memory();
-    const mark = new RingMark(guest, LAYOUT, 3, 3);
+    const mark = RingMark.of(guest, LAYOUT, 3, 3);
     if (zeroed !== undefined) bytes[zeroed] = 0;
     expect(mark.matches(guest, layout, next)).toBe(false);
   });
 
   it('is none where its memory has gone', () => {
     const { memory: guest } = memory();
-    const mark = new RingMark(guest, LAYOUT, 3, 3);
+    const mark = RingMark.of(guest, LAYOUT, 3, 3);
     guest.removeRegion(0x1000);
     expect(mark.matches(guest, LAYOUT, 3)).toBe(false);
   });

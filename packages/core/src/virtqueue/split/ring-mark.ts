@@ -3,6 +3,15 @@ import type { GuestMemory } from '../../memory/guest-memory.ts';
 import { type RingLayout, ringBytes } from '../ring-layout.ts';
 import { USED_RING } from './ring-view.ts';
 
+/** What a `RingMark` remembers. */
+export interface RingMarkState {
+  readonly layout: RingLayout;
+  readonly next: number;
+  readonly used: number;
+  /** the elements of the used ring; undefined where its memory had gone */
+  readonly elements: Uint8Array | undefined;
+}
+
 /**
  * What a device remembers of a ring that was stopped: where it was, how far, and all that it has written there. A driver never
  * writes to the used ring, so a ring that still holds the same is the same ring; one of a driver that begins anew is zeroed,
@@ -15,12 +24,26 @@ export class RingMark {
   /** the elements of the used ring; undefined where its memory had gone */
   readonly #elements: Uint8Array | undefined;
 
-  /** `next`: next entry of the available ring to take; `used`: the used index as the driver sees it. */
-  constructor(memory: GuestMemory, layout: RingLayout, next: number, used: number) {
+  private constructor(layout: RingLayout, next: number, used: number, elements: Uint8Array | undefined) {
     this.#layout = layout;
     this.#next = next;
     this.#used = used;
-    this.#elements = elements(memory, layout)?.slice();
+    this.#elements = elements;
+  }
+
+  /** Of a ring as it lies in memory. `next`: next entry of the available ring to take; `used`: the used index as the driver sees it. */
+  static of(memory: GuestMemory, layout: RingLayout, next: number, used: number): RingMark {
+    return new RingMark(layout, next, used, elements(memory, layout)?.slice());
+  }
+
+  /** From what `save` told. */
+  static from({ layout, next, used, elements }: RingMarkState): RingMark {
+    return new RingMark(layout, next, used, elements);
+  }
+
+  /** All that it remembers. */
+  save(): RingMarkState {
+    return { layout: this.#layout, next: this.#next, used: this.#used, elements: this.#elements };
   }
 
   /** True if a ring that starts at `next` is the one that was stopped. */

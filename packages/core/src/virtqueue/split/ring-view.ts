@@ -75,14 +75,17 @@ export class RingView {
   /** index of `avail_event` in `used`, in 16-bit words */
   readonly availableEvent: number;
 
-  /** Throws `QueueError` ('layout') if the size or an alignment is wrong or a part is not in one region (VU-V6, VU-V7). */
-  constructor(memory: GuestMemory, layout: RingLayout) {
+  /**
+   * Throws `QueueError` ('layout') if the size or an alignment is wrong or a part is not in one region (VU-V6, VU-V7). With
+   * `absent` the memory may be missing as yet.
+   */
+  constructor(memory: GuestMemory, layout: RingLayout, absent: 'refused' | 'allowed' = 'refused') {
     checkRingLayout(layout);
     this.#memory = memory;
     this.#layout = { ...layout };
     this.usedEvent = AVAILABLE_RING + layout.size;
     this.availableEvent = 2 + 4 * layout.size;
-    if (!this.refresh()) {
+    if (!this.refresh() && absent === 'refused') {
       throw new QueueError('layout', `${describe(layout)}: a part is not inside one region of guest memory`);
     }
   }
