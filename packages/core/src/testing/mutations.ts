@@ -9,14 +9,21 @@ export interface MutatedState {
   readonly state: unknown;
 }
 
-const ALIEN: readonly unknown[] = [undefined, -1, 0.5, 2 ** 60, Number.NaN, 'nonsense!', [[[]]], { alien: 1 }, true];
+const ALIEN: readonly unknown[] = [undefined, -1, 0.5, 2 ** 60, -(2 ** 60), Number.NaN, 'nonsense!', [[[]]], { alien: 1 }, true];
 
 /**
  * Each field of a saved state, at any depth, changed to each value that its kind never has; and each object with a field too many.
- * A field that is null may well be something else, and is left alone.
+ * A field that is null may well be something else, and is left alone. `signed` matches fields that -1 is a good value of.
  */
-export function mutations(state: unknown): readonly MutatedState[] {
-  return [...mutate(state, '')];
+export function mutations(state: unknown, signed?: RegExp): readonly MutatedState[] {
+  return [...mutate(state, '')].filter(({ field, state }) => !(signed?.test(field) && at(state, field) === -1));
+}
+
+/** What a state has at a path. */
+function at(state: unknown, field: string): unknown {
+  let value = state;
+  for (const name of field.match(/[^.[\]]+/g) ?? []) value = (value as Record<string, unknown>)[name];
+  return value;
 }
 
 function* mutate(value: unknown, path: string): Generator<MutatedState> {

@@ -8,8 +8,9 @@ import {
   v4l2_event,
 } from '../../wire/index.ts';
 import type { EventFill } from '../events.ts';
+import type { Control } from './control.ts';
 import { hasPayload } from './control.ts';
-import type { Control, ControlSet } from './control-set.ts';
+import type { ControlSet } from './control-set.ts';
 
 const C = v4l2_event.fields.u.fields.ctrl.fields;
 

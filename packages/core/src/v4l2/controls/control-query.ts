@@ -17,8 +17,9 @@ import {
   v4l2_queryctrl,
   v4l2_querymenu,
 } from '../../wire/index.ts';
+import type { Control } from './control.ts';
 import { elementCount, elementSize } from './control.ts';
-import type { Control, ControlSet } from './control-set.ts';
+import type { ControlSet } from './control-set.ts';
 
 const Q = v4l2_queryctrl.fields;
 const X = v4l2_query_ext_ctrl.fields;

@@ -15,8 +15,9 @@ import {
   V4L2_EVENT_CTRL_CH_VALUE,
 } from '../../wire/index.ts';
 import { classControl } from './classes.ts';
-import { baseFlags, type ControlData, type ControlSpec } from './control.ts';
+import { baseFlags, type Control, type ControlData, type ControlSpec } from './control.ts';
 import { ControlError } from './control-error.ts';
+import { type ControlSetState, readControls, saveControl } from './control-state.ts';
 
 /** A control that was refused, and why. Of a cluster, the first of its controls in the call. */
 export interface ControlFault {
@@ -42,18 +43,6 @@ export interface ControlUpdate {
   readonly control: Control;
   readonly changes: number;
   readonly origin: unknown;
-}
-
-/** A control with its value. Read-only for all but the set. */
-export interface Control {
-  readonly spec: ControlSpec;
-  /** V4L2_CTRL_FLAG_*, all of them */
-  readonly flags: number;
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly default: ControlData;
-  /** last value set; of a volatile control ask `ControlSet.value` */
-  readonly current: ControlData;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -172,6 +161,21 @@ export class ControlSet {
       }
     }
     return undefined;
+  }
+
+  /** All values, flags and ranges as plain data; at any time, for no call of a set is ever left half done. */
+  save(): ControlSetState {
+    return { controls: this.ordered.map(saveControl) };
+  }
+
+  /**
+   * Goes on as the set that was saved, which must have been declared the same. For a set that nobody has heard of yet: listeners are
+   * told nothing, and what stands behind the controls has its values from elsewhere. Throws `SavedStateError` for a state that
+   * cannot be; nothing is changed then.
+   */
+  restore(state: unknown): void {
+    for (const [i, start] of readControls(state, this.ordered).entries())
+      Object.assign(this.ordered[i] as Mutable<Control>, start);
   }
 
   /** The values by cluster, in the order of the map. */

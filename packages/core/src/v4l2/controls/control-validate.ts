@@ -13,8 +13,8 @@ import {
   V4L2_CTRL_TYPE_U16,
   V4L2_CTRL_TYPE_U32,
 } from '../../wire/index.ts';
+import type { Control } from './control.ts';
 import { menuItem } from './control-query.ts';
-import type { Control } from './control-set.ts';
 
 /** A value, or why there is none. */
 export type ValidatedControl<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: number };

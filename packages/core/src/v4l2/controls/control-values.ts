@@ -22,8 +22,9 @@ import {
   v4l2_ext_controls,
 } from '../../wire/index.ts';
 import { controlClass } from './classes.ts';
+import type { Control } from './control.ts';
 import { type ControlData, elementCount, elementSize, hasPayload } from './control.ts';
-import type { Control, ControlSet } from './control-set.ts';
+import type { ControlSet } from './control-set.ts';
 import { roundWide, validateArray, validateNumber, validateString } from './control-validate.ts';
 
 /** The parts of an ioctl call that the ext-controls ioctls use; an `IoctlCall` is one. */

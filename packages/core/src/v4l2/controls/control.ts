@@ -51,6 +51,18 @@ export interface ControlSpec {
   readonly cluster?: number;
 }
 
+/** A control with its value. Read-only for all but the set. */
+export interface Control {
+  readonly spec: ControlSpec;
+  /** V4L2_CTRL_FLAG_*, all of them */
+  readonly flags: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly default: ControlData;
+  /** last value set; of a volatile control ask `ControlSet.value` */
+  readonly current: ControlData;
+}
+
 /** Bytes of one element in `struct v4l2_query_ext_ctrl.elem_size`. */
 export function elementSize(spec: ControlSpec): number {
   switch (spec.type) {
