@@ -3,6 +3,7 @@
  * The event subscriptions of one session (VIDIOC_SUBSCRIBE_EVENT). An event goes out only if the session subscribed to its
  * type and id (VM-DX11); the queue of events not yet fetched by the application is the guest's.
  */
+import { SavedFields } from '../base/index.ts';
 import type { Clock } from '../ports/index.ts';
 import {
   Errno,
@@ -26,6 +27,20 @@ interface EventSubscription {
   readonly type: number;
   readonly id: number;
   readonly feedback: boolean;
+}
+
+/** What `EventSubscriptions.save` returns. */
+export interface EventSubscriptionsState {
+  /** `sequence` of the next event, modulo 2^32 */
+  readonly sequence: number;
+  /** oldest first, each type and id once */
+  readonly subscriptions: readonly {
+    /** V4L2_EVENT_* */
+    readonly type: number;
+    readonly id: number;
+    /** subscribed with V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK */
+    readonly feedback: boolean;
+  }[];
 }
 
 const E = v4l2_event.fields;
@@ -99,6 +114,31 @@ export class EventSubscriptions {
   /** Drops every subscription. */
   clear(): void {
     this.#all.clear();
+  }
+
+  /** All subscriptions as plain data; at any time, for an event is sent before `emit` returns. */
+  save(): EventSubscriptionsState {
+    return { sequence: this.#sequence, subscriptions: [...this.#all.values()].map((one) => ({ ...one })) };
+  }
+
+  /**
+   * Goes on as the subscriptions that were saved, in place of those that there are; no initial event goes out. Throws
+   * `SavedStateError` for a state that cannot be, as with an event that this device does not have; nothing is changed then.
+   */
+  restore(state: unknown): void {
+    const fields = new SavedFields(state, 'events', ['sequence', 'subscriptions']);
+    const sequence = fields.u32('sequence');
+    const all = new Map<number, EventSubscription>();
+    for (const one of fields.list('subscriptions', this.#limit, ['type', 'id', 'feedback'])) {
+      const [type, id] = [one.u32('type'), one.u32('id')];
+      if (type === V4L2_EVENT_ALL || typeof this.#catalog(type, id) === 'number')
+        one.refuse('type', 'an event that the device has');
+      if (all.has(keyOf(type, id))) one.refuse('id', 'of a type and id that no other subscription has');
+      all.set(keyOf(type, id), { type, id, feedback: one.boolean('feedback') });
+    }
+    this.#sequence = sequence;
+    this.#all.clear();
+    for (const [key, one] of all) this.#all.set(key, one);
   }
 }
 
