@@ -8,6 +8,7 @@
  * The device side sees a `QueueClient`, takes buffers with `take` and gives each back with `done`, which sends exactly one
  * EVT_DQBUF (P8). STREAMOFF first asks the client to stop and waits until it no longer touches any memory.
  */
+import { NotIdleError } from '../base/index.ts';
 import {
   Errno,
   isMultiplanar,
@@ -27,6 +28,7 @@ import {
 } from '../wire/index.ts';
 import { checkPlaneRoom, fetchPayload, fetchTime, type TimestampMode, writeBuffer } from './buffer-payload.ts';
 import { type BufferSupply, freeBuffer, makeBuffer } from './buffer-planes.ts';
+import { type BlockAt, type BufferQueueState, readBufferQueue, saveBuffer, takeBuffers } from './buffer-state.ts';
 import { createSizes } from './create-sizes.ts';
 import { DeviceError } from './device-error.ts';
 import type { IoctlCall, MappablePlane, SessionEvents } from './media-device.ts';
@@ -73,7 +75,7 @@ export interface BufferQueueOptions extends BufferSupply {
   readonly events: SessionEvents;
 }
 
-type BufferQueueState = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
+type BufferQueuePhase = 'empty' | 'allocated' | 'starting' | 'streaming' | 'failed' | 'stopping';
 
 const BASE_CAPS = V4L2_BUF_CAP_SUPPORTS_MMAP | V4L2_BUF_CAP_SUPPORTS_USERPTR | V4L2_BUF_CAP_SUPPORTS_ORPHANED_BUFS;
 
@@ -83,7 +85,7 @@ export class BufferQueue {
   readonly multiplanar: boolean;
   readonly output: boolean;
   readonly #o: BufferQueueOptions;
-  #state: BufferQueueState = 'empty';
+  #state: BufferQueuePhase = 'empty';
   /** V4L2_MEMORY_* of the buffers; 0 without any */
   #memory = 0;
   readonly #buffers = new Map<number, V4l2Buffer>();
@@ -265,6 +267,37 @@ export class BufferQueue {
     } finally {
       this.#free([...this.#buffers.keys()]);
     }
+  }
+
+  /**
+   * The queue as plain data. Throws `NotIdleError` while buffers are with the client, events of buffers wait, memory is awaited,
+   * or the queue is on its way between two states.
+   */
+  save(): BufferQueueState {
+    const state = this.#state;
+    if (state === 'starting' || state === 'stopping') throw new NotIdleError(`queue ${this.type} is ${state}`);
+    if (this.#reserving) throw new NotIdleError(`queue ${this.type} waits for memory of buffers`);
+    const buffers = [...this.#buffers.values()].map(saveBuffer);
+    return { type: this.type, state, memory: this.#memory, buffers, waiting: this.#waiting.map(({ index }) => index) };
+  }
+
+  /**
+   * Goes on as the queue that was saved. The client is told nothing: one whose queue streams is restored as started, with nothing
+   * taken. `blockAt` finds the memory of MMAP buffers. Throws `SavedStateError` for a state that cannot be, and `DeviceError` for a
+   * queue that has buffers or streams; nothing is changed then.
+   */
+  restore(state: unknown, blockAt: BlockAt): void {
+    const { budget, limits } = this.#o;
+    if (this.#state !== 'empty' || this.claimed)
+      throw new DeviceError(`queue ${this.type} is in use: only a fresh one is restored`);
+    const start = readBufferQueue(state, this.type, limits);
+    for (const buffer of takeBuffers(start, limits.bufferBytes - budget.bytes, blockAt)) {
+      this.#buffers.set(buffer.index, buffer);
+      for (const { backing, length } of buffer.planes) if (backing.kind === 'mmap') budget.bytes += length;
+    }
+    for (const index of start.waiting) this.#waiting.push(this.#buffers.get(index) as V4l2Buffer);
+    this.#memory = start.memory;
+    this.#state = start.state;
   }
 
   /** The plane whose `mem_offset` is `offset`. */

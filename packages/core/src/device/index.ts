@@ -2,6 +2,7 @@
 export * from './buffer-payload.ts';
 export * from './buffer-planes.ts';
 export * from './buffer-queue.ts';
+export type * from './buffer-state.ts';
 export { CaptureDevice } from './capture-device.ts';
 export type { CapturePlanarity } from './capture-format.ts';
 export { CAPTURE_IOCTLS } from './capture-ioctls.ts';
