@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { hexOf, SavedFields, SavedStateError } from './index.ts';
+import { hexOf, SavedFields, SavedStateError, samePlain } from './index.ts';
 
 const GOOD = {
   count: 3,
@@ -76,5 +76,24 @@ describe('the fields of a saved state', () => {
   it('are named with their value and what is allowed', () => {
     expect(() => read({ ...GOOD, count: 6 })).toThrow('state.count is 6: it must be an integer from 0 to 5');
     expect(() => read({ ...GOOD, name: 'x'.repeat(1000) })).toThrow(/^state.name is "x{60}…": it must be a text/);
+  });
+});
+
+describe('two values of plain data', () => {
+  it('are the same whatever the order of their fields, and where what is undefined is absent in the other', () => {
+    expect(samePlain({ a: 1, b: [{ c: null }] }, { b: [{ c: null }], a: 1, d: undefined })).toBe(true);
+  });
+
+  it.each([
+    [{ a: 1 }, { a: 2 }],
+    [{ a: 1 }, { a: 1, b: 0 }],
+    [{ a: 1, b: 0 }, { a: 1 }],
+    [[1, 2], [1]],
+    [[], {}],
+    [{ a: null }, {}],
+    [null, {}],
+    [1, '1'],
+  ])('differ: %j and %j', (a, b) => {
+    expect(samePlain(a, b)).toBe(false);
   });
 });

@@ -143,3 +143,11 @@ function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   return String(value);
 }
+
+/** True if two values of plain data are the same, in whatever order their fields stand; what is undefined counts as absent. */
+export function samePlain(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
+  return [...new Set([...left.keys(), ...right.keys()])].every((name) => samePlain(left.get(name), right.get(name)));
+}

@@ -8,6 +8,7 @@
  *
  * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
+import { NotIdleError, SavedStateError, samePlain } from '../base/index.ts';
 import type { PictureLayout } from '../picture/index.ts';
 import type {
   BufferMemory,
@@ -19,8 +20,10 @@ import type {
   StreamFormat,
 } from '../ports/index.ts';
 import { CookieTable } from './cookie-table.ts';
+import { StreamError } from './stream-error.ts';
 import type { StreamEvents, StreamInput, StreamOutput } from './stream-events.ts';
 import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
+import { type CodedStreamState, formatKnown, readStream } from './stream-state.ts';
 
 /** A queue of a stream. `stopping`: no event for it any more, its buffers are not yet free. */
 export type StreamQueueState = 'off' | 'on' | 'stopping';
@@ -44,6 +47,7 @@ interface OutputBuffer<Out> {
 
 /** One decoder, from its making to its close or death. */
 interface DecoderLife {
+  readonly codec: CodecId;
   readonly decoder: Decoder;
   /** resolves when the decoder died or was given up, so that nobody waits for its answer for ever */
   readonly over: Promise<void>;
@@ -75,6 +79,12 @@ export class CodedStream<In, Out, Cookie> {
   /** whether `endOfStream` is still to come for the drain that just ended */
   #end: 'told' | 'untold' = 'told';
   #drains = 0;
+  /** whether the decoder was given input since it was made, flushed or asked to drain */
+  #fed: 'no' | 'yes' = 'no';
+  /** decoders given up that may still touch buffers */
+  #closings = 0;
+  /** whether the decoder was made for a restored stream and has not found the format yet that is known */
+  #rejoins: 'no' | 'yes' = 'no';
   #nextInput = 0;
   #nextTarget = 0;
   #sequence = 0;
@@ -143,6 +153,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#decoding.clear();
     this.#cookies.clear();
     this.#drains = 0;
+    this.#fed = 'no';
     this.#input = 'off';
     if (this.#phase.kind === 'failed') this.#move({ kind: 'stop-input' });
   }
@@ -190,6 +201,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#phase = nextPhase(before, { kind: 'drain' });
     if (this.#phase === before) return 'ignored';
     this.#drains++;
+    this.#fed = 'no';
     this.#life.decoder.drain();
     return 'ok';
   }
@@ -241,6 +253,65 @@ export class CodedStream<In, Out, Cookie> {
     this.#lent.clear();
   }
 
+  /**
+   * The stream as plain data. Throws `NotIdleError` while a queue is stopping, buffers are queued, a drain is under way, a format
+   * waits for its layout, or a decoder has data of the stream: that is so from its first input on until a seek or the end of a drain.
+   */
+  save(): CodedStreamState {
+    const underWay = this.#underWay();
+    if (underWay !== undefined) throw new NotIdleError(underWay);
+    const [input, output] = [this.#input === 'on' ? 'on' : 'off', this.#output === 'on' ? 'on' : 'off'] as const;
+    return {
+      phase: { ...this.#phase },
+      input,
+      output,
+      codec: this.#life?.codec ?? null,
+      end: this.#end,
+      sequence: this.#sequence,
+    };
+  }
+
+  /**
+   * Goes on as the stream that was saved, with a new decoder where it had one. What is queued next must begin where decoding can
+   * begin, with the stream's headers: the decoder finds the format again, and tells only one that is another. `format` is what
+   * `formatChanged` told last, `layout` what the output queue's buffers have. Throws `SavedStateError` for a state that cannot
+   * be, or whose decoder cannot be had, and `StreamError` for a stream that was used; nothing is changed then.
+   */
+  restore(state: unknown, format: StreamFormat | undefined, layout: PictureLayout | undefined): void {
+    const used = this.#phase.kind !== 'idle' || this.#output !== 'off' || this.#waiting.length > 0 || this.#held.length > 0;
+    if (used) throw new StreamError(`the stream is in use (${this.#phase.kind}): only a fresh one is restored`);
+    const codecs = this.#factory.capabilities.map(({ codec }) => codec);
+    const start = readStream(state, codecs, { format: format !== undefined, layout: layout !== undefined });
+    const life = start.codec === null ? undefined : this.#create(start.codec);
+    if (start.codec !== null && life === undefined) {
+      throw new SavedStateError('stream.codec', start.codec, 'a codec for which a decoder can be had now');
+    }
+    this.#life = life;
+    this.#phase = start.phase;
+    this.#input = start.input;
+    this.#output = start.output;
+    this.#format = format;
+    this.#layout = layout;
+    this.#rejoins = format === undefined ? 'no' : 'yes';
+    this.#end = start.end;
+    this.#sequence = start.sequence;
+  }
+
+  /** What keeps the stream from being saved. */
+  #underWay(): string | undefined {
+    if (this.#input === 'stopping') return 'the input queue is stopping';
+    if (this.#output === 'stopping') return 'the output queue is stopping';
+    const inputs = this.#waiting.length + this.#decoding.size + (this.#kept?.length ?? 0);
+    if (inputs > 0) return `${inputs} inputs are queued`;
+    const outputs = this.#held.length + this.#lent.size;
+    if (outputs > 0) return `${outputs} output buffers are queued`;
+    if (this.#drains > 0) return 'a drain is under way';
+    if (this.#recalling !== undefined || this.#closings > 0) return 'a decoder is giving buffers back';
+    if (this.#fed === 'yes') return 'the decoder has data of the stream: stop its input, or drain it';
+    const unanswered = formatKnown(this.#phase) && this.#applied === undefined && this.#rejoins === 'no';
+    return unanswered ? 'the decoder waits for the layout of the format that it found' : undefined;
+  }
+
   #over(): boolean {
     return this.#phase.kind === 'failed' || this.#phase.kind === 'closed';
   }
@@ -278,7 +349,7 @@ export class CodedStream<In, Out, Cookie> {
       },
     };
     const decoder = this.#factory.create(codec, events);
-    if (decoder !== undefined) life = { decoder, over, finish };
+    if (decoder !== undefined) life = { codec, decoder, over, finish };
     return life;
   }
 
@@ -289,9 +360,13 @@ export class CodedStream<In, Out, Cookie> {
     this.#format = undefined;
     this.#applied = undefined;
     this.#drains = 0;
+    this.#fed = 'no';
+    this.#rejoins = 'no';
     this.#cookies.clear();
     if (life !== undefined) {
       this.#closing = life.decoder.close();
+      this.#closings++;
+      void this.#closing.finally(() => this.#closings--);
       life.finish();
     }
     return this.#closing;
@@ -321,6 +396,7 @@ export class CodedStream<In, Out, Cookie> {
       const id = this.#nextInput++;
       this.#decoding.set(id, next.handle);
       this.#cookies.set(id, next.cookie);
+      this.#fed = 'yes';
       this.#life.decoder.decode({ id, ...next.input });
     }
   }
@@ -333,7 +409,7 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   #supply(): void {
-    while (this.#output === 'on' && this.#recalling === undefined) {
+    while (this.#output === 'on' && this.#recalling === undefined && this.#rejoins === 'no') {
       const { kind } = this.#phase;
       if ((kind !== 'decoding' && kind !== 'draining') || this.#life === undefined || this.#layout === undefined) return;
       const layout = this.#layout;
@@ -425,6 +501,7 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   #formatFound(format: StreamFormat): void {
+    if (this.#rejoined(format)) return;
     const change = this.#format === undefined ? 'initial' : 'dynamic';
     this.#format = format;
     this.#applied = undefined;
@@ -436,6 +513,17 @@ export class CodedStream<In, Out, Cookie> {
     if (layout === undefined) return this.#move({ kind: 'format-stop' });
     this.#layout = layout;
     this.#move({ kind: 'format-kept' });
+  }
+
+  /** True if the format is the one that the stream had before it was restored: nobody is told again. */
+  #rejoined(format: StreamFormat): boolean {
+    if (this.#rejoins === 'no') return false;
+    this.#rejoins = 'no';
+    if (this.#layout === undefined || !samePlain(format, this.#format)) return false;
+    this.#applied = this.#layout;
+    this.#life?.decoder.setOutput(this.#layout);
+    this.#pump();
+    return true;
   }
 
   #drained(): void {
