@@ -77,6 +77,20 @@ describe('failure and end', () => {
     expect(await h.told()).toEqual(['format initial 64x48', 'out 1 a', 'in a']);
   });
 
+  test('a decoder that fails to close is told to whoever waits for that, and to nobody else', async () => {
+    const h = new StreamRig();
+    const { create } = h.factory;
+    h.factory.create = (...given) => {
+      const decoder = create.apply(h.factory, given);
+      return decoder && Object.assign(decoder, { close: () => Promise.reject(new RangeError('it does not close')) });
+    };
+    await h.decoding('1');
+    await expect(h.stream.close()).rejects.toThrow('it does not close');
+    // A rejection that nobody heard would fail this run.
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(await h.told()).toEqual([]);
+  });
+
   test('after a close nothing is told and nothing is taken', async () => {
     const h = new StreamRig();
     await h.decoding('1');

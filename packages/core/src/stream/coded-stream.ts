@@ -364,12 +364,20 @@ export class CodedStream<In, Out, Cookie> {
     this.#rejoins = 'no';
     this.#cookies.clear();
     if (life !== undefined) {
-      this.#closing = life.decoder.close();
-      this.#closings++;
-      void this.#closing.finally(() => this.#closings--);
+      this.#closing = this.#closeDecoder(life.decoder);
       life.finish();
     }
     return this.#closing;
+  }
+
+  /** Closes a decoder; rejects as it does, to whoever waits. */
+  async #closeDecoder(decoder: Decoder): Promise<void> {
+    this.#closings++;
+    try {
+      await decoder.close();
+    } finally {
+      this.#closings--;
+    }
   }
 
   /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */

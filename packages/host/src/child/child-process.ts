@@ -4,7 +4,7 @@
  * environment, no channel of Node's. What it says is only numbers (`message.ts`), for its user to check.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { closeOnExec } from '../sys/index.ts';
@@ -109,6 +109,11 @@ export class Child {
   #gone = false;
   /** messages that it may still send */
   #owed = UNASKED;
+  /** `pid` once it was asked for after the first message: it stays the same until the end */
+  #workingPid: number | undefined;
+  /** threads may exist that `#listing` does not see */
+  #unlisted = false;
+  #listing: Promise<void> | undefined;
 
   private constructor(o: ChildOptions) {
     const path = fileURLToPath(o.script);
@@ -218,18 +223,33 @@ export class Child {
     if (!this.#gone) this.#cgroup?.raise(memory);
   }
 
-  /** Sets all threads that exist now, except the first, to the nice value CHILD_NICE. */
+  /**
+   * Sets all threads that exist now, except the first, to the nice value CHILD_NICE, without the event loop waiting for the list of
+   * them. What is asked for meanwhile is done once afterwards. Call it after the child's first message.
+   */
   yieldThreads(): void {
-    const { pid } = this;
-    if (pid === undefined) return;
-    let threads: number[] = [];
-    try {
-      threads = readdirSync(`/proc/${pid}/task`).map(Number);
-    } catch {
-      // It has just ended.
+    this.#unlisted = true;
+    this.#listing ??= this.#listThreads().finally(() => {
+      this.#listing = undefined;
+    });
+  }
+
+  async #listThreads(): Promise<void> {
+    while (this.#unlisted && !this.#gone) {
+      this.#unlisted = false;
+      this.#workingPid ??= this.pid;
+      const pid = this.#workingPid;
+      if (pid === undefined) return;
+      let threads: string[] = [];
+      try {
+        threads = await readdir(`/proc/${pid}/task`);
+      } catch {
+        // It has just ended.
+      }
+      if (this.#gone) return;
+      // The first thread may have started before its launcher got its nice value.
+      for (const thread of threads.map(Number)) setNice(thread, thread === pid ? this.#nice : CHILD_NICE);
     }
-    // The first thread may have started before its launcher got its nice value.
-    for (const thread of threads) setNice(thread, thread === pid ? this.#nice : CHILD_NICE);
   }
 
   /** Ends the child at once; `onExit` follows, with `reason` if one is given. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, describe, expect, it } from 'vitest';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Backoff } from './backoff.ts';
 import { KeptChild, type KeptChildOptions } from './kept-child.ts';
 
@@ -47,6 +49,25 @@ describe('a child that is kept', () => {
       await expect.poll(() => heard.length, { interval: 1 }).toBe(1 + 50 * (i + 1));
     }
     expect(exits).toEqual([]);
+  });
+
+  it('has its threads listed without the event loop waiting, once for whatever was asked meanwhile', async () => {
+    const { child, heard } = start('echo');
+    await expect.poll(() => heard.length, { timeout: 50_000 }).toBe(1);
+    const waits = [vi.spyOn(fs, 'readdirSync'), vi.spyOn(fs, 'readFileSync')];
+    const lists = vi.spyOn(fs.promises, 'readdir');
+    syncBuiltinESMExports();
+    try {
+      for (let i = 0; i < 100; i += 1) child.yieldThreads();
+      expect(waits.map((wait) => wait.mock.calls.length)).toEqual([0, 0]);
+      const listed = () => lists.mock.settledResults.filter(({ type }) => type === 'fulfilled').length;
+      await expect.poll(listed, { timeout: 50_000 }).toBeGreaterThan(0);
+      // One may be under way, and one follows it.
+      expect(lists.mock.calls.length).toBeLessThanOrEqual(2);
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    }
   });
 
   it('is killed when it writes to stderr without an end', async () => {

@@ -15,29 +15,35 @@ const sessionOf = (pid: number | 'self'): number => {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
 };
 
-/** Nice values of the first thread of a process, and of its others while a stream is decoded by `threads`. */
-async function niceValues(threads: number): Promise<{ first: number; others: number[] }> {
+interface NiceValues {
+  readonly first: number;
+  readonly others: ReadonlySet<number>;
+}
+
+/** Waits until the first thread of a process and its others have these nice values, while a stream is decoded by `threads`. */
+async function expectNice(threads: number, first: number): Promise<void> {
   await using rig = makeRig({ threads });
   await using player = new Player(rig, 'h264');
   await player.play(units);
   const pid = rig.host.pid ?? 0;
-  const tasks = readdirSync(`/proc/${pid}/task`).map(Number);
-  return { first: getPriority(pid), others: tasks.filter((task) => task !== pid).map((task) => getPriority(task)) };
+  const others = () => readdirSync(`/proc/${pid}/task`).filter((task) => task !== String(pid));
+  expect(others().length).toBeGreaterThanOrEqual(2);
+  const values = (): NiceValues => ({
+    first: getPriority(pid),
+    others: new Set(others().map((task) => getPriority(Number(task)))),
+  });
+  // The list of threads is asked for when the format is known; its answer may come after the pictures.
+  await expect.poll(values, { timeout: 50_000 }).toEqual({ first, others: new Set([5]) });
 }
 
 // Whoever runs the tests with a nice value of his own cannot have children that are less nice.
 describe.skipIf(getPriority() > 0)('the nice values of a codec process', () => {
   it('put the thread that feeds the decoding ones between them and the event loop', async () => {
-    const { first, others } = await niceValues(2);
-    expect(first).toBe(2);
-    expect(others.length).toBeGreaterThanOrEqual(2);
-    expect(new Set(others)).toEqual(new Set([5]));
+    await expectNice(2, 2);
   });
 
   it('put a thread that decodes itself behind the event loop', async () => {
-    const { first, others } = await niceValues(1);
-    expect(first).toBe(5);
-    expect(new Set(others)).toEqual(new Set([5]));
+    await expectNice(1, 5);
   });
 
   it('count against the event loop, since the process is in its session', async () => {
