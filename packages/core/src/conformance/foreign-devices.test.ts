@@ -26,12 +26,15 @@ import {
   VIDIOC_QUERYBUF,
   VIDIOC_QUERYCTRL,
   VIDIOC_QUERYMENU,
+  VIDIOC_REQBUFS,
   VIDIOC_S_CTRL,
   VIDIOC_S_EXT_CTRLS,
+  VIDIOC_S_FMT,
   VIDIOC_S_PARM,
   VIDIOC_TRY_EXT_CTRLS,
+  VIDIOC_TRY_FMT,
 } from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_fmtdesc } from '../wire/videodev2.ts';
+import { v4l2_buffer, v4l2_fmtdesc, v4l2_requestbuffers } from '../wire/videodev2.ts';
 import { type ConformanceReport, countResults, reportText } from './report.ts';
 import { CHECKS, runConformance } from './suite.ts';
 
@@ -95,6 +98,10 @@ const without =
   (call, session) =>
     numbers.includes(call.nr) ? Errno.ENOTTY : session.ioctl(call);
 
+/** ENOMEM for REQBUFS of more buffers than any program asks for. */
+const boundedRequest = (nr: number, payload: DataView): number | undefined =>
+  nr === VIDIOC_REQBUFS && v4l2_requestbuffers.fields.count.get(payload, 0) > 1000 ? Errno.ENOMEM : undefined;
+
 const rejections: unknown[] = [];
 const note = (reason: unknown): void => void rejections.push(reason);
 beforeEach(() => void process.on('unhandledRejection', note));
@@ -118,6 +125,24 @@ describe('the conformance suite against devices that do less than ours', () => {
     const checks = CHECKS.filter((check) => check.ids.includes('VM-D3') && check.title.includes('m.planes'));
     expect(checks).toHaveLength(1);
     expect(failures(await runConformance(transport, options, checks))).toEqual([]);
+  });
+
+  it.each<[string, Foreign]>([
+    // VM-D2 is about ioctls that succeed.
+    ['refuses to set any format', { ioctl: without(VIDIOC_S_FMT, VIDIOC_TRY_FMT) }],
+    // P19 says that what is sent is bounded, not how, nor that what cannot be read gets a header.
+    [
+      'has no memory for so many buffers',
+      { ioctl: (call, session) => boundedRequest(call.nr, call.payload) ?? session.ioctl(call) },
+    ],
+    ['returns what it cannot read without a word', { wire: { answer: (command, _, used) => (command.length < 8 ? 0 : used) } }],
+  ])('a device that %s fails no check of VM-D2, P16 and P19', async (_what, change) => {
+    const { transport, options } = foreign(change);
+    const checks = CHECKS.filter(({ ids }) => ids.some((id) => ['VM-D2', 'P16', 'P19'].includes(id)));
+    expect(checks.length).toBeGreaterThanOrEqual(5);
+    const report = await runConformance(transport, options, checks);
+    expect(failures(report)).toEqual([]);
+    expect(countResults(report).pass).toBeGreaterThanOrEqual(4);
   });
 
   it('a decoder is known by its formats, whether they carry the COMPRESSED flag or not', async () => {
