@@ -55,6 +55,7 @@ async function live(
     const { right, faults }: Round = answer === undefined ? { right: 0, faults: ['no answer in time'] } : JSON.parse(answer);
     sum.rounds += 1;
     sum.right += right;
+    for (const fault of faults) console.error(`FAIL ${device}: ${fault}`);
     sum.faults.push(...faults.map((fault) => `${device}: ${fault}`));
     if (answer === undefined) return;
   } while (performance.now() < end && daemon.running);
