@@ -11,7 +11,7 @@ const ROUNDS = process.env.PARAVIDEO_VM_SOAK === '1' ? 20 : 3;
 const TIMEOUT = 600_000 + ROUNDS * 600_000;
 const KERNEL_WORDS = ['slub_debug=FZPU', 'page_poison=1', 'init_on_free=1'];
 /** The driver may say what it likes of a device that lies. */
-const LIES = [/virtio\d+: /];
+const LIES = [/virtio\d+: /, /paravideo_media: probe of virtio\d+ failed with error -\d+/];
 const MUTATOR = join(REPOSITORY, 'test/vm/hostile/mutate.ts');
 
 /** What a round runs, with the camera and the decoder as $1 and $2; a number for each that failed, and "stuck" for one that hung. */

@@ -33,17 +33,19 @@ const FORMAT = {
 
 const SIZE = (64 * 48 * 3) / 2;
 
-function make(): {
+function make(copies: 'fast' | 'slow' = 'fast'): {
   decoder: RemoteDecoder;
   sent: CodecRequest[];
   events: (readonly unknown[])[];
   forgotten: number[];
   stores: (() => void)[];
+  loads: (() => void)[];
 } {
   const sent: CodecRequest[] = [];
   const events: (readonly unknown[])[] = [];
   const forgotten: number[] = [];
   const stores: (() => void)[] = [];
+  const loads: (() => void)[] = [];
   const note =
     (name: keyof DecoderEvents) =>
     (...args: unknown[]) =>
@@ -72,7 +74,7 @@ function make(): {
     host: {
       access: {
         open: true,
-        load: async () => true,
+        load: () => (copies === 'fast' ? Promise.resolve(true) : new Promise((resolve) => loads.push(() => resolve(true)))),
         store: () => new Promise((resolve) => stores.push(() => resolve(true))),
       },
       arenaAddress: 0,
@@ -82,7 +84,7 @@ function make(): {
       forget: (stream) => void forgotten.push(stream),
     },
   });
-  return { decoder, sent, events, forgotten, stores };
+  return { decoder, sent, events, forgotten, stores, loads };
 }
 
 const arena = (offset: number, length: number) => ({ kind: 'arena', offset, length }) as const;
@@ -90,8 +92,8 @@ const picture = (targetId: number, inputId: number) =>
   ({ kind: 'picture', stream: 1, targetId, inputId, interlaced: 0, error: 0, type: 1 }) as const satisfies CodecReport;
 
 /** A decoder with input 0 and target 7 lent. */
-function running(guest = false): ReturnType<typeof make> {
-  const made = make();
+function running(guest = false, copies: 'fast' | 'slow' = 'fast'): ReturnType<typeof make> {
+  const made = make(copies);
   made.decoder.decode({ id: 0, memory: arena(0, 100), offset: 10, length: 50, mayContinue: false });
   made.decoder.hear(FORMAT);
   made.decoder.setOutput(pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as never);
@@ -186,6 +188,24 @@ describe('a decoder between its user and its process', () => {
     expect(events.map(([name]) => name)).toEqual(['format']);
     stores[0]?.();
     await expect.poll(() => events.map(([name]) => name)).toEqual(['format', 'picture', 'inputDone', 'drained']);
+  });
+
+  it('lends no target to its process that was recalled while an input was copied', async () => {
+    const { decoder, sent, loads } = running(false, 'slow');
+    const guest = { kind: 'guest', ranges: [{ address: 0, length: 100 }], length: 100 } as const;
+    decoder.decode({ id: 1, memory: guest, offset: 0, length: 100, mayContinue: false });
+    decoder.supply({ id: 8, planes: [arena(131072, SIZE)] });
+    const recalled = decoder.recall();
+    decoder.hear({ kind: 'confirmed', stream: 1 });
+    for (const load of loads) load();
+    await recalled;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent.filter(({ kind }) => kind === 'decode')).toHaveLength(2);
+    expect(sent.flatMap((request) => (request.kind === 'supply' ? [request.id] : []))).toEqual([7]);
+    // The next user of the target's number is lent as ever.
+    decoder.supply({ id: 8, planes: [arena(131072, SIZE)] });
+    decoder.hear(picture(8, 1));
+    expect(sent.at(-1)).toMatchObject({ kind: 'supply', id: 8 });
   });
 
   it('does not resolve a recall, a close or a death while a copy is in flight', async () => {

@@ -389,7 +389,8 @@ export class RemoteDecoder implements Decoder {
     this.#targets.set(target.id, target);
     const rest = target.written.flatMap(({ offset, length }) => [offset, length]);
     this.#out.add(() => {
-      this.#send({ kind: 'supply', stream: this.#stream, id: target.id, rest });
+      // A recall that was asked for while an input was copied has taken the target back: the process must not write to it.
+      if (target.era === this.#recalls.asked) this.#send({ kind: 'supply', stream: this.#stream, id: target.id, rest });
     });
   }
 
