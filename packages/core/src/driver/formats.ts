@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Formats, sizes, intervals, rectangles and inputs of V4L2 as plain objects. */
 
-import { type Fraction, type PictureLayout, type Rect, toldLayout } from '../picture/index.ts';
+import { type Fraction, type PictureLayout, type Rect, type SizeRange, toldLayout } from '../picture/index.ts';
 import { isMultiplanar } from '../wire/buffer-type.ts';
 import { decodeUtf8 } from '../wire/text.ts';
 import {
@@ -53,15 +53,7 @@ export interface FormatDescription {
 /** `struct v4l2_frmsizeenum` */
 export type FrameSize =
   | { readonly kind: 'discrete'; readonly width: number; readonly height: number }
-  | {
-      readonly kind: 'stepwise';
-      readonly minWidth: number;
-      readonly maxWidth: number;
-      readonly stepWidth: number;
-      readonly minHeight: number;
-      readonly maxHeight: number;
-      readonly stepHeight: number;
-    };
+  | ({ readonly kind: 'stepwise' } & SizeRange);
 
 /** `struct v4l2_frmivalenum`, in seconds */
 export type FrameInterval =

@@ -5,6 +5,7 @@ import {
   alignedLayout,
   type ColourPlane,
   FORMATS,
+  fitsInto,
   fourcc,
   fourccName,
   isWhole,
@@ -237,4 +238,13 @@ describe('isWhole', () => {
   ])('is false where %s', (_, change) => {
     expect(isWhole({ ...whole, ...change })).toBe(false);
   });
+});
+
+it('a picture fits into memory that is as long, one piece for each buffer', () => {
+  const layout = pictureLayout(fourcc('NM12'), 64, 48) as PictureLayout;
+  const memory = layout.sizes.map((length) => ({ length }));
+  expect(fitsInto(layout, memory)).toBe(true);
+  expect(fitsInto(layout, memory.slice(0, 1))).toBe(false);
+  expect(fitsInto(layout, [...memory, { length: 1 }])).toBe(false);
+  expect(fitsInto(layout, [memory[0] as { length: number }, { length: (layout.sizes[1] ?? 0) - 1 }])).toBe(false);
 });

@@ -131,6 +131,11 @@ export function isWhole({ fourcc, colours, sizes }: PictureLayout): boolean {
   );
 }
 
+/** True if a picture of the layout fits into memory of these lengths, one for each buffer. */
+export function fitsInto({ sizes }: PictureLayout, memory: readonly { readonly length: number }[]): boolean {
+  return memory.length === sizes.length && sizes.every((size, i) => (memory[i]?.length ?? 0) >= size);
+}
+
 /** Colour planes with these strides one behind the other, or each in a buffer of its own; the first has room for `lines` lines. */
 function placed(
   info: FormatInfo,

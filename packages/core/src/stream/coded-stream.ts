@@ -9,30 +9,14 @@
  * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
 import { NotIdleError, SavedStateError, samePlain } from '../base/index.ts';
-import type { PictureLayout } from '../picture/index.ts';
-import type {
-  BufferMemory,
-  CodecId,
-  DecodedPicture,
-  Decoder,
-  DecoderEvents,
-  DecoderFactory,
-  StreamFormat,
-} from '../ports/index.ts';
+import { fitsInto, type PictureLayout } from '../picture/index.ts';
+import type { BufferMemory, CodecId, DecodedPicture, DecoderFactory, StreamFormat } from '../ports/index.ts';
 import { CookieTable } from './cookie-table.ts';
+import { DecoderLife } from './decoder-life.ts';
 import { StreamError } from './stream-error.ts';
-import type { StreamEvents, StreamInput, StreamOutput } from './stream-events.ts';
-import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
+import type { StreamEvents, StreamInput, StreamOutput, StreamQueueState, StreamResult } from './stream-events.ts';
+import { drainOf, isOver, nextPhase, type StreamEdge, type StreamPhase, takesInput } from './stream-phase.ts';
 import { type CodedStreamState, formatKnown, readStream } from './stream-state.ts';
-
-/** A queue of a stream. `stopping`: no event for it any more, its buffers are not yet free. */
-export type StreamQueueState = 'off' | 'on' | 'stopping';
-
-/**
- * Result of a command. `ignored`: allowed, but it means nothing now. `busy`: a drain is in progress. `unavailable`: no
- * decoder can be had. `failed`: the decoder died, or the stream is closed.
- */
-export type StreamResult = 'ok' | 'ignored' | 'busy' | 'unavailable' | 'failed';
 
 interface WaitingInput<In, Cookie> {
   readonly handle: In;
@@ -43,15 +27,6 @@ interface WaitingInput<In, Cookie> {
 interface OutputBuffer<Out> {
   readonly handle: Out;
   readonly planes: readonly BufferMemory[];
-}
-
-/** One decoder, from its making to its close or death. */
-interface DecoderLife {
-  readonly codec: CodecId;
-  readonly decoder: Decoder;
-  /** resolves when the decoder died or was given up, so that nobody waits for its answer for ever */
-  readonly over: Promise<void>;
-  readonly finish: () => void;
 }
 
 /** The stream engine. `In` and `Out` are handles of buffers, `Cookie` travels from an input to the pictures it makes. */
@@ -111,7 +86,7 @@ export class CodedStream<In, Out, Cookie> {
 
   /** Queues coded data, in any state of the input queue. False, and nothing taken, after a failure or close. */
   queueInput(handle: In, input: StreamInput, cookie: Cookie): boolean {
-    if (this.#over()) return false;
+    if (isOver(this.#phase)) return false;
     this.#waiting.push({ handle, input, cookie });
     this.#pump();
     return true;
@@ -119,7 +94,7 @@ export class CodedStream<In, Out, Cookie> {
 
   /** Queues memory for a picture, in any state of the output queue. False, and nothing taken, after a failure or close. */
   queueOutput(handle: Out, planes: readonly BufferMemory[]): boolean {
-    if (this.#over()) return false;
+    if (isOver(this.#phase)) return false;
     this.#held.push({ handle, planes });
     this.#pump();
     return true;
@@ -127,7 +102,7 @@ export class CodedStream<In, Out, Cookie> {
 
   /** Starts the input queue; makes a decoder if there is none. */
   startInput(codec: CodecId): StreamResult {
-    if (this.#over()) return 'failed';
+    if (isOver(this.#phase)) return 'failed';
     if (this.#input !== 'off') return 'ignored';
     if (this.#life === undefined) {
       this.#life = this.#create(codec);
@@ -148,7 +123,7 @@ export class CodedStream<In, Out, Cookie> {
     this.#kept = undefined;
     this.#move({ kind: 'stop-input' });
     const life = this.#life;
-    if (life !== undefined) await Promise.race([life.decoder.flush(), life.over]);
+    if (life !== undefined) await life.answered(life.decoder.flush());
     await this.#closing;
     this.#decoding.clear();
     this.#cookies.clear();
@@ -164,7 +139,7 @@ export class CodedStream<In, Out, Cookie> {
    * be made again, as if the format had come a moment later.
    */
   startOutput(layout: PictureLayout, fits = true): StreamResult {
-    if (this.#over()) return 'failed';
+    if (isOver(this.#phase)) return 'failed';
     if (this.#output !== 'off') return 'ignored';
     this.#output = 'on';
     this.#layout = layout;
@@ -194,7 +169,7 @@ export class CodedStream<In, Out, Cookie> {
    * `ignored` unless both queues are on, or if the stream is stopped already.
    */
   drain(): StreamResult {
-    if (this.#over()) return 'failed';
+    if (isOver(this.#phase)) return 'failed';
     if (drainOf(this.#phase) !== 'no') return 'busy';
     const before = this.#phase;
     if (this.#input !== 'on' || this.#output !== 'on' || this.#life === undefined) return 'ignored';
@@ -212,7 +187,7 @@ export class CodedStream<In, Out, Cookie> {
    */
   resume(layout: PictureLayout): StreamResult {
     const { kind } = this.#phase;
-    if (this.#over()) return 'failed';
+    if (isOver(this.#phase)) return 'failed';
     if (kind === 'changing' || kind === 'changed' || kind === 'stopped') {
       this.#layout = layout;
       this.#move({ kind: 'resume' });
@@ -237,7 +212,7 @@ export class CodedStream<In, Out, Cookie> {
    * error set, and then `failed`.
    */
   abort(reason: string): void {
-    if (!this.#over()) this.#failed(reason);
+    if (!isOver(this.#phase)) this.#failed(reason);
   }
 
   /** Ends the stream. No event follows the call; when it resolves every buffer is free. */
@@ -312,10 +287,6 @@ export class CodedStream<In, Out, Cookie> {
     return unanswered ? 'the decoder waits for the layout of the format that it found' : undefined;
   }
 
-  #over(): boolean {
-    return this.#phase.kind === 'failed' || this.#phase.kind === 'closed';
-  }
-
   #move(edge: StreamEdge): void {
     const before = this.#phase;
     this.#phase = nextPhase(before, edge);
@@ -324,33 +295,13 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   #create(codec: CodecId): DecoderLife | undefined {
-    let finish = (): void => {};
-    const over = new Promise<void>((resolve) => {
-      finish = resolve;
+    return DecoderLife.begin(this.#factory, codec, {
+      inputDone: (id, ok) => this.#inputDone(id, ok),
+      format: (format) => this.#formatFound(format),
+      picture: (picture) => this.#picture(picture),
+      drained: () => this.#drained(),
+      failed: (reason) => this.#failed(reason),
     });
-    let life: DecoderLife | undefined;
-    // Events of a decoder that this stream has closed, or that died, say nothing about the present one.
-    const live = (): boolean => life !== undefined && this.#life === life;
-    const events: DecoderEvents = {
-      inputDone: (id, ok) => {
-        if (live()) this.#inputDone(id, ok);
-      },
-      format: (format) => {
-        if (live()) this.#formatFound(format);
-      },
-      picture: (picture) => {
-        if (live()) this.#picture(picture);
-      },
-      drained: () => {
-        if (live()) this.#drained();
-      },
-      failed: (reason) => {
-        if (live()) this.#failed(reason);
-      },
-    };
-    const decoder = this.#factory.create(codec, events);
-    if (decoder !== undefined) life = { codec, decoder, over, finish };
-    return life;
   }
 
   /** Closes the present decoder, if any, and forgets what was known of the stream. */
@@ -363,18 +314,15 @@ export class CodedStream<In, Out, Cookie> {
     this.#fed = 'no';
     this.#rejoins = 'no';
     this.#cookies.clear();
-    if (life !== undefined) {
-      this.#closing = this.#closeDecoder(life.decoder);
-      life.finish();
-    }
+    if (life !== undefined) this.#closing = this.#endLife(life);
     return this.#closing;
   }
 
-  /** Closes a decoder; rejects as it does, to whoever waits. */
-  async #closeDecoder(decoder: Decoder): Promise<void> {
+  /** Ends a decoder; rejects as it does, to whoever waits. */
+  async #endLife(life: DecoderLife): Promise<void> {
     this.#closings++;
     try {
-      await decoder.close();
+      await life.end();
     } finally {
       this.#closings--;
     }
@@ -398,7 +346,7 @@ export class CodedStream<In, Out, Cookie> {
   }
 
   #submit(): void {
-    while (this.#input === 'on' && this.#takesInput()) {
+    while (this.#input === 'on' && takesInput(this.#phase)) {
       const next = this.#waiting.shift();
       if (next === undefined || this.#life === undefined) return;
       const id = this.#nextInput++;
@@ -407,13 +355,6 @@ export class CodedStream<In, Out, Cookie> {
       this.#fed = 'yes';
       this.#life.decoder.decode({ id, ...next.input });
     }
-  }
-
-  /** Input that was queued after a drain began belongs behind it. */
-  #takesInput(): boolean {
-    const { kind } = this.#phase;
-    if (kind === 'idle' || kind === 'stopped' || this.#over()) return false;
-    return drainOf(this.#phase) === 'no';
   }
 
   #supply(): void {
@@ -428,7 +369,7 @@ export class CodedStream<In, Out, Cookie> {
       }
       const next = this.#held.shift();
       if (next === undefined) return;
-      if (!fits(next.planes, layout)) {
+      if (!fitsInto(layout, next.planes)) {
         this.#returnEmpty(next, { error: true, last: false });
         continue;
       }
@@ -463,7 +404,7 @@ export class CodedStream<In, Out, Cookie> {
   #recall(): Promise<void> {
     const life = this.#life;
     if (life === undefined) return Promise.resolve();
-    this.#recalling ??= Promise.race([life.decoder.recall(), life.over]).then(() => {
+    this.#recalling ??= life.answered(life.decoder.recall()).then(() => {
       this.#recalling = undefined;
       if (this.#life === life) this.#takeBack();
       this.#pump();
@@ -516,7 +457,7 @@ export class CodedStream<In, Out, Cookie> {
     // The input that has the header stays queued until the output queue is set up, and what comes after it keeps its place.
     if (change === 'initial') this.#kept = [];
     const layout = this.#events.formatChanged(format, change);
-    if (this.#over()) return;
+    if (isOver(this.#phase)) return;
     if (this.#output !== 'on') return this.#move({ kind: 'format-parked' });
     if (layout === undefined) return this.#move({ kind: 'format-stop' });
     this.#layout = layout;
@@ -555,10 +496,4 @@ export class CodedStream<In, Out, Cookie> {
     if (this.#output !== 'stopping') for (const buffer of outputs) this.#returnEmpty(buffer, { error: true, last: false });
     this.#events.failed(reason);
   }
-}
-
-/** True if a picture of the layout fits into the planes. */
-function fits(planes: readonly BufferMemory[], layout: PictureLayout): boolean {
-  if (planes.length !== layout.sizes.length) return false;
-  return layout.sizes.every((size, i) => (planes[i]?.length ?? 0) >= size);
 }

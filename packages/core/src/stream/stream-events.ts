@@ -2,6 +2,15 @@
 import type { PictureLayout } from '../picture/index.ts';
 import type { BufferMemory, DecodedPicture, StreamFormat } from '../ports/index.ts';
 
+/** A queue of a stream. `stopping`: no event for it any more, its buffers are not yet free. */
+export type StreamQueueState = 'off' | 'on' | 'stopping';
+
+/**
+ * Result of a command. `ignored`: allowed, but it means nothing now. `busy`: a drain is in progress. `unavailable`: no
+ * decoder can be had. `failed`: the decoder died, or the stream is closed.
+ */
+export type StreamResult = 'ok' | 'ignored' | 'busy' | 'unavailable' | 'failed';
+
 /** Coded data of one buffer: `length` bytes at `offset` of `memory`. */
 export interface StreamInput {
   readonly memory: BufferMemory;

@@ -77,6 +77,16 @@ export type StreamEdge =
   | { readonly kind: 'reset' }
   | { readonly kind: 'close' };
 
+/** True after a failure or close: nothing is taken any more. */
+export function isOver({ kind }: StreamPhase): boolean {
+  return kind === 'failed' || kind === 'closed';
+}
+
+/** True if the decoder may be given input: what was queued after a drain began belongs behind it. */
+export function takesInput(phase: StreamPhase): boolean {
+  return phase.kind !== 'idle' && phase.kind !== 'stopped' && !isOver(phase) && drainOf(phase) === 'no';
+}
+
 /** The drain that a phase is in or carries. */
 export function drainOf(phase: StreamPhase): PendingDrain {
   switch (phase.kind) {

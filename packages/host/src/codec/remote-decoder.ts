@@ -11,15 +11,16 @@
  *
  *   open --close--> closing --confirmed--> closed;   open, closing --process died--> ended
  */
-import type {
-  ArenaBlock,
-  BufferAccess,
-  BufferMemory,
-  CodedInput,
-  Decoder,
-  DecoderEvents,
-  PictureLayout,
-  PictureTarget,
+import {
+  type ArenaBlock,
+  type BufferAccess,
+  type BufferMemory,
+  type CodedInput,
+  type Decoder,
+  type DecoderEvents,
+  fitsInto,
+  type PictureLayout,
+  type PictureTarget,
 } from '@paravideo/core';
 import { takesDecoded, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
 import { ChildProtocolError } from '../child/index.ts';
@@ -191,7 +192,7 @@ export class RemoteDecoder implements Decoder {
     if (layout === undefined) throw new CodecError(`target ${target.id} was supplied before a layout was set`);
     if (this.#targets.has(target.id)) throw new CodecError(`target ${target.id} is lent already`);
     const { sizes } = layout;
-    if (target.planes.length !== sizes.length || sizes.some((size, i) => (target.planes[i]?.length ?? 0) < size)) {
+    if (!fitsInto(layout, target.planes)) {
       const lengths = target.planes.map(({ length }) => length).join(', ');
       throw new CodecError(`target ${target.id} has planes of ${lengths} bytes; the layout needs ${sizes.join(', ')}`);
     }
