@@ -32,8 +32,8 @@ export class AddressAccess implements BufferAccess {
 
 /** A source whose frames are at an address of the host. */
 export class AddressSource extends SolidSource {
-  override open(consumer: Parameters<SolidSource['open']>[0]): ReturnType<SolidSource['open']> {
-    return super.open({
+  override start(...[wanted, consumer]: Parameters<SolidSource['start']>): Disposable {
+    return super.start(wanted, {
       wantsFrame: () => consumer.wantsFrame(),
       lost: (reason) => consumer.lost(reason),
       frame: (frame) =>

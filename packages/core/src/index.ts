@@ -6,6 +6,7 @@ export * from './driver/index.ts';
 export * from './memory/index.ts';
 export * from './picture/index.ts';
 export * from './ports/index.ts';
+export * from './source/index.ts';
 export * from './stream/index.ts';
 export * from './v4l2/index.ts';
 export * from './virtio-device/index.ts';

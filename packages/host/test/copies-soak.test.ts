@@ -122,12 +122,8 @@ describe('cameras and copies, over and over', () => {
       await using source = openPattern();
       const fourcc = PATTERN_FORMATS[i % PATTERN_FORMATS.length] ?? 0;
       const copier = new Copier(guest, pool, random);
-      const stream = source.open(copier);
-      stream.configure(
-        pictureLayout(fourcc, 96 + 2 * Math.floor(random() * 400), 64 + 2 * Math.floor(random() * 200)) as PictureLayout,
-        AT_120,
-      );
-      stream.start();
+      const layout = pictureLayout(fourcc, 96 + 2 * Math.floor(random() * 400), 64 + 2 * Math.floor(random() * 200));
+      const stream = source.start({ layout: layout as PictureLayout, interval: AT_120 }, copier);
       // Every third guest loses its memory while frames are on their way, and has other memory there later.
       if (i % 3 === 0) {
         const some = Math.ceil(COPIES * random());
@@ -136,7 +132,7 @@ describe('cameras and copies, over and over', () => {
         guest.plug();
       }
       await copier.done.promise;
-      stream.close();
+      stream[Symbol.dispose]();
       return copier;
     };
     const pool = CopyPool.start(2);

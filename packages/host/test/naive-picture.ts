@@ -4,6 +4,7 @@
  */
 import {
   type PictureLayout,
+  SourceError,
   V4L2_PIX_FMT_BGR24,
   V4L2_PIX_FMT_GREY,
   V4L2_PIX_FMT_NV12,
@@ -22,7 +23,6 @@ import { adjust, type ColourMatrix, type Rgb, toYcbcr } from '../src/sources/pat
 import { INK, OVERLAY_COLOURS, overlay } from '../src/sources/pattern/overlay.ts';
 import type { PatternSettings } from '../src/sources/pattern/renderer.ts';
 import { type PatternMoment, SCENES } from '../src/sources/pattern/scene.ts';
-import { SourceError } from '../src/sources/source-error.ts';
 
 /** The palette index of every pixel, row by row, after the flips. */
 export function naiveIndices(width: number, height: number, moment: PatternMoment, settings: PatternSettings): Uint8Array {

@@ -28,6 +28,7 @@ import {
   V4L2_EVENT_SUB_FL_SEND_INITIAL,
   V4L2_FIELD_ANY,
   V4L2_FIELD_NONE,
+  V4L2_IN_ST_NO_SIGNAL,
   V4L2_INPUT_TYPE_CAMERA,
   V4L2_MEMORY_USERPTR,
   VIDIOC_DQBUF,
@@ -349,27 +350,30 @@ describe('streaming from a camera', () => {
     expect(await errnoOf(client.session.qbuf({ index: 0, type: CAPTURE }))).toBe(Errno.EIO);
     expect(await errnoOf(client.session.streamon(CAPTURE))).toBe(Errno.EIO);
     await client.stop();
+    source.plug();
     await client.start();
     source.tick();
     expect((await client.next()).error).toBe(false);
     await client.close();
   });
 
-  it('does not start a camera that is gone at STREAMON', async () => {
+  it('answers ENODEV to STREAMON and S_FMT while the camera is away, and its input has no signal', async () => {
     const source = new SolidSource();
-    const gone: FrameSource = {
-      capabilities: source.capabilities,
-      open: (consumer) => ({ configure: () => {}, start: () => consumer.lost('unplugged'), stop: () => {}, close: () => {} }),
-      control: (id) => source.control(id),
-      setControl: (id, value) => source.setControl(id, value),
-      onControlChange: (listener) => source.onControlChange(listener),
-    };
-    const { driver } = await guest(gone);
+    const { driver } = await guest(source);
     const session = await driver.open();
     await session.reqbufs(CAPTURE, 1);
     await session.qbuf({ index: 0, type: CAPTURE });
-    expect(await errnoOf(session.streamon(CAPTURE))).toBe(Errno.EIO);
+    source.unplug();
+    const format = await session.gFmt(CAPTURE);
+    expect(await errnoOf(session.sFmt(format))).toBe(Errno.ENODEV);
+    expect(await errnoOf(session.streamon(CAPTURE))).toBe(Errno.ENODEV);
+    expect((await session.enumInput(0))?.status).toBe(V4L2_IN_ST_NO_SIGNAL);
     expect((await session.querybuf(CAPTURE, 0)).flags & V4L2_BUF_FLAG_QUEUED).not.toBe(0);
+    source.plug();
+    await session.streamon(CAPTURE);
+    source.tick();
+    expect((await session.dqbuf(CAPTURE)).sequence).toBe(0);
+    expect((await session.enumInput(0))?.status).toBe(0);
   });
 });
 

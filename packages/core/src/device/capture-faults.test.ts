@@ -40,7 +40,9 @@ async function guest(source: FrameSource) {
 function altered(solid: SolidSource, own: Partial<FrameSource>): FrameSource {
   return {
     capabilities: solid.capabilities,
-    open: (consumer) => solid.open(consumer),
+    presence: { kind: 'present' },
+    watch: (listener) => solid.watch(listener),
+    start: (wanted, consumer) => solid.start(wanted, consumer),
     control: (id) => solid.control(id),
     setControl: (id, value) => solid.setControl(id, value),
     onControlChange: (listener) => solid.onControlChange(listener),
@@ -63,13 +65,9 @@ describe('a camera whose source has a fault', () => {
     const solid = new SolidSource();
     const fault = once();
     const source = altered(solid, {
-      open: (consumer) => {
-        const stream = solid.open(consumer);
-        const start = (): void => {
-          fault();
-          stream.start();
-        };
-        return { ...stream, start };
+      start: (wanted, consumer) => {
+        fault();
+        return solid.start(wanted, consumer);
       },
     });
     const { transport, camera } = await guest(source);

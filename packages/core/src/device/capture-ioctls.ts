@@ -14,6 +14,7 @@ import {
   Errno,
   encodeUtf8,
   V4L2_CAP_TIMEPERFRAME,
+  V4L2_IN_ST_NO_SIGNAL,
   V4L2_INPUT_TYPE_CAMERA,
   VIDIOC_ENUM_FMT,
   VIDIOC_ENUM_FRAMEINTERVALS,
@@ -69,6 +70,7 @@ function tryFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
 
 function setFormat({ node }: CaptureSession, { payload }: IoctlCall): number {
   if (v4l2_format.fields.type.get(payload, 0) !== node.type) return Errno.EINVAL;
+  if (!node.present) return Errno.ENODEV;
   if (node.owner !== undefined) return Errno.EBUSY;
   const format = node.negotiate(readFormat(payload));
   node.setFormat(format);
@@ -118,6 +120,7 @@ function enumInput({ node }: CaptureSession, { payload }: IoctlCall): number {
   new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).fill(0);
   f.name.set(payload, 0, encodeUtf8(node.card, 31));
   f.type.set(payload, 0, V4L2_INPUT_TYPE_CAMERA);
+  f.status.set(payload, 0, node.present ? 0 : V4L2_IN_ST_NO_SIGNAL);
   return 0;
 }
 

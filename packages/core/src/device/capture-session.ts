@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One open file of a camera. */
-import { type Frame, type FrameConsumer, NoMemoryError, type SourceStream } from '../ports/index.ts';
+import { type Frame, type FrameConsumer, NoMemoryError, SourceBusyError } from '../ports/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
-import { Errno, V4L2_BUF_FLAG_ERROR } from '../wire/index.ts';
+import { Errno, V4L2_BUF_FLAG_ERROR, V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_SRC_CH_RESOLUTION, v4l2_event } from '../wire/index.ts';
 import { BufferQueue, type BufferResult, type QueueClient } from './buffer-queue.ts';
 import type { CaptureNode } from './capture-node.ts';
 import { dispatch, type IoctlTable } from './ioctl-table.ts';
 import type { IoctlCall, SessionEvents } from './media-device.ts';
 import { V4l2Session } from './session.ts';
 import { bufferMemory, type V4l2Buffer } from './v4l2-buffer.ts';
+
+const SRC_CHANGE = v4l2_event.fields.u.fields.src_change.fields;
 
 /** A buffer that is being filled; `result` once the copy has ended. They leave in the order of the frames. */
 interface BufferFilling {
@@ -21,7 +23,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   readonly node: CaptureNode;
   readonly captureQueue: BufferQueue;
   readonly queues: readonly BufferQueue[];
-  #stream: SourceStream | undefined;
+  #stream: Disposable | undefined;
   /** sequence number of the source when the stream began */
   #first: number | undefined;
   readonly #filling: BufferFilling[] = [];
@@ -58,15 +60,15 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   }
 
   start(): number {
+    if (!this.node.present) return Errno.ENODEV;
+    if (!this.node.formatStands) return Errno.EPIPE;
     this.#first = undefined;
-    const stream = this.node.source.open(this);
-    this.#stream = stream;
+    const { source, format, interval } = this.node;
     try {
-      stream.configure(this.node.format.layout, this.node.interval);
-      stream.start();
+      this.#stream = source.start({ layout: format.layout, interval }, this);
     } catch (error) {
-      this.#endStream();
       if (error instanceof NoMemoryError) return Errno.ENOMEM;
+      if (error instanceof SourceBusyError) return Errno.EBUSY;
       throw error;
     }
     return 0;
@@ -118,15 +120,19 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
     this.captureQueue.fail();
   }
 
-  protected knowsEvent(): boolean {
-    return false;
+  /** The source came, went, or brings other frames: the format may be another one. */
+  sourceChanged(): void {
+    this.subscriptions.emit(V4L2_EVENT_SOURCE_CHANGE, 0, (view) => SRC_CHANGE.changes.set(view, 0, V4L2_EVENT_SRC_CH_RESOLUTION));
+  }
+
+  protected knowsEvent(type: number, id: number): boolean {
+    return type === V4L2_EVENT_SOURCE_CHANGE && id === 0;
   }
 
   #endStream(): void {
     const stream = this.#stream;
     this.#stream = undefined;
-    stream?.stop();
-    stream?.close();
+    stream?.[Symbol.dispose]();
   }
 
   #deliver(): void {

@@ -1,35 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A camera, as its adapter sees it. A source is shared: it captures once, converts once per distinct layout, and hands
- * the same `Frame` to every stream that asked for that layout. It never sees a guest; copying into guest buffers is the
- * capture device's affair (`BufferAccess.store`).
+ * A camera, as devices see it. A source is shared: it captures once, and hands the same `Frame` to every stream that asked for
+ * its layout. It never sees a guest; copying into guest buffers is the capture device's affair (`BufferAccess.store`). What an
+ * adapter of a camera implements is `Capture`; `SharedSource` makes a source of it.
  *
- * A stream: idle --start--> running --stop--> idle; `close` from anywhere. `lost` ends it for good.
+ * A stream runs from `start` until its handle is disposed of, or until `lost`.
  */
 import type { Colorimetry, Fraction, PictureLayout, PictureSize, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import type { PlaneStorage } from './buffer-memory.ts';
+import type { SourceControl } from './control-port.ts';
 
-/**
- * A control of a source: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and
- * `integerMenu` for integer menus.
- */
-export interface SourceControl {
-  readonly id: number;
-  readonly type: 'integer' | 'boolean' | 'menu' | 'integer-menu' | 'button';
-  /** the name shown; the standard name of a standard id */
-  readonly name: string;
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly step: number;
-  readonly default: number;
-  readonly menu?: readonly string[];
-  readonly integerMenu?: readonly number[];
-  /** it changes by itself (auto exposure): read it, do not cache it */
-  readonly volatile?: boolean;
-}
-
-/** What a source can do. Fixed for the life of the source. */
-export interface SourceCapabilities {
+/** The frames that a source can bring. */
+export interface SourceModes {
   /** name of the camera, at most 31 bytes of UTF-8 are shown */
   readonly card: string;
   /** V4L2 pixel formats (numbers), preferred one first */
@@ -39,10 +21,24 @@ export interface SourceCapabilities {
   readonly commonSizes?: readonly PictureSize[];
   readonly defaultInterval: Fraction;
   readonly colorimetry: Colorimetry;
-  readonly controls: readonly SourceControl[];
   sizes(fourcc: number): SourceSizes;
   intervals(fourcc: number, width: number, height: number): SourceIntervals;
 }
+
+/** What a source can do. */
+export interface SourceCapabilities extends SourceModes {
+  /** fixed for the life of the source */
+  readonly controls: readonly SourceControl[];
+}
+
+/** Whether a source is there. `absent`: it never was, `lost`: it was; the reason is for the log. */
+export type SourcePresence =
+  | { readonly kind: 'present' }
+  | { readonly kind: 'absent'; readonly reason: string }
+  | { readonly kind: 'lost'; readonly reason: string };
+
+/** What became of a source: it came or went, or brings other frames now. */
+export type SourceChange = 'came' | 'went' | 'modes';
 
 /** One captured frame in one layout, lent for the length of the `frame` call; `retain` to keep it, once per `release`. */
 export interface Frame {
@@ -64,25 +60,33 @@ export interface FrameConsumer {
   wantsFrame(): boolean;
   /** A frame is there. Called on the event loop. */
   frame(frame: Frame): void;
-  /** The source is gone (unplugged, its process ended for good): no frame will come, the reason is for the log. */
+  /**
+   * This stream is over, the reason is for the log: the source went, or does not bring such frames any more. Never called before
+   * `start` has returned. Another stream can be started when the source is there.
+   */
   lost(reason: string): void;
 }
 
-/** One consumer's use of a source. */
-export interface SourceStream {
-  /** Layout and interval for the next start; the capabilities allow them. Only while idle. */
-  configure(layout: PictureLayout, interval: Fraction): void;
-  /** Throws `NoMemoryError` if there is no memory for its frames. */
-  start(): void;
-  /** No `frame` call follows. Frames that were retained stay valid. */
-  stop(): void;
-  close(): void;
+/** What a stream is to bring; the capabilities of the source allow it. */
+export interface WantedFrames {
+  readonly layout: PictureLayout;
+  /** seconds per frame */
+  readonly interval: Fraction;
 }
 
 /** The port. */
 export interface FrameSource {
+  /** As of now; while the source is away, what it last could do, or is expected to. */
   readonly capabilities: SourceCapabilities;
-  open(consumer: FrameConsumer): SourceStream;
+  readonly presence: SourcePresence;
+  /** `listener` is called after each change, when streams that end by it were told, until the answer is disposed of. */
+  watch(listener: (change: SourceChange) => void): Disposable;
+  /**
+   * Begins a stream for one consumer. Disposing of the handle ends it, once: no call of the consumer follows, and frames that were
+   * retained stay valid. Throws `NoMemoryError` if there is no memory for its frames, and `SourceBusyError` if they cannot be had
+   * beside those of others.
+   */
+  start(wanted: WantedFrames, consumer: FrameConsumer): Disposable;
   /** Current value of a control; a button reads 0. */
   control(id: number): number;
   /**

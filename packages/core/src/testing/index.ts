@@ -9,6 +9,7 @@ export * from './random.ts';
 export * from './raw-ring.ts';
 export * from './scripted-device.ts';
 export * from './solid-source.ts';
+export * from './toy-capture.ts';
 export * from './toy-decoder.ts';
 export * from './toy-guest.ts';
 export * from './toy-stream.ts';

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Fraction, PictureLayout, SourceIntervals, SourceSizes } from '../picture/index.ts';
+import type { PictureLayout, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { FrameConsumer, FrameSource, SourceCapabilities, SourceControl, SourceStream } from '../ports/frame-source.ts';
+import type { SourceControl } from '../ports/control-port.ts';
+import type {
+  FrameConsumer,
+  FrameSource,
+  SourceCapabilities,
+  SourceChange,
+  SourcePresence,
+  WantedFrames,
+} from '../ports/frame-source.ts';
 import {
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_HFLIP,
@@ -31,8 +39,7 @@ const CONTROLS: readonly SourceControl[] = [
 
 interface SolidStream {
   readonly consumer: FrameConsumer;
-  layout: PictureLayout | undefined;
-  state: 'idle' | 'running' | 'closed';
+  readonly layout: PictureLayout;
 }
 
 /** Options of a `SolidSource`. */
@@ -54,6 +61,8 @@ export class SolidSource implements FrameSource {
   readonly #streams = new Set<SolidStream>();
   readonly #values = new Map<number, number>(CONTROLS.map((c) => [c.id, c.default]));
   readonly #listeners = new Set<(id: number, value: number) => void>();
+  readonly #watchers = new Set<(change: SourceChange) => void>();
+  #presence: SourcePresence = { kind: 'present' };
   #sequence = 0;
 
   constructor(o: SolidSourceOptions = {}) {
@@ -72,29 +81,22 @@ export class SolidSource implements FrameSource {
 
   /** streams that run now */
   get running(): number {
-    let n = 0;
-    for (const stream of this.#streams) if (stream.state === 'running') n += 1;
-    return n;
+    return this.#streams.size;
   }
 
-  open(consumer: FrameConsumer): SourceStream {
-    const stream: SolidStream = { consumer, layout: undefined, state: 'idle' };
+  get presence(): SourcePresence {
+    return this.#presence;
+  }
+
+  watch(listener: (change: SourceChange) => void): Disposable {
+    this.#watchers.add(listener);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(listener) };
+  }
+
+  start({ layout }: WantedFrames, consumer: FrameConsumer): Disposable {
+    const stream: SolidStream = { consumer, layout };
     this.#streams.add(stream);
-    return {
-      configure: (layout: PictureLayout, _interval: Fraction) => {
-        stream.layout = layout;
-      },
-      start: () => {
-        if (stream.state === 'idle') stream.state = 'running';
-      },
-      stop: () => {
-        if (stream.state === 'running') stream.state = 'idle';
-      },
-      close: () => {
-        stream.state = 'closed';
-        this.#streams.delete(stream);
-      },
-    };
+    return { [Symbol.dispose]: () => void this.#streams.delete(stream) };
   }
 
   control(id: number): number {
@@ -117,7 +119,7 @@ export class SolidSource implements FrameSource {
     const sequence = this.#sequence++;
     const timestamp = this.#clock?.now() ?? sequence * 1000;
     for (const stream of [...this.#streams]) {
-      if (stream.state !== 'running' || stream.layout === undefined || !stream.consumer.wantsFrame()) continue;
+      if (!this.#streams.has(stream) || !stream.consumer.wantsFrame()) continue;
       const planes = solidPlanes(stream.layout, sequence, this.control(V4L2_CID_BRIGHTNESS));
       let references = 1;
       stream.consumer.frame({
@@ -139,11 +141,17 @@ export class SolidSource implements FrameSource {
 
   /** The camera is unplugged: every stream is told, and none gets another frame. */
   unplug(reason = 'unplugged'): void {
+    this.#presence = { kind: 'lost', reason };
     for (const stream of [...this.#streams]) {
-      this.#streams.delete(stream);
-      if (stream.state !== 'closed') stream.consumer.lost(reason);
-      stream.state = 'closed';
+      if (this.#streams.delete(stream)) stream.consumer.lost(reason);
     }
+    for (const watcher of [...this.#watchers]) watcher('went');
+  }
+
+  /** It is there again. */
+  plug(): void {
+    this.#presence = { kind: 'present' };
+    for (const watcher of [...this.#watchers]) watcher('came');
   }
 }
 

@@ -9,51 +9,44 @@ import { FramePool } from '../sources/index.ts';
  */
 export function budgetedSource(source: FrameSource, budget: MemoryBudget): FrameSource {
   return {
-    capabilities: source.capabilities,
-    open: (consumer) => {
-      let wanted = 0;
-      let taken = 0;
+    get capabilities() {
+      return source.capabilities;
+    },
+    get presence() {
+      return source.presence;
+    },
+    watch: (listener) => source.watch(listener),
+    start: (wanted, consumer) => {
+      let taken = FramePool.bytes(wanted.layout);
+      if (!budget.take(taken)) {
+        throw new NoMemoryError(
+          `${taken} bytes of frames beside ${budget.used} are more than the ${budget.limit} that a guest may have, or than all guests ` +
+            'together may: raise guest-buffers or all-buffers',
+        );
+      }
       const give = (): void => {
         budget.give(taken);
         taken = 0;
       };
-      const stream = source.open({
-        wantsFrame: () => consumer.wantsFrame(),
-        frame: (frame) => consumer.frame(frame),
-        lost: (reason) => {
-          give();
-          consumer.lost(reason);
-        },
-      });
-      return {
-        configure: (layout, interval) => {
-          stream.configure(layout, interval);
-          wanted = FramePool.bytes(layout);
-        },
-        start: () => {
-          if (!budget.take(wanted)) {
-            throw new NoMemoryError(
-              `${wanted} bytes of frames beside ${budget.used} are more than the ${budget.limit} that a guest may have, or than all guests ` +
-                'together may: raise guest-buffers or all-buffers',
-            );
-          }
-          taken = wanted;
-          try {
-            stream.start();
-          } catch (error) {
+      try {
+        const stream = source.start(wanted, {
+          wantsFrame: () => consumer.wantsFrame(),
+          frame: (frame) => consumer.frame(frame),
+          lost: (reason) => {
             give();
-            throw error;
-          }
-        },
-        stop: () => {
-          stream.stop();
-          give();
-        },
-        close: () => {
-          stream.close();
-          give();
-        },
-      };
+            consumer.lost(reason);
+          },
+        });
+        return {
+          [Symbol.dispose]: () => {
+            stream[Symbol.dispose]();
+            give();
+          },
+        };
+      } catch (error) {
+        give();
+        throw error;
+      }
     },
     control: (id) => source.control(id),
     setControl: (id, value) => source.setControl(id, value),

@@ -16,25 +16,27 @@ const folder = mkdtempSync(join(tmpdir(), 'paravideo-factory-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const log = createLogger('silent');
 
-/** A source that counts who listens to its controls. */
+/** A source that counts who listens to its controls and watches it. */
 function counted() {
   const solid = new SolidSource();
   let listeners = 0;
+  const counting = (listening: Disposable): Disposable => {
+    listeners += 1;
+    return {
+      [Symbol.dispose]: () => {
+        listeners -= 1;
+        listening[Symbol.dispose]();
+      },
+    };
+  };
   const source: FrameSource & AsyncDisposable = {
     capabilities: solid.capabilities,
-    open: (consumer) => solid.open(consumer),
+    presence: { kind: 'present' },
+    watch: (listener) => counting(solid.watch(listener)),
+    start: (wanted, consumer) => solid.start(wanted, consumer),
     control: (id) => solid.control(id),
     setControl: (id, value) => solid.setControl(id, value),
-    onControlChange: (listener) => {
-      const listening = solid.onControlChange(listener);
-      listeners += 1;
-      return {
-        [Symbol.dispose]: () => {
-          listeners -= 1;
-          listening[Symbol.dispose]();
-        },
-      };
-    },
+    onControlChange: (listener) => counting(solid.onControlChange(listener)),
     [Symbol.asyncDispose]: async () => {},
   };
   return { source, listeners: () => listeners };
@@ -54,7 +56,7 @@ describe('devices of a configuration', () => {
         const frontend = await connectFrontend(path);
         const client = await CaptureClient.open(await MediaDriver.attach(frontend));
         await client.setControl(V4L2_CID_BRIGHTNESS, i);
-        expect(listeners()).toBe(1);
+        expect(listeners()).toBe(2);
         await client.close();
         await frontend.close();
         await expect.poll(listeners).toBe(0);

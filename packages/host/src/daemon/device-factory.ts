@@ -8,11 +8,12 @@ import {
   type MediaDevice,
   type MediaSession,
   type SessionEvents,
+  SourceError,
 } from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
-import { openMediaFile, openPattern, SourceError } from '../sources/index.ts';
+import { openMediaFile, openPattern } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';

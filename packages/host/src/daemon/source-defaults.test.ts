@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Errno, type FrameSource, V4L2_CID_BRIGHTNESS, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M } from '@paravideo/core';
-import { SolidSource } from '@paravideo/core/testing';
+import {
+  Errno,
+  type FrameSource,
+  SharedSource,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_NV12M,
+} from '@paravideo/core';
+import { SolidSource, ToyCapture, toyModes } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { intervalOf, withDefaults } from './source-defaults.ts';
 
@@ -18,7 +25,9 @@ const source: FrameSource = {
     }),
     intervals: () => ({ kind: 'continuous', min: { numerator: 1, denominator: 60 }, max: { numerator: 1, denominator: 5 } }),
   },
-  open: () => {
+  presence: { kind: 'present' },
+  watch: () => ({ [Symbol.dispose]: () => {} }),
+  start: () => {
     throw new TypeError('not used here');
   },
   control: () => 7,
@@ -50,6 +59,22 @@ describe('a source with defaults of a camera', () => {
     expect(shared.control(V4L2_CID_BRIGHTNESS)).toBe(128);
     expect(open.setControl(V4L2_CID_BRIGHTNESS, 9)).toBe(0);
     expect(heard).toEqual([`shared ${V4L2_CID_BRIGHTNESS} 9`]);
+  });
+
+  it('is as the configuration says again when the source has changed, where it still can', () => {
+    const toy = new ToyCapture(toyModes([V4L2_PIX_FMT_NV12], [64, 48], [128, 96]));
+    const shared = new SharedSource(toy);
+    const camera = withDefaults(shared, { card: 'Desk', size: { width: 128, height: 96 } }, 'devices[0]');
+    const told: string[] = [];
+    using _watching = camera.watch((change) => void told.push(change));
+    const first = camera.capabilities;
+    expect([first.defaultSize.width, camera.capabilities === first]).toEqual([128, true]);
+    toy.appear(toyModes([V4L2_PIX_FMT_NV12M], [32, 32]));
+    expect(camera.capabilities).toMatchObject({ card: 'Desk', formats: [V4L2_PIX_FMT_NV12M], defaultSize: { width: 32 } });
+    toy.appear(toyModes([V4L2_PIX_FMT_NV12], [64, 48], [128, 96]));
+    expect(camera.capabilities).toMatchObject({ card: 'Desk', formats: [V4L2_PIX_FMT_NV12], defaultSize: { width: 128 } });
+    toy.vanish();
+    expect([camera.presence.kind, told]).toEqual(['lost', ['modes', 'modes', 'went']]);
   });
 
   it.each([

@@ -30,19 +30,31 @@ export interface SourceDefaults {
 
 /**
  * The same source, started by a guest that asks for nothing special at another size or rate, or under another name, and with
- * a list of sizes and rates. Throws `ConfigError`, with `field` for the reader, if the source cannot do that.
+ * a list of sizes and rates. Throws `ConfigError`, with `field` for the reader, if the source cannot do that. A source that
+ * cannot do it any more, since it changed, is shown as it is.
  */
 export function withDefaults(source: FrameSource, defaults: SourceDefaults, field: string): FrameSource {
-  const own = source.capabilities;
-  const capabilities: SourceCapabilities = {
-    ...modes(own, defaults, field),
+  let own = source.capabilities;
+  const dressed = (as: SourceCapabilities): SourceCapabilities => ({
+    ...as,
     card: defaults.card ?? own.card,
     controls: defaults.controls === 'none' ? [] : own.controls,
-  };
+  });
+  let capabilities = dressed(modes(own, defaults, field));
   const ids = new Set(capabilities.controls.map((control) => control.id));
   return {
-    capabilities,
-    open: (consumer) => source.open(consumer),
+    get capabilities() {
+      if (source.capabilities !== own) {
+        own = source.capabilities;
+        capabilities = dressed(changedModes(own, defaults, field));
+      }
+      return capabilities;
+    },
+    get presence() {
+      return source.presence;
+    },
+    watch: (listener) => source.watch(listener),
+    start: (wanted, consumer) => source.start(wanted, consumer),
     control: (id) => source.control(id),
     setControl: (id, value) => (ids.has(id) ? source.setControl(id, value) : Errno.EINVAL),
     onControlChange: (listener) =>
@@ -50,6 +62,16 @@ export function withDefaults(source: FrameSource, defaults: SourceDefaults, fiel
         if (ids.has(id)) listener(id, value);
       }),
   };
+}
+
+/** Sizes and rates of a source that changed: as the camera is to have them, where it still can. */
+function changedModes(own: SourceCapabilities, defaults: SourceDefaults, field: string): SourceCapabilities {
+  try {
+    return modes(own, defaults, field);
+  } catch (error) {
+    if (error instanceof ConfigError) return own;
+    throw error;
+  }
 }
 
 /** Sizes and rates as the camera is to have them. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Frame, type PictureLayout, type PlaneStorage, roundUp } from '@paravideo/core';
+import { type CapturedFrame, type PictureLayout, type PlaneStorage, roundUp, SourceError } from '@paravideo/core';
 import { type Fd, MemoryMapping, memfd } from '../sys/index.ts';
-import { SourceError } from './source-error.ts';
 
 /** Planes begin at multiples of this, in bytes: a page, so that a pool can be mapped in parts. */
 const PLANE_ALIGN = 4096;
@@ -31,8 +30,7 @@ export interface FrameMoment {
 /**
  * Memory for one frame.
  *
- * free --take--> filling --publish--> lent (1 reference) --retain/release--> lent --last release--> free;
- * filling --abandon--> free.
+ * free --take--> filling --publish--> lent --release--> free; filling --abandon--> free.
  */
 export interface FrameSlot {
   readonly index: number;
@@ -40,8 +38,8 @@ export interface FrameSlot {
   readonly offset: number;
   /** raw addresses, one per plane */
   readonly planes: readonly { readonly address: number; readonly length: number }[];
-  /** The picture is written: a frame with one reference, the caller's. */
-  publish(moment: FrameMoment, field: number): Frame;
+  /** The picture is written: it stays until the frame is released. */
+  publish(moment: FrameMoment, field: number): CapturedFrame;
   /** No picture came of it. */
   abandon(): void;
 }
@@ -61,7 +59,8 @@ export class FramePool {
   readonly slotSize: number;
   readonly slots: number;
   readonly #mapping: MemoryMapping;
-  readonly #references: Int32Array;
+  /** by index: 1 while it is filling or lent */
+  readonly #taken: Uint8Array;
   #out = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
 
@@ -75,7 +74,7 @@ export class FramePool {
     this.layout = layout;
     this.slotSize = offset;
     this.slots = slots;
-    this.#references = new Int32Array(slots);
+    this.#taken = new Uint8Array(slots);
     this.fd = memfd(name, offset * slots);
     try {
       this.#mapping = MemoryMapping.map(this.fd, 0, this.length, { writable: true });
@@ -124,50 +123,39 @@ export class FramePool {
   /** A free slot, zeroed when the pool was made and otherwise as its last user left it; undefined if there is none. */
   take(): FrameSlot | undefined {
     if (this.#state !== 'open') return undefined;
-    const index = this.#references.indexOf(0);
+    const index = this.#taken.indexOf(0);
     if (index < 0) return undefined;
-    this.#references[index] = 1;
+    this.#taken[index] = 1;
     this.#out++;
     const offset = index * this.slotSize;
     const planes = this.planes.map((plane) => ({ address: this.address + offset + plane.offset, length: plane.length }));
-    let filling = true;
-    const leave = (): void => {
-      if (!filling) throw new SourceError(`slot ${index} of a frame pool was published or abandoned twice`);
-      filling = false;
+    let state: 'filling' | 'lent' | 'free' = 'filling';
+    const leave = (from: 'filling' | 'lent', to: 'lent' | 'free'): void => {
+      if (state !== from)
+        throw new SourceError(`slot ${index} of a frame pool is ${state} and not ${from}: it cannot become ${to}`);
+      state = to;
+      if (to === 'free') this.#free(index);
     };
     return {
       index,
       offset,
       planes,
       publish: ({ sequence, timestamp }, field) => {
-        leave();
+        leave('filling', 'lent');
         return {
           sequence,
           timestamp,
           field,
           planes: planes.map((plane): PlaneStorage => ({ kind: 'address', ...plane })),
-          retain: () => this.#retain(index),
-          release: () => this.#release(index),
+          release: () => leave('lent', 'free'),
         };
       },
-      abandon: () => {
-        leave();
-        this.#release(index);
-      },
+      abandon: () => leave('filling', 'free'),
     };
   }
 
-  #retain(index: number): void {
-    const references = this.#references[index] ?? 0;
-    if (references === 0) throw new SourceError(`frame in slot ${index} was retained after its last release`);
-    this.#references[index] = references + 1;
-  }
-
-  #release(index: number): void {
-    const references = this.#references[index] ?? 0;
-    if (references === 0) throw new SourceError(`frame in slot ${index} was released once too often`);
-    this.#references[index] = references - 1;
-    if (references > 1) return;
+  #free(index: number): void {
+    this.#taken[index] = 0;
     this.#out--;
     if (this.#state === 'closing' && this.#out === 0) this.#unmap();
   }

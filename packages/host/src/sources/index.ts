@@ -2,8 +2,7 @@
 
 export * from './frame-pool.ts';
 export * from './media-file/index.ts';
-export * from './paced-source.ts';
+export * from './paced-capture.ts';
 export * from './pacer.ts';
 export * from './pattern/index.ts';
 export * from './source-controls.ts';
-export * from './source-error.ts';

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { SourceControl } from '@paravideo/core';
-import { SourceError } from './source-error.ts';
+import { type ControlPort, type SourceControl, SourceError } from '@paravideo/core';
 
 /** The controls of a source: their values, and who wants to know when one changes. */
-export class SourceControls {
+export class SourceControls implements ControlPort {
   readonly declared: readonly SourceControl[];
   readonly #controls = new Map<number, { readonly control: SourceControl; value: number }>();
   readonly #listeners = new Set<(id: number, value: number) => void>();
@@ -29,24 +28,25 @@ export class SourceControls {
   }
 
   /**
-   * Sets a value and tells the listeners if it changed (of a button: that it was pressed, value 0). Throws SourceError for an
-   * undeclared control or a value outside its range.
+   * Sets a value and tells the listeners if it changed (of a button: that it was pressed, value 0). Always taken: 0. Throws
+   * SourceError for an undeclared control or a value outside its range.
    */
-  set(id: number, value: number): void {
+  set(id: number, value: number): number {
     const entry = this.#entry(id);
     const { control } = entry;
     if (control.type === 'button') {
       this.#tell(id, 0);
-      return;
+      return 0;
     }
     if (!Number.isInteger(value) || value < control.minimum || value > control.maximum) {
       throw new SourceError(
         `control ${control.name}: ${value} is outside ${control.minimum} to ${control.maximum}: clamp it first`,
       );
     }
-    if (entry.value === value) return;
+    if (entry.value === value) return 0;
     entry.value = value;
     this.#tell(id, value);
+    return 0;
   }
 
   /** `listener` is called after each change, until the answer is disposed of. */

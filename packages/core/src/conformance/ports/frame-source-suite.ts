@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { formatInfo, fourccName, type PictureLayout, pictureLayout } from '../../picture/index.ts';
 import type { PlaneStorage } from '../../ports/buffer-memory.ts';
-import type { Frame, FrameConsumer, FrameSource, SourceStream } from '../../ports/frame-source.ts';
+import type { Frame, FrameConsumer, FrameSource } from '../../ports/frame-source.ts';
 import { check, checkSame, type PortCase } from './port-case.ts';
 
 /** What the suite needs of a source under test: a fresh one for each case. */
@@ -69,23 +69,20 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       for (const fourcc of f.source.capabilities.formats) {
         const { watcher, stream, layout } = start(f, fourcc);
         await until(f, () => watcher.seen.length >= 3, `three frames of ${fourccName(fourcc)}`);
-        stream.close();
+        stream[Symbol.dispose]();
         checkFrames(watcher.seen, layout);
       }
     }),
-    one('nothing comes before start, after stop and after close; start works again', async (f) => {
-      const { watcher, stream } = start(f);
-      await until(f, () => watcher.seen.length > 0, 'a frame');
-      stream.stop();
-      const stopped = watcher.seen.length;
-      for (let i = 0; i < 60; i++) await f.step();
-      checkSame(watcher.seen.length, stopped, 'frames after stop');
-      stream.start();
-      await until(f, () => watcher.seen.length > stopped, 'a frame after the second start');
-      stream.close();
-      const closed = watcher.seen.length;
-      for (let i = 0; i < 60; i++) await f.step();
-      checkSame(watcher.seen.length, closed, 'frames after close');
+    one('nothing comes after the end of a stream, which may be ended twice; another can be started', async (f) => {
+      for (const round of ['first', 'second']) {
+        const { watcher, stream } = start(f);
+        await until(f, () => watcher.seen.length > 0, `a frame of the ${round} stream`);
+        stream[Symbol.dispose]();
+        stream[Symbol.dispose]();
+        const ended = watcher.seen.length;
+        for (let i = 0; i < 60; i++) await f.step();
+        checkSame(watcher.seen.length, ended, `frames after the end of the ${round} stream`);
+      }
     }),
     one('a consumer that wants no frame gets none, and sees the gap in the sequence', async (f) => {
       const { watcher, stream } = start(f);
@@ -99,8 +96,8 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       watcher.wants = true;
       await until(f, () => watcher.seen.length > count, 'a frame after the gap');
       check((watcher.seen.at(-1)?.sequence ?? 0) > before + 1, 'the sequence counts the frames that were not wanted');
-      stream.close();
-      other.stream.close();
+      stream[Symbol.dispose]();
+      other.stream[Symbol.dispose]();
     }),
     one('a retained frame keeps its bytes until it is released', async (f) => {
       const { watcher, stream } = start(f);
@@ -108,7 +105,7 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       await until(f, () => watcher.kept.length === 2, 'two frames');
       const copies = watcher.kept.map((frame) => frame.planes.map((plane) => f.read(plane).slice()));
       await until(f, () => watcher.seen.length >= 6, 'more frames');
-      stream.stop();
+      stream[Symbol.dispose]();
       watcher.kept.forEach((frame, i) => {
         frame.planes.forEach((plane, p) => {
           const copy = copies[i]?.[p] as Uint8Array;
@@ -119,7 +116,6 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
         });
         frame.release();
       });
-      stream.close();
     }),
     one('two streams run side by side in layouts of their own', async (f) => {
       const formats = f.source.capabilities.formats;
@@ -128,10 +124,10 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       await until(f, () => a.watcher.seen.length >= 2 && b.watcher.seen.length >= 2, 'frames of both streams');
       checkFrames(a.watcher.seen, a.layout);
       checkFrames(b.watcher.seen, b.layout);
-      a.stream.close();
+      a.stream[Symbol.dispose]();
       const count = b.watcher.seen.length;
       await until(f, () => b.watcher.seen.length > count, 'a frame of the stream that is left');
-      b.stream.close();
+      b.stream[Symbol.dispose]();
     }),
     one('a control that is set is told to every listener, and read back', async ({ source }) => {
       const plain = source.capabilities.controls.filter((c) => c.type === 'integer' || c.type === 'boolean');
@@ -198,15 +194,13 @@ function checkCapabilities(source: FrameSource): void {
 function start(
   f: FrameSourceFixture,
   fourcc: number | undefined = f.source.capabilities.formats[0],
-): { watcher: FrameWatcher; stream: SourceStream; layout: PictureLayout } {
+): { watcher: FrameWatcher; stream: Disposable; layout: PictureLayout } {
   const { defaultSize, defaultInterval } = f.source.capabilities;
   const layout = fourcc === undefined ? undefined : pictureLayout(fourcc, defaultSize.width, defaultSize.height);
   check(layout !== undefined, 'the default size has a layout in each format');
   const watcher = new FrameWatcher(f.read);
-  const stream = f.source.open(watcher);
-  stream.configure(layout, defaultInterval);
-  checkSame(watcher.seen.length, 0, 'frames before start');
-  stream.start();
+  const stream = f.source.start({ layout, interval: defaultInterval }, watcher);
+  checkSame(watcher.seen.length, 0, 'frames before the start has returned');
   return { watcher, stream, layout };
 }
 

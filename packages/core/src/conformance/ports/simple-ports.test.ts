@@ -114,8 +114,11 @@ describe('the suites find adapters that do not conform', () => {
   it('a source that does not stop, one that reuses retained memory', async () => {
     const restless = (): FrameSourceFixture => {
       const f = sourceFixture();
-      const open = f.source.open.bind(f.source);
-      f.source.open = (consumer) => ({ ...open(consumer), stop: () => {} });
+      const start = f.source.start.bind(f.source);
+      f.source.start = (wanted, consumer) => {
+        start(wanted, consumer);
+        return { [Symbol.dispose]: () => {} };
+      };
       return f;
     };
     expect(await broken(frameSourceSuite(restless))).toBe(1);

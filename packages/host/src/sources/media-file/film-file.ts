@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { SourceError } from '../source-error.ts';
+import { SourceError } from '@paravideo/core';
 
 /**
  * Opens a file that is to be shown, and answers its descriptor. Throws `SourceError` if it cannot be opened, or is something

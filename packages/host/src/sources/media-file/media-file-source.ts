@@ -4,10 +4,11 @@ import {
   type Clock,
   type Colorimetry,
   type Fraction,
-  type FrameSource,
   nearestInRange,
   type PictureSize,
+  SharedSource,
   type SizeRange,
+  SourceError,
   V4L2_COLORSPACE_REC709,
   V4L2_COLORSPACE_SMPTE170M,
   V4L2_QUANTIZATION_DEFAULT,
@@ -18,9 +19,8 @@ import {
 import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../../av/index.ts';
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
-import { PacedSource } from '../paced-source.ts';
+import { PacedCapture } from '../paced-capture.ts';
 import { SourceControls } from '../source-controls.ts';
-import { SourceError } from '../source-error.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 
@@ -48,7 +48,7 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
  * first picture is decoded. Rejects with SourceError, with the reason and what to do, for a file that cannot be read or
  * shown, and AvError (missing) where the codec library is not installed.
  */
-export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<FrameSource & AsyncDisposable> {
+export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<SharedSource> {
   if (!avInstalled())
     throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
   const renderer = new MediaProcess({ path, log: o.log ?? SILENT });
@@ -58,8 +58,8 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     throw new SourceError(`${path} cannot be shown: ${info}`);
   }
   const clock = o.clock ?? new LinuxClock();
-  return new PacedSource({
-    capabilities: {
+  const capture = new PacedCapture({
+    modes: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
       defaultSize: shownSize(info),
@@ -74,6 +74,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     name: 'paravideo-media',
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
+  return new SharedSource(capture);
 }
 
 /** The size of the film, scaled into what can be made where it is too large or too small: in its shape, if any size has that. */

@@ -7,6 +7,7 @@ import {
   type Frame,
   type FrameSource,
   pictureLayout,
+  SourceError,
   V4L2_COLORSPACE_BT2020,
   V4L2_COLORSPACE_DCI_P3,
   V4L2_COLORSPACE_REC709,
@@ -24,7 +25,6 @@ import {
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openDescriptors, viewAt } from '../../sys/index.ts';
-import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
 import { colorimetry, shownSize } from './media-file-source.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
@@ -48,21 +48,22 @@ async function frames(source: FrameSource, fourcc: number, width: number, height
   if (layout === undefined) throw new TypeError('no layout');
   const got: Buffer[][] = [];
   await new Promise<void>((resolve, reject) => {
-    const stream = source.open({
-      wantsFrame: () => true,
-      lost: (reason) => reject(new TypeError(`lost: ${reason}`)),
-      frame: (frame: Frame) => {
-        if (got.length >= count) return;
-        got.push(
-          frame.planes.map((plane) => Buffer.from(plane.kind === 'bytes' ? plane.bytes : viewAt(plane.address, plane.length))),
-        );
-        if (got.length < count) return;
-        stream.close();
-        resolve();
+    const stream = source.start(
+      { layout, interval: { numerator: 1, denominator: 60 } },
+      {
+        wantsFrame: () => true,
+        lost: (reason) => reject(new TypeError(`lost: ${reason}`)),
+        frame: (frame: Frame) => {
+          if (got.length >= count) return;
+          got.push(
+            frame.planes.map((plane) => Buffer.from(plane.kind === 'bytes' ? plane.bytes : viewAt(plane.address, plane.length))),
+          );
+          if (got.length < count) return;
+          stream[Symbol.dispose]();
+          resolve();
+        },
       },
-    });
-    stream.configure(layout, { numerator: 1, denominator: 60 });
-    stream.start();
+    );
   });
   return got;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The daemon's side of a media file: makes the pictures of a `PacedSource` in the file's process.
+ * The daemon's side of a media file: makes the pictures of a `PacedCapture` in the file's process.
  *
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
@@ -9,7 +9,7 @@ import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../c
 import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
-import type { FrameRenderer, PictureRendition } from '../paced-source.ts';
+import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
 import { openFilm } from './film-file.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';

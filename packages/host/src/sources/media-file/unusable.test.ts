@@ -5,9 +5,9 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SourceError } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDescriptors } from '../../sys/index.ts';
-import { SourceError } from '../index.ts';
 import { openMediaFile } from './index.ts';
 import { avifGrid } from './testing/avif-grid.ts';
 

@@ -5,6 +5,7 @@
  */
 import {
   type PictureLayout,
+  SourceError,
   V4L2_PIX_FMT_BGR24,
   V4L2_PIX_FMT_GREY,
   V4L2_PIX_FMT_NV12,
@@ -19,7 +20,6 @@ import {
   V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
 } from '@paravideo/core';
-import { SourceError } from '../source-error.ts';
 import type { Palette } from './colour.ts';
 
 /** Copies of equal bands go in pieces of about this many bytes, so that what is read still lies in the cache. */

@@ -3,8 +3,8 @@ import {
   type Colorimetry,
   type PictureSize,
   type SizeRange,
-  type SourceCapabilities,
   type SourceControl,
+  type SourceModes,
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_CONTRAST,
   V4L2_CID_HFLIP,
@@ -127,8 +127,8 @@ export const PATTERN_CONTROLS: readonly SourceControl[] = [
   },
 ];
 
-/** What a test pattern source can do. */
-export function patternCapabilities(card: string, matrix: ColourMatrix): Omit<SourceCapabilities, 'controls'> {
+/** The frames of a test pattern. */
+export function patternModes(card: string, matrix: ColourMatrix): SourceModes {
   return {
     card,
     formats: PATTERN_FORMATS,

@@ -66,9 +66,7 @@ describe('the test pattern source', () => {
     const consumers = [V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_RGB24].map((fourcc) => {
       const consumer = new Consumer(3);
       const layout = layoutOf(fourcc);
-      const stream = source.open(consumer);
-      stream.configure(layout, AT_120);
-      stream.start();
+      source.start({ layout, interval: AT_120 }, consumer);
       return { consumer, layout };
     });
     for (const { consumer, layout } of consumers) {
@@ -94,10 +92,8 @@ describe('the test pattern source', () => {
     source.setControl(V4L2_CID_TEST_PATTERN, 4);
     source.setControl(V4L2_CID_HFLIP, 1);
     const consumer = new Consumer(1);
-    const stream = source.open(consumer);
     const layout = layoutOf(V4L2_PIX_FMT_RGB24);
-    stream.configure(layout, AT_120);
-    stream.start();
+    source.start({ layout, interval: AT_120 }, consumer);
     await consumer.count(1);
     const [frame] = consumer.frames;
     const [actual] = planesOf(frame);
@@ -129,12 +125,13 @@ describe('the test pattern source', () => {
         [maxWidth, maxHeight],
       ] as const) {
         const consumer = new Consumer(1);
-        const stream = source.open(consumer);
-        stream.configure(pictureLayout(fourcc, width, height) as PictureLayout, AT_120);
-        stream.start();
+        const stream = source.start(
+          { layout: pictureLayout(fourcc, width, height) as PictureLayout, interval: AT_120 },
+          consumer,
+        );
         await consumer.count(1);
         consumer.frames[0]?.release();
-        stream.close();
+        stream[Symbol.dispose]();
       }
     }
     await source[Symbol.asyncDispose]();
@@ -145,9 +142,7 @@ describe('the test pattern source', () => {
     for (let i = 0; i < 5; i++) {
       await using source = openPattern();
       const consumer = new Consumer(1);
-      const stream = source.open(consumer);
-      stream.configure(layoutOf(V4L2_PIX_FMT_NV12M), AT_120);
-      stream.start();
+      source.start({ layout: layoutOf(V4L2_PIX_FMT_NV12M), interval: AT_120 }, consumer);
       if (i % 2 === 0) {
         await consumer.count(1);
         consumer.frames[0]?.release();

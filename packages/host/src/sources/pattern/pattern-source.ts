@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Clock, FrameSource } from '@paravideo/core';
+import { type Clock, SharedSource } from '@paravideo/core';
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
-import { PacedSource } from '../paced-source.ts';
+import { PacedCapture } from '../paced-capture.ts';
 import { SourceControls } from '../source-controls.ts';
 import type { ColourMatrix } from './colour.ts';
-import { PATTERN_CONTROLS, patternCapabilities, patternSettings } from './pattern-capabilities.ts';
+import { PATTERN_CONTROLS, patternModes, patternSettings } from './pattern-capabilities.ts';
 import { PatternThread } from './pattern-thread.ts';
 
 /** How a test pattern differs from the usual one. */
@@ -34,7 +34,7 @@ function localTimeOfDay(): number {
  * 96x64 to 4096x2160 and 5 to 120 frames a second, with brightness, contrast, saturation, hue, flips and a choice of
  * patterns. Rendered in a worker thread, which ends when the source is disposed of.
  */
-export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposable {
+export function openPattern(o: PatternOptions = {}): SharedSource {
   const controls = new SourceControls(PATTERN_CONTROLS);
   const clock = o.clock ?? new LinuxClock();
   const matrix = o.matrix ?? 'rec709';
@@ -45,8 +45,8 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     settings: () => patternSettings(controls),
     log: o.log,
   });
-  return new PacedSource({
-    capabilities: patternCapabilities(o.card ?? 'Paravideo Test Pattern', matrix),
+  const capture = new PacedCapture({
+    modes: patternModes(o.card ?? 'Paravideo Test Pattern', matrix),
     controls,
     clock,
     renderer,
@@ -58,4 +58,5 @@ export function openPattern(o: PatternOptions = {}): FrameSource & AsyncDisposab
     trials: 4,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
+  return new SharedSource(capture);
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import { type PictureLayout, pictureLayout, SourceError, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { ManualClock } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../child/index.ts';
 import { mappingsOf } from '../../sys/index.ts';
 import { FramePool } from '../frame-pool.ts';
-import { SourceError } from '../source-error.ts';
 import { PatternThread } from './pattern-thread.ts';
 
 const LAYOUT = pictureLayout(V4L2_PIX_FMT_NV12, 96, 64) as PictureLayout;

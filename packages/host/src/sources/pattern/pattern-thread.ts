@@ -4,7 +4,7 @@ import type { Backoff } from '../../child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
-import type { FrameRenderer, PictureRendition } from '../paced-source.ts';
+import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
 import type { ColourMatrix } from './colour.ts';
 import { checkPainted } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   type PictureLayout,
   pictureLayout,
+  SourceError,
   V4L2_PIX_FMT_GREY,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_RGB24,
@@ -11,7 +12,6 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { naivePicture } from '../../../test/naive-picture.ts';
-import { SourceError } from '../source-error.ts';
 import type { ColourMatrix } from './colour.ts';
 import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRow } from './font.ts';
 import { LINE_PITCH, textGeometry, textLines } from './overlay.ts';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PictureLayout } from '@paravideo/core';
-import { SourceError } from '../source-error.ts';
+import { type PictureLayout, SourceError } from '@paravideo/core';
 import { type ColourMatrix, type ColourSettings, Palette } from './colour.ts';
 import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
 import { type Painter, painterFor } from './painter.ts';

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  type Fraction,
   type Frame,
   type FrameConsumer,
   type PictureLayout,
   pictureLayout,
-  type SourceCapabilities,
-  type SourceStream,
+  SharedSource,
+  SourceError,
+  type SourceModes,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_RGB24,
 } from '@paravideo/core';
@@ -13,9 +15,8 @@ import { ManualClock } from '@paravideo/core/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
 import type { FrameMoment, FramePool } from './frame-pool.ts';
-import { type FrameRenderer, PacedSource, type PictureRendition } from './paced-source.ts';
+import { type FrameRenderer, PacedCapture, type PictureRendition } from './paced-capture.ts';
 import { SourceControls } from './source-controls.ts';
-import { SourceError } from './source-error.ts';
 
 const NV12 = pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as PictureLayout;
 const RGB = pictureLayout(V4L2_PIX_FMT_RGB24, 64, 48) as PictureLayout;
@@ -73,30 +74,16 @@ class Consumer implements FrameConsumer {
   }
 }
 
-describe('a paced source', () => {
+describe('a paced capture', () => {
   let clock: ManualClock;
   let renderer: Renderer;
-  let source: PacedSource;
+  let capture: PacedCapture;
+  let source: SharedSource;
   let maps: number;
 
-  beforeEach(() => {
-    maps = mappingsOf('paced-test');
-    clock = new ManualClock(1_000_000);
-    renderer = new Renderer();
-    source = new PacedSource({
-      capabilities: {} as SourceCapabilities,
-      controls: new SourceControls([]),
-      clock,
-      renderer,
-      name: 'paced-test',
-      slots: 2,
-      trials: 0,
-    });
-  });
-
-  const made = (o: { trials: number }): PacedSource =>
-    new PacedSource({
-      capabilities: {} as SourceCapabilities,
+  const made = (o: { trials: number; inFlight?: number; slots?: number }): PacedCapture =>
+    new PacedCapture({
+      modes: {} as SourceModes,
       controls: new SourceControls([]),
       clock,
       renderer,
@@ -104,13 +91,17 @@ describe('a paced source', () => {
       ...o,
     });
 
-  /** A running stream of 100 frames a second. */
-  const start = (from: PacedSource, consumer: Consumer, layout: PictureLayout): SourceStream => {
-    const stream = from.open(consumer);
-    stream.configure(layout, AT_100);
-    stream.start();
-    return stream;
-  };
+  beforeEach(() => {
+    maps = mappingsOf('paced-test');
+    clock = new ManualClock(1_000_000);
+    renderer = new Renderer();
+    capture = made({ slots: 2, trials: 0 });
+    source = new SharedSource(capture);
+  });
+
+  /** A stream of 100 frames a second, unless told otherwise. */
+  const start = (consumer: FrameConsumer, layout: PictureLayout, interval: Fraction = AT_100, from = source): Disposable =>
+    from.start({ layout, interval }, consumer);
 
   /** Time for so many frames at 100 a second: just short of 10 ms each, so that every round sees one tick. */
   const run = async (frames: number): Promise<void> => {
@@ -123,9 +114,7 @@ describe('a paced source', () => {
   it('renders once for all streams of a layout, and counts layouts of one interval alike', async () => {
     const consumers = [new Consumer(), new Consumer(), new Consumer()];
     for (const [i, consumer] of consumers.entries()) {
-      const stream = source.open(consumer);
-      stream.configure(i === 2 ? RGB : { ...NV12 }, i === 1 ? { numerator: 10, denominator: 1000 } : AT_100);
-      stream.start();
+      start(consumer, i === 2 ? RGB : { ...NV12 }, i === 1 ? { numerator: 10, denominator: 1000 } : AT_100);
     }
     await run(3);
     expect(renderer.renders.map(({ fourcc, moment }) => [fourcc, moment.sequence])).toEqual(
@@ -155,9 +144,7 @@ describe('a paced source', () => {
       [fast, AT_100],
       [slow, AT_50],
     ] as const) {
-      const stream = source.open(consumer);
-      stream.configure(NV12, interval);
-      stream.start();
+      start(consumer, NV12, interval);
     }
     await run(10);
     expect(fast.sequences).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -168,9 +155,7 @@ describe('a paced source', () => {
 
   it('skips the work, and counts on, while nobody wants a frame', async () => {
     const consumer = new Consumer();
-    const stream = source.open(consumer);
-    stream.configure(NV12, AT_100);
-    stream.start();
+    start(consumer, NV12);
     await run(2);
     consumer.wants = false;
     await run(3);
@@ -184,9 +169,7 @@ describe('a paced source', () => {
   it('loses the frame, with a gap in the sequence, when the one before is not ready or no slot is free', async () => {
     renderer.prompt = false;
     const consumer = new Consumer();
-    const stream = source.open(consumer);
-    stream.configure(NV12, AT_100);
-    stream.start();
+    start(consumer, NV12);
     await run(3);
     expect(renderer.renders).toHaveLength(1);
     renderer.renders[0]?.done(true);
@@ -201,27 +184,18 @@ describe('a paced source', () => {
     consumer.frames[1]?.release();
     await run(1);
     expect(consumer.sequences).toEqual([0, 4, 5, 8]);
-    expect(source.stats).toEqual({ delivered: 4, late: 2, noSlot: 2, failed: 1 });
+    expect(capture.stats).toEqual({ delivered: 4, late: 2, noSlot: 2, failed: 1 });
     for (const frame of consumer.frames.slice(2)) frame.release();
     await source[Symbol.asyncDispose]();
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
   it('lets as many pictures be in the making as it was told, delivers them in order, and closes after the last', async () => {
-    await using patient = new PacedSource({
-      capabilities: {} as SourceCapabilities,
-      controls: new SourceControls([]),
-      clock,
-      renderer,
-      name: 'paced-test',
-      inFlight: 2,
-      trials: 0,
-    });
+    const patient = made({ inFlight: 2, trials: 0 });
+    await using shared = new SharedSource(patient);
     renderer.prompt = false;
     const consumer = new Consumer();
-    const stream = patient.open(consumer);
-    stream.configure(NV12, AT_100);
-    stream.start();
+    const stream = start(consumer, NV12, AT_100, shared);
     await run(3);
     expect(renderer.renders).toHaveLength(2);
     renderer.renders[0]?.done(true);
@@ -229,7 +203,7 @@ describe('a paced source', () => {
     await settle();
     expect(consumer.sequences).toEqual([0, 1]);
     await run(2);
-    stream.stop();
+    stream[Symbol.dispose]();
     renderer.renders[2]?.done(true);
     await settle();
     expect(renderer.closed).toBe(0);
@@ -242,12 +216,13 @@ describe('a paced source', () => {
 
   it('starts the clock of a cadence when pictures come at their pace, and shows none of those before', async () => {
     const slow = made({ trials: 2 });
+    const shared = new SharedSource(slow);
     renderer.prompt = false;
     const [first, second] = [new Consumer(), new Consumer()];
-    start(slow, first, NV12);
+    start(first, NV12, AT_100, shared);
     await run(3);
     expect(renderer.renders.map(({ moment }) => moment.trial)).toEqual([true]);
-    start(slow, second, RGB);
+    start(second, RGB, AT_100, shared);
     await settle();
     const trial = async (fourcc: number, millis: number): Promise<void> => {
       clock.advance(millis * 1000);
@@ -271,15 +246,15 @@ describe('a paced source', () => {
     await run(2);
     expect(second.sequences).toEqual([2, 3]);
     expect(slow.stats).toEqual({ delivered: 6, late: 0, noSlot: 0, failed: 0 });
-    await slow[Symbol.asyncDispose]();
+    await shared[Symbol.asyncDispose]();
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
   it('does not warm up for ever, nor for a picture that cannot be made', async () => {
-    await using slow = made({ trials: 2 });
+    await using slow = new SharedSource(made({ trials: 2 }));
     renderer.prompt = false;
     const [consumer, other] = [new Consumer(), new Consumer()];
-    start(slow, consumer, NV12);
+    start(consumer, NV12, AT_100, slow);
     await settle();
     clock.advance(400_000);
     renderer.renders[0]?.done(true);
@@ -289,7 +264,7 @@ describe('a paced source', () => {
     await run(1);
     expect(consumer.sequences).toEqual([0]);
     renderer.prompt = false;
-    start(slow, other, RGB);
+    start(other, RGB, AT_100, slow);
     await settle();
     renderer.renders.at(-1)?.done(false);
     await settle();
@@ -298,32 +273,30 @@ describe('a paced source', () => {
     expect(other.frames).toHaveLength(1);
   });
 
-  it('can be left, and lost, while it warms up', async () => {
-    const slow = made({ trials: 3 });
+  it('can be left, and closed, while it warms up', async () => {
+    const slow = new SharedSource(made({ trials: 3 }));
     renderer.prompt = false;
     const [consumer, lost] = [new Consumer(), new Consumer()];
-    const stream = start(slow, consumer, NV12);
-    start(slow, lost, RGB);
+    const stream = start(consumer, NV12, AT_100, slow);
+    start(lost, RGB, AT_100, slow);
     await settle();
-    stream.stop();
-    slow.lose('unplugged');
-    expect([renderer.closed, lost.reasons]).toEqual([0, ['unplugged']]);
+    stream[Symbol.dispose]();
+    const closed = slow[Symbol.asyncDispose]();
+    expect([renderer.closed, lost.reasons]).toEqual([0, ['the source was closed']]);
     for (const render of renderer.renders) render.done(true);
-    await slow[Symbol.asyncDispose]();
+    await closed;
     expect([renderer.renders.length, renderer.closed, clock.pending]).toEqual([2, 2, 0]);
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
   it('calls no stream after stop, not even with a picture in the making, and keeps retained frames', async () => {
     const consumer = new Consumer();
-    const stream = source.open(consumer);
-    stream.configure(NV12, AT_100);
     consumer.keep = true;
-    stream.start();
+    const stream = start(consumer, NV12);
     await run(1);
     renderer.prompt = false;
     await run(1);
-    stream.stop();
+    stream[Symbol.dispose]();
     expect(renderer.closed).toBe(0);
     renderer.renders[1]?.done(true);
     await settle();
@@ -332,14 +305,13 @@ describe('a paced source', () => {
     expect(mappingsOf('paced-test')).toBe(maps + 1);
     consumer.frames[0]?.release();
     expect(mappingsOf('paced-test')).toBe(maps);
-    // It starts again, with a cadence of its own.
+    // Another starts, with a cadence of its own.
     renderer.prompt = true;
     consumer.keep = false;
-    stream.configure(RGB, AT_50);
-    stream.start();
+    const other = start(consumer, RGB, AT_50);
     await run(3);
     expect(consumer.sequences).toEqual([0, 0, 1]);
-    stream.close();
+    other[Symbol.dispose]();
     await run(4);
     expect(consumer.frames).toHaveLength(3);
     expect(clock.pending).toBe(0);
@@ -348,54 +320,40 @@ describe('a paced source', () => {
 
   it('lets a consumer stop its stream inside a frame call', async () => {
     const other = new Consumer();
-    const consumer: FrameConsumer = { wantsFrame: () => true, lost: () => {}, frame: () => stream.stop() };
-    const stream = source.open(consumer);
-    stream.configure(NV12, AT_100);
-    stream.start();
-    const second = source.open(other);
-    second.configure(NV12, AT_100);
-    second.start();
+    const consumer: FrameConsumer = { wantsFrame: () => true, lost: () => {}, frame: () => stream[Symbol.dispose]() };
+    const stream = start(consumer, NV12);
+    const second = start(other, NV12);
     await run(2);
     expect(other.sequences).toEqual([0, 1]);
-    second.stop();
+    second[Symbol.dispose]();
     await settle();
     expect(mappingsOf('paced-test')).toBe(maps);
     await source[Symbol.asyncDispose]();
   });
 
-  it('tells every stream when it is lost, once, also those that come later', async () => {
-    const consumers = [new Consumer(), new Consumer(), new Consumer()];
-    const [running, idle, late] = consumers;
-    const stream = source.open(running as Consumer);
-    stream.configure(NV12, AT_100);
-    stream.start();
-    source.open(idle as Consumer);
+  it('tells every stream when it is closed, also those that come later', async () => {
+    const [running, late] = [new Consumer(), new Consumer()];
+    const stream = start(running, NV12);
     await run(1);
-    source.lose('unplugged');
-    source.lose('again');
-    source.open(late as Consumer);
-    await settle();
+    const closed = source[Symbol.asyncDispose]();
+    start(late, NV12);
+    await closed;
     await run(2);
-    expect(consumers.map(({ reasons }) => reasons)).toEqual([['unplugged'], ['unplugged'], ['unplugged']]);
-    expect(running?.frames).toHaveLength(1);
-    stream.stop();
-    await source[Symbol.asyncDispose]();
+    expect([running.reasons, late.reasons]).toEqual([['the source was closed'], ['the source was closed']]);
+    expect([running.frames.length, late.frames.length]).toEqual([1, 0]);
+    stream[Symbol.dispose]();
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
-  it('refuses to be used in the wrong order', async () => {
-    const stream = source.open(new Consumer());
-    expect(() => stream.start()).toThrow(SourceError);
-    expect(() => stream.configure(NV12, { numerator: 0, denominator: 1 })).toThrow(SourceError);
-    stream.configure(NV12, AT_100);
-    stream.start();
-    expect(() => stream.configure(NV12, AT_100)).toThrow(SourceError);
-    expect(() => stream.start()).toThrow(SourceError);
-    stream.stop();
-    stream.stop();
-    stream.close();
-    stream.close();
-    expect(() => stream.start()).toThrow(SourceError);
+  it('tells a stream whose pictures the renderer cannot make', async () => {
+    renderer.open = () => {
+      throw new SourceError('an odd width');
+    };
+    const consumer = new Consumer();
+    start(consumer, NV12);
+    await settle();
+    expect(consumer.reasons).toEqual(['no such frames can be had: an odd width']);
+    expect(mappingsOf('paced-test')).toBe(maps);
     await source[Symbol.asyncDispose]();
   });
 });

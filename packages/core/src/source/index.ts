@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+export * from './shared-source.ts';
+export * from './source-error.ts';
