@@ -86,7 +86,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       koffi: ['sys'],
       'node-av': ['av'],
       yaml: ['daemon'],
-      zod: ['daemon'],
+      zod: ['daemon', 'sources'],
       pino: ['daemon'],
       commander: ['cli'],
       'cli-progress': ['demo', 'cli'],

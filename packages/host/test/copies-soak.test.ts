@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Cameras that come and go, guests that lose memory in mid-copy, for a few seconds: afterwards everything is where it was. */
-import { type BufferMemory, type Frame, type FrameConsumer, type PictureLayout, pictureLayout } from '@paravideo/core';
+import {
+  type BufferMemory,
+  type Frame,
+  type FrameConsumer,
+  type PictureLayout,
+  pictureLayout,
+  SharedSource,
+} from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { CopyPool } from '../src/copy/index.ts';
 import { Arena, HostGuestMemory } from '../src/memory/index.ts';
@@ -119,7 +126,7 @@ describe('cameras and copies, over and over', () => {
     const round = async (pool: CopyPool, i: number): Promise<Copier> => {
       using guest = new Guest();
       guest.plug();
-      await using source = openPattern();
+      await using source = new SharedSource(openPattern());
       const fourcc = PATTERN_FORMATS[i % PATTERN_FORMATS.length] ?? 0;
       const copier = new Copier(guest, pool, random);
       const layout = pictureLayout(fourcc, 96 + 2 * Math.floor(random() * 400), 64 + 2 * Math.floor(random() * 200));

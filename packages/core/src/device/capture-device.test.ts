@@ -357,6 +357,26 @@ describe('streaming from a camera', () => {
     await client.close();
   });
 
+  it('watches its source no longer than it lives', async () => {
+    const source = new SolidSource();
+    const watch = source.watch.bind(source);
+    let watchers = 0;
+    source.watch = (listener) => {
+      const watching = watch(listener);
+      watchers += 1;
+      return {
+        [Symbol.dispose]: () => {
+          watchers -= 1;
+          watching[Symbol.dispose]();
+        },
+      };
+    };
+    const { device } = await guest(source);
+    expect(watchers).toBe(1);
+    await device[Symbol.asyncDispose]();
+    expect(watchers).toBe(0);
+  });
+
   it('answers ENODEV to STREAMON and S_FMT while the camera is away, and its input has no signal', async () => {
     const source = new SolidSource();
     const { driver } = await guest(source);

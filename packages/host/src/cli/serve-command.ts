@@ -154,7 +154,9 @@ function mergeFlags(flags: ServeFlags): DaemonConfig {
     ...(flags.oldShmemBit === true && { 'old-shmem-bit': true }),
   };
   const input = { ...override, ...flagDevices(flags) };
-  return flags.config === undefined ? checkConfig(input, flagName) : loadConfig(flags.config, input, flagName);
+  return flags.config === undefined
+    ? checkConfig(input, { nameOf: flagName })
+    : loadConfig(flags.config, input, { nameOf: flagName });
 }
 
 /** What a field is called on the command line. What a file says was checked before, under its own names. */

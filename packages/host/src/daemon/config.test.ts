@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { SOURCE_ADAPTERS, type SourceAdapter } from '../sources/index.ts';
 import { ConfigError } from './config-error.ts';
 import { checkConfig, parseConfig } from './load-config.ts';
 import { anchorPaths, mergeConfig } from './merge-config.ts';
@@ -82,6 +84,23 @@ devices:
     ]);
   });
 
+  it('takes the kinds of sources that it is told of, with the settings that these ask for', () => {
+    const rtsp: SourceAdapter = {
+      kind: 'rtsp',
+      settings: z.strictObject({ url: z.url() }),
+      open: () => expect.unreachable('nothing is opened here'),
+    };
+    const devices = [{ kind: 'camera', name: 'a', socket: '/tmp/a', source: 'door' }];
+    const adapters = [...SOURCE_ADAPTERS, rtsp];
+    const check = (door: unknown, o = { adapters }) => checkConfig({ sources: { door }, devices }, o);
+    expect(check({ rtsp: { url: 'rtsp://door/1' } }).sources.door).toEqual({ adapter: rtsp, settings: { url: 'rtsp://door/1' } });
+    expect(check({ file: '/a.mp4' }).sources.door).toMatchObject({ adapter: { kind: 'file' }, settings: '/a.mp4' });
+    expect(() => check({ rtsp: { url: 'no' } })).toThrow(/sources\.door\.rtsp\.url is wrong/);
+    expect(() => check({ file: 3 })).toThrow(/sources\.door\.file is wrong: .*expected string/);
+    expect(() => check({ pigeon: 1 })).toThrow(/sources\.door is wrong: Unrecognized key: "pigeon"/);
+    expect(() => check({ rtsp: { url: 'rtsp://door/1' } }, { adapters: [...SOURCE_ADAPTERS] })).toThrow(ConfigError);
+  });
+
   it('knows the sources that a camera may name', () => {
     expect(problems('devices:\n  - {kind: camera, name: a, socket: /tmp/a,\n     source: clip}\n')).toEqual([
       'pv.yaml:3: devices[0].source names no source: clip (there are: pattern)',
@@ -131,7 +150,7 @@ describe('devices of flags beside those of a file', () => {
 
   it('leave the paths of the file relative to its folder', () => {
     const config = { sources: { a: { file: 'a.mp4' } }, devices: [{ ...camera, socket: ['x', '/y'] }] };
-    expect(anchorPaths(config, '/etc/pv/pv.yaml')).toMatchObject({
+    expect(anchorPaths(config, '/etc/pv/pv.yaml', SOURCE_ADAPTERS)).toMatchObject({
       sources: { a: { file: '/etc/pv/a.mp4' } },
       devices: [{ socket: ['/etc/pv/x', '/y'] }],
     });

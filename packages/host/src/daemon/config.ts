@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the daemon serves: the YAML file or the flags, checked against one schema. docs/CONFIG.md is the reference for people.
+ * What the daemon serves: the YAML file or the flags, checked against one schema. docs/CONFIG.md is the reference for people. Which
+ * kinds of sources there are is said by their adapters.
  */
 import { resolve } from 'node:path';
 import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
+import type { SourceAdapter } from '../sources/index.ts';
 import { DEFAULT_VFIO_ARENA_BYTES } from '../vfio-user/index.ts';
 import { formatSize, parseSize } from './units.ts';
 
@@ -50,7 +52,30 @@ const memory = z.enum(['checked', 'any']).default('checked');
 
 const fps = z.number().min(1).max(120);
 
-const source = z.union([z.strictObject({ pattern: z.strictObject({}).nullish() }), z.strictObject({ file: z.string().min(1) })]);
+/** A named source of a configuration. */
+export interface SourceConfig {
+  readonly adapter: SourceAdapter;
+  /** checked by the adapter's schema */
+  readonly settings: unknown;
+}
+
+/**
+ * A source as it is written: its settings behind the kind of its adapter. The first adapter is meant where no kind is named, and says
+ * what is wrong where none is known.
+ */
+function sourceOf(adapters: readonly SourceAdapter[]) {
+  return z.record(z.string(), z.unknown()).transform((written, context): SourceConfig => {
+    const adapter = adapters.find(({ kind }) => kind in written) ?? adapters[0];
+    if (adapter === undefined) {
+      context.addIssue({ code: 'custom', message: 'is of no kind: there are no adapters of sources' });
+      return z.NEVER;
+    }
+    const form = z.strictObject({ [adapter.kind]: adapter.settings ?? z.null().optional() });
+    const result = form.safeParse(written, { reportInput: true });
+    for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
+    return { adapter, settings: result.data?.[adapter.kind] };
+  });
+}
 
 /** Codecs that a decoder device may be told to offer. */
 export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
@@ -99,65 +124,64 @@ const decoder = z.strictObject({
   threads: z.int().min(1).max(64).optional(),
 });
 
-/** The schema of the configuration file. */
-export const configSchema = z
-  .strictObject({
-    log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
-    workers: z.int().min(1).max(64).default(1),
-    arena: bytes
-      .refine(
-        (value) => value % ARENA_ALIGN === 0 && value <= MAX_ARENA_BYTES,
-        `must be a multiple of 64KiB, at most ${formatSize(MAX_ARENA_BYTES)}`,
-      )
-      .default(DEFAULT_ARENA_BYTES),
-    'vfio-arena': bytes
-      .refine(
-        (value) => Number.isInteger(Math.log2(value)) && value >= ARENA_ALIGN && value <= MAX_ARENA_BYTES,
-        `must be a power of two from 64KiB to ${formatSize(MAX_ARENA_BYTES)}`,
-      )
-      .default(DEFAULT_VFIO_ARENA_BYTES),
-    'guest-buffers': bytes.default(2 * 2 ** 30),
-    'all-buffers': bytes.default(32 * 2 ** 30),
-    'guest-addresses': bytes.default(MAX_GUEST_BYTES),
-    'all-addresses': bytes.default(MAX_ALL_GUEST_BYTES),
-    'vfio-shared-memory': z.boolean().default(true),
-    'old-shmem-bit': z.boolean().default(false),
-    sources: z.record(name, source).default({}),
-    devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),
-  })
-  .superRefine((config, ctx) => {
-    const names = new Set<string>();
-    const paths = new Set<string>();
-    config.devices.forEach((device, i) => {
-      const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });
-      if (names.has(device.name)) issue('name', `is used twice: ${device.name}`);
-      names.add(device.name);
-      for (const path of device.socket) {
-        if (paths.has(resolve(path))) issue('socket', `is used twice: ${path}`);
-        paths.add(resolve(path));
-      }
-      if (device.vm !== undefined && device.vm.length !== 1 && device.vm.length !== device.socket.length) {
-        issue('vm', `has ${device.vm.length} names for ${device.socket.length} sockets: give one, or one for each`);
-      }
-      if (device.kind === 'camera' && device.rates !== undefined && device.sizes === 'ranges') {
-        issue('rates', 'has no effect with sizes: ranges: leave one of them out');
-      }
-      if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
-        const known = ['pattern', ...Object.keys(config.sources)].join(', ');
-        issue('source', `names no source: ${device.source} (there are: ${known})`);
-      }
+/** The schema of a configuration whose sources are of these kinds. */
+export const configSchema = (adapters: readonly SourceAdapter[]) =>
+  z
+    .strictObject({
+      log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+      workers: z.int().min(1).max(64).default(1),
+      arena: bytes
+        .refine(
+          (value) => value % ARENA_ALIGN === 0 && value <= MAX_ARENA_BYTES,
+          `must be a multiple of 64KiB, at most ${formatSize(MAX_ARENA_BYTES)}`,
+        )
+        .default(DEFAULT_ARENA_BYTES),
+      'vfio-arena': bytes
+        .refine(
+          (value) => Number.isInteger(Math.log2(value)) && value >= ARENA_ALIGN && value <= MAX_ARENA_BYTES,
+          `must be a power of two from 64KiB to ${formatSize(MAX_ARENA_BYTES)}`,
+        )
+        .default(DEFAULT_VFIO_ARENA_BYTES),
+      'guest-buffers': bytes.default(2 * 2 ** 30),
+      'all-buffers': bytes.default(32 * 2 ** 30),
+      'guest-addresses': bytes.default(MAX_GUEST_BYTES),
+      'all-addresses': bytes.default(MAX_ALL_GUEST_BYTES),
+      'vfio-shared-memory': z.boolean().default(true),
+      'old-shmem-bit': z.boolean().default(false),
+      sources: z.record(name, sourceOf(adapters)).default({}),
+      devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),
+    })
+    .superRefine((config, ctx) => {
+      const names = new Set<string>();
+      const paths = new Set<string>();
+      config.devices.forEach((device, i) => {
+        const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });
+        if (names.has(device.name)) issue('name', `is used twice: ${device.name}`);
+        names.add(device.name);
+        for (const path of device.socket) {
+          if (paths.has(resolve(path))) issue('socket', `is used twice: ${path}`);
+          paths.add(resolve(path));
+        }
+        if (device.vm !== undefined && device.vm.length !== 1 && device.vm.length !== device.socket.length) {
+          issue('vm', `has ${device.vm.length} names for ${device.socket.length} sockets: give one, or one for each`);
+        }
+        if (device.kind === 'camera' && device.rates !== undefined && device.sizes === 'ranges') {
+          issue('rates', 'has no effect with sizes: ranges: leave one of them out');
+        }
+        if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
+          const known = ['pattern', ...Object.keys(config.sources)].join(', ');
+          issue('source', `names no source: ${device.source} (there are: ${known})`);
+        }
+      });
     });
-  });
 
 /** A checked configuration. */
-export type DaemonConfig = z.output<typeof configSchema>;
+export type DaemonConfig = z.output<ReturnType<typeof configSchema>>;
 /** A configuration as written, before defaults. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = z.input<ReturnType<typeof configSchema>>;
 /** One device of a configuration. */
 export type DeviceConfig = DaemonConfig['devices'][number];
 /** A camera of a configuration. */
 export type CameraConfig = Extract<DeviceConfig, { kind: 'camera' }>;
 /** A decoder of a configuration. */
 export type DecoderConfig = Extract<DeviceConfig, { kind: 'decoder' }>;
-/** A named source of a configuration. */
-export type SourceConfig = DaemonConfig['sources'][string];

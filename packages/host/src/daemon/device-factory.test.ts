@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CaptureClient, type FrameSource, MediaDriver, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
-import { SolidSource } from '@paravideo/core/testing';
+import { CaptureClient, MediaDriver, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { ToyCapture } from '@paravideo/core/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { overMedia } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';
+import { type SourceAdapter, SourceControls } from '../sources/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import { DeviceFactory } from './device-factory.ts';
 import { checkConfig } from './load-config.ts';
@@ -16,11 +17,15 @@ const folder = mkdtempSync(join(tmpdir(), 'paravideo-factory-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const log = createLogger('silent');
 
-/** A source that counts who listens to its controls and watches it. */
+/** A kind of source that counts who listens to its controls. */
 function counted() {
-  const solid = new SolidSource();
+  const controls = new SourceControls([
+    { id: V4L2_CID_BRIGHTNESS, type: 'integer', name: 'Brightness', minimum: 0, maximum: 255, step: 1, default: 128 },
+  ]);
   let listeners = 0;
-  const counting = (listening: Disposable): Disposable => {
+  const onChange = controls.onChange.bind(controls);
+  controls.onChange = (listener) => {
+    const listening = onChange(listener);
     listeners += 1;
     return {
       [Symbol.dispose]: () => {
@@ -29,34 +34,28 @@ function counted() {
       },
     };
   };
-  const source: FrameSource & AsyncDisposable = {
-    capabilities: solid.capabilities,
-    presence: { kind: 'present' },
-    watch: (listener) => counting(solid.watch(listener)),
-    start: (wanted, consumer) => solid.start(wanted, consumer),
-    control: (id) => solid.control(id),
-    setControl: (id, value) => solid.setControl(id, value),
-    onControlChange: (listener) => counting(solid.onControlChange(listener)),
-    [Symbol.asyncDispose]: async () => {},
-  };
-  return { source, listeners: () => listeners };
+  const adapter: SourceAdapter = { kind: 'counted', open: () => Object.assign(new ToyCapture(), { controls }) };
+  return { adapter, listeners: () => listeners };
 }
 
 describe('devices of a configuration', () => {
   it('leave nothing on the source that they share when their guests have gone', async () => {
-    const { source, listeners } = counted();
+    const { adapter, listeners } = counted();
     const path = join(folder, 'camera.sock');
-    const config = checkConfig({ devices: [{ kind: 'camera', name: 'camera', socket: path }] });
+    const config = checkConfig(
+      { sources: { toy: { counted: null } }, devices: [{ kind: 'camera', name: 'camera', socket: path, source: 'toy' }] },
+      { adapters: [adapter] },
+    );
     const [device] = config.devices;
     if (device === undefined) expect.unreachable('the configuration has one device');
-    await using factory = await DeviceFactory.open(config, log, async () => source);
+    await using factory = await DeviceFactory.open(config, log);
     const server = VhostUserServer.listen({ path, device: overMedia(factory.device(device, 'devices[0]')), log });
     try {
       for (let i = 0; i < 5; i += 1) {
         const frontend = await connectFrontend(path);
         const client = await CaptureClient.open(await MediaDriver.attach(frontend));
         await client.setControl(V4L2_CID_BRIGHTNESS, i);
-        expect(listeners()).toBe(2);
+        expect(listeners()).toBe(1);
         await client.close();
         await frontend.close();
         await expect.poll(listeners).toBe(0);

@@ -4,16 +4,16 @@ import {
   DecoderDevice,
   type DecoderDeviceOptions,
   type DecoderFactory,
-  type FrameSource,
   type MediaDevice,
   type MediaSession,
   type SessionEvents,
+  SharedSource,
   SourceError,
 } from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
-import { openMediaFile, openPattern } from '../sources/index.ts';
+import { patternAdapter } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
@@ -22,23 +22,21 @@ import type { Logger } from './logger.ts';
 import { withDefaults } from './source-defaults.ts';
 import { walledSource } from './walled-source.ts';
 
-type OwnedSource = FrameSource & AsyncDisposable;
-
-/** Opens a source of the configuration. Throws `ConfigError` if it cannot be had. */
-export type OpenSource = (name: string, config: SourceConfig, log: Logger) => Promise<OwnedSource>;
+/** The source that is there without being declared. */
+const PATTERN: SourceConfig = { adapter: patternAdapter, settings: null };
 
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 
 /** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
-  readonly #sources: ReadonlyMap<string, OwnedSource>;
+  readonly #sources: ReadonlyMap<string, SharedSource>;
   readonly #pool: CopyPool;
   readonly #clock = new LinuxClock();
   readonly #log: Logger;
   readonly #parts: AsyncDisposableStack;
 
-  private constructor(sources: ReadonlyMap<string, OwnedSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
+  private constructor(sources: ReadonlyMap<string, SharedSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
     this.#sources = sources;
     this.#pool = pool;
     this.#parts = parts;
@@ -46,16 +44,16 @@ export class DeviceFactory implements AsyncDisposable {
   }
 
   /**
-   * Starts the copying threads and opens every source that some camera shows, once each, by `open`. Throws `ConfigError` for
-   * files that cannot be.
+   * Starts the copying threads and opens every source that some camera shows, once each, by its adapter. Throws `ConfigError` for
+   * one that cannot be had.
    */
-  static async open(config: DaemonConfig, log: Logger, open: OpenSource = openSource): Promise<DeviceFactory> {
+  static async open(config: DaemonConfig, log: Logger): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
-    const sources = new Map<string, OwnedSource>();
+    const sources = new Map<string, SharedSource>();
     for (const name of wanted) {
-      sources.set(name, parts.use(await open(name, config.sources[name] ?? { pattern: null }, log.child({ source: name }))));
+      sources.set(name, parts.use(await openSource(name, config.sources[name] ?? PATTERN, log.child({ source: name }))));
     }
     return new DeviceFactory(sources, pool, parts.move(), log);
   }
@@ -143,10 +141,9 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
   };
 }
 
-async function openSource(name: string, config: SourceConfig, log: Logger): Promise<OwnedSource> {
-  if (!('file' in config)) return openPattern({ log });
+async function openSource(name: string, { adapter, settings }: SourceConfig, log: Logger): Promise<SharedSource> {
   try {
-    return await openMediaFile(config.file, { log });
+    return new SharedSource(await adapter.open(settings, { log }));
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
     throw error;

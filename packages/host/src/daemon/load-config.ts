@@ -2,39 +2,49 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { SOURCE_ADAPTERS, type SourceAdapter } from '../sources/index.ts';
 import { type ConfigInput, configSchema, type DaemonConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { anchorPaths, mergeConfig } from './merge-config.ts';
 
+/** How a configuration is checked. */
+export interface CheckOptions {
+  /** what a field is called in messages; `devices[0].size` */
+  readonly nameOf?: FieldNamer;
+  /** the kinds of sources that it may name; SOURCE_ADAPTERS */
+  readonly adapters?: readonly SourceAdapter[];
+}
+
 /**
  * Reads and checks a YAML file, whose paths are relative to its folder. `flags` adds devices and sources to it and overrides the
- * rest; `nameOf` is as for `checkConfig`. Throws `ConfigError`.
+ * rest. Throws `ConfigError`.
  */
-export function loadConfig(path: string, flags?: ConfigInput, nameOf: FieldNamer = fieldName): DaemonConfig {
+export function loadConfig(path: string, flags?: ConfigInput, o: CheckOptions = {}): DaemonConfig {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new ConfigError([`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`]);
   }
-  const file = anchorPaths(parseInput(text, path), path);
-  return checkConfig(flags === undefined ? file : mergeConfig(file, flags), nameOf);
+  const adapters = o.adapters ?? SOURCE_ADAPTERS;
+  const file = anchorPaths(parseInput(text, path, adapters), path, adapters);
+  return checkConfig(flags === undefined ? file : mergeConfig(file, flags), o);
 }
 
 /** Checks the text of a configuration; `path` is for messages. Throws `ConfigError` with the line and field of every problem. */
 export function parseConfig(text: string, path: string): DaemonConfig {
-  return checkConfig(parseInput(text, path));
+  return checkConfig(parseInput(text, path, SOURCE_ADAPTERS));
 }
 
 /** The configuration as it is written, once it is known to be one. */
-function parseInput(text: string, path: string): ConfigInput {
+function parseInput(text: string, path: string, adapters: readonly SourceAdapter[]): ConfigInput {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     throw new ConfigError(document.errors.map((error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`));
   }
   const input: unknown = document.toJS() ?? {};
-  const result = configSchema.safeParse(input);
+  const result = configSchema(adapters).safeParse(input);
   if (result.success) return input as ConfigInput;
   throw new ConfigError(result.error.issues.flatMap((issue) => describe(issue, document, lines, path)));
 }
@@ -43,8 +53,8 @@ function parseInput(text: string, path: string): ConfigInput {
 export type FieldNamer = (path: readonly PropertyKey[], value: unknown) => string;
 
 /** Checks a configuration. Throws `ConfigError` naming the fields. */
-export function checkConfig(input: unknown, nameOf: FieldNamer = fieldName): DaemonConfig {
-  const result = configSchema.safeParse(input, { reportInput: true });
+export function checkConfig(input: unknown, { nameOf = fieldName, adapters = SOURCE_ADAPTERS }: CheckOptions = {}): DaemonConfig {
+  const result = configSchema(adapters).safeParse(input, { reportInput: true });
   if (result.success) return result.data;
   throw new ConfigError(
     result.error.issues.map(unionIssue).map((issue) => `${nameOf(issue.path, issue.input)} ${wording(issue)}`),

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname, resolve } from 'node:path';
+import type { SourceAdapter } from '../sources/index.ts';
 import type { ConfigInput } from './config.ts';
 
 /** The same configuration with the paths in it, which are relative to its file's folder, made absolute. */
-export function anchorPaths(config: ConfigInput, file: string): ConfigInput {
+export function anchorPaths(config: ConfigInput, file: string, adapters: readonly SourceAdapter[]): ConfigInput {
   const folder = dirname(resolve(file));
   const anchor = (path: string): string => resolve(folder, path);
+  const anchored = (source: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+    const found = adapters.find(({ kind }) => kind in source);
+    if (found?.anchored === undefined) return source;
+    return { ...source, [found.kind]: found.anchored(source[found.kind], anchor) };
+  };
   return {
     ...config,
     ...(config.sources !== undefined && {
-      sources: Object.fromEntries(
-        Object.entries(config.sources).map(([name, source]) => [
-          name,
-          'file' in source ? { ...source, file: anchor(source.file) } : source,
-        ]),
-      ),
+      sources: Object.fromEntries(Object.entries(config.sources).map(([name, source]) => [name, anchored(source)])),
     }),
     devices: config.devices.map((device) => ({
       ...device,

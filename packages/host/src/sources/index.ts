@@ -5,4 +5,6 @@ export * from './media-file/index.ts';
 export * from './paced-capture.ts';
 export * from './pacer.ts';
 export * from './pattern/index.ts';
+export * from './source-adapter.ts';
+export * from './source-adapters.ts';
 export * from './source-controls.ts';

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename } from 'node:path';
 import {
+  type Capture,
   type Clock,
   type Colorimetry,
   type Fraction,
   nearestInRange,
   type PictureSize,
-  SharedSource,
   type SizeRange,
   SourceError,
   V4L2_COLORSPACE_REC709,
@@ -48,7 +48,7 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
  * first picture is decoded. Rejects with SourceError, with the reason and what to do, for a file that cannot be read or
  * shown, and AvError (missing) where the codec library is not installed.
  */
-export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<SharedSource> {
+export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<Capture> {
   if (!avInstalled())
     throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
   const renderer = new MediaProcess({ path, log: o.log ?? SILENT });
@@ -58,7 +58,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     throw new SourceError(`${path} cannot be shown: ${info}`);
   }
   const clock = o.clock ?? new LinuxClock();
-  const capture = new PacedCapture({
+  return new PacedCapture({
     modes: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
@@ -74,7 +74,6 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     name: 'paravideo-media',
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
-  return new SharedSource(capture);
 }
 
 /** The size of the film, scaled into what can be made where it is too large or too small: in its shape, if any size has that. */

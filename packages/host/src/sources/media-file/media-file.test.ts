@@ -7,6 +7,7 @@ import {
   type Frame,
   type FrameSource,
   pictureLayout,
+  SharedSource,
   SourceError,
   V4L2_COLORSPACE_BT2020,
   V4L2_COLORSPACE_DCI_P3,
@@ -72,7 +73,7 @@ describe('a media file as a camera', () => {
   it.each(['h264-b-frames.h264', 'vp9-resized.ivf', 'av1.ivf', 'mpeg2-interlaced.m2v', 'mjpeg.mjpeg'])(
     'shows %s, over and over',
     async (name) => {
-      await using source = await openMediaFile(fixture(name));
+      await using source = new SharedSource(await openMediaFile(fixture(name)));
       expect(source.capabilities.card).toBe(name);
       // 90 frames of 1/60 s are more than the file has.
       const seen = await frames(source, V4L2_PIX_FMT_NV12, 96, 64, 90);
@@ -81,7 +82,7 @@ describe('a media file as a camera', () => {
   );
 
   it('shows a picture in every format, in its colours', async () => {
-    await using source = await openMediaFile(picture());
+    await using source = new SharedSource(await openMediaFile(picture()));
     expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 32 });
     expect(source.capabilities.formats).toEqual(MEDIA_FORMATS);
     const [rgb] = await frames(source, V4L2_PIX_FMT_RGB24, 40, 20, 1);
@@ -100,7 +101,7 @@ describe('a media file as a camera', () => {
   });
 
   it('is shared: two streams of one layout get the same frames', async () => {
-    await using source = await openMediaFile(fixture('h264-b-frames.h264'));
+    await using source = new SharedSource(await openMediaFile(fixture('h264-b-frames.h264')));
     const [a, b] = await Promise.all([
       frames(source, V4L2_PIX_FMT_NV12, 64, 48, 10),
       frames(source, V4L2_PIX_FMT_NV12, 64, 48, 10),
@@ -126,7 +127,7 @@ describe('a media file as a camera', () => {
     const pids: number[] = [];
     const quiet = { debug: () => {}, info: () => {}, error: () => {}, warn: () => {} };
     const log = { ...quiet, debug: (fields: object) => void pids.push((fields as { pid: number }).pid) };
-    const source = await openMediaFile(fixture('h264-b-frames.h264'), { log });
+    const source = new SharedSource(await openMediaFile(fixture('h264-b-frames.h264'), { log }));
     await frames(source, V4L2_PIX_FMT_NV12, 64, 48, 3);
     const going = frames(source, V4L2_PIX_FMT_NV12, 64, 48, 40);
     process.kill(pids[0] ?? 0, 'SIGKILL');

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SourceError } from '@paravideo/core';
+import { SharedSource, SourceError } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDescriptors } from '../../sys/index.ts';
 import { openMediaFile } from './index.ts';
@@ -65,13 +65,13 @@ describe('a file that cannot be shown', () => {
   });
 
   it('is none of one tile', async () => {
-    await using source = await openMediaFile(inFolder('tile.avif'));
+    await using source = new SharedSource(await openMediaFile(inFolder('tile.avif')));
     expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 64 });
   });
 
   it('is none that is whole, wherever its index is', async () => {
     for (const name of ['whole.mp4', 'index-first.mp4']) {
-      await using source = await openMediaFile(inFolder(name));
+      await using source = new SharedSource(await openMediaFile(inFolder(name)));
       expect(source.capabilities.defaultSize).toEqual({ width: 320, height: 180 });
     }
   });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SharedSource } from '@paravideo/core';
 import { frameSourceSuite } from '@paravideo/core/conformance';
 import { describe, it } from 'vitest';
 import { detach, viewAt } from '../../sys/index.ts';
@@ -6,7 +7,7 @@ import { openPattern } from './pattern-source.ts';
 
 describe('the test pattern is a FrameSource', () => {
   const suite = frameSourceSuite(() => {
-    const source = openPattern();
+    const source = new SharedSource(openPattern());
     return {
       source,
       step: () => new Promise((resolve) => setTimeout(resolve, 2)),

@@ -4,6 +4,7 @@ import {
   type FrameConsumer,
   type PictureLayout,
   pictureLayout,
+  SharedSource,
   V4L2_CID_HFLIP,
   V4L2_CID_TEST_PATTERN,
   V4L2_PIX_FMT_NV12M,
@@ -62,7 +63,7 @@ describe('the test pattern source', () => {
     const maps = mappingsOf('paravideo-pattern');
     // The clock on the wall stands still, so that a picture is known from number and timestamp; the thread's age of a
     // frame is taken off it, so it must be read back from the frame: noon minus at most a second.
-    const source = openPattern({ timeOfDay: () => NOON, matrix: 'rec601' });
+    const source = new SharedSource(openPattern({ timeOfDay: () => NOON, matrix: 'rec601' }));
     const consumers = [V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_RGB24].map((fourcc) => {
       const consumer = new Consumer(3);
       const layout = layoutOf(fourcc);
@@ -86,7 +87,7 @@ describe('the test pattern source', () => {
   });
 
   it('lets a control act on the next frame, for all streams, and tells who listens', async () => {
-    const source = openPattern({ timeOfDay: () => NOON });
+    const source = new SharedSource(openPattern({ timeOfDay: () => NOON }));
     const heard: number[][] = [];
     using _listening = source.onControlChange((id, value) => heard.push([id, value]));
     source.setControl(V4L2_CID_TEST_PATTERN, 4);
@@ -112,7 +113,7 @@ describe('the test pattern source', () => {
   });
 
   it('declares ranges that it keeps to: every format at the smallest and the largest size', async () => {
-    const source = openPattern({ card: 'A Camera', slots: 1 });
+    const source = new SharedSource(openPattern({ card: 'A Camera', slots: 1 }));
     const { capabilities } = source;
     expect(capabilities.card).toBe('A Camera');
     expect(capabilities.formats).toHaveLength(13);
@@ -140,7 +141,7 @@ describe('the test pattern source', () => {
   it('leaves nothing behind: threads, mappings, descriptors', async () => {
     const [maps, descriptors] = [mappingsOf('paravideo-pattern'), openDescriptors()];
     for (let i = 0; i < 5; i++) {
-      await using source = openPattern();
+      await using source = new SharedSource(openPattern());
       const consumer = new Consumer(1);
       source.start({ layout: layoutOf(V4L2_PIX_FMT_NV12M), interval: AT_120 }, consumer);
       if (i % 2 === 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Clock, SharedSource } from '@paravideo/core';
+import type { Capture, Clock } from '@paravideo/core';
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
@@ -34,7 +34,7 @@ function localTimeOfDay(): number {
  * 96x64 to 4096x2160 and 5 to 120 frames a second, with brightness, contrast, saturation, hue, flips and a choice of
  * patterns. Rendered in a worker thread, which ends when the source is disposed of.
  */
-export function openPattern(o: PatternOptions = {}): SharedSource {
+export function openPattern(o: PatternOptions = {}): Capture {
   const controls = new SourceControls(PATTERN_CONTROLS);
   const clock = o.clock ?? new LinuxClock();
   const matrix = o.matrix ?? 'rec709';
@@ -45,7 +45,7 @@ export function openPattern(o: PatternOptions = {}): SharedSource {
     settings: () => patternSettings(controls),
     log: o.log,
   });
-  const capture = new PacedCapture({
+  return new PacedCapture({
     modes: patternModes(o.card ?? 'Paravideo Test Pattern', matrix),
     controls,
     clock,
@@ -58,5 +58,4 @@ export function openPattern(o: PatternOptions = {}): SharedSource {
     trials: 4,
     ...(o.slots === undefined ? {} : { slots: o.slots }),
   });
-  return new SharedSource(capture);
 }

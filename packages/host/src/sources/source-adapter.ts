@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Capture } from '@paravideo/core';
+import type { z } from 'zod';
+import type { Log } from '../log/index.ts';
+
+/** A kind of source that a configuration can name: `sources: { NAME: { KIND: SETTINGS } }`. */
+export interface SourceAdapter<S = unknown> {
+  /** the key that its settings stand behind, such as `file`; no other adapter has it */
+  readonly kind: string;
+  /** what may stand behind the key; absent: nothing may */
+  readonly settings?: z.ZodType<S>;
+  /** The same settings with the paths in them, which are relative to the configuration's folder, made absolute. */
+  anchored?(settings: S, anchor: (path: string) => string): S;
+  /** Throws or rejects with `SourceError`, with what to do, if it cannot be had. */
+  open(settings: S, o: { readonly log: Log }): Capture | Promise<Capture>;
+}
