@@ -11,7 +11,7 @@ import { connectFrontend } from '../src/frontend/index.ts';
 import { CodedFilm, visibleMd5 } from './coded-film.ts';
 import { serveWith } from './process-rig.ts';
 
-const ENTRY = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../bin/start.js', import.meta.url));
 
 /** A file system of its own at `full`, which nobody else sees, with so many files and 16 KiB. */
 const mount = 'mount -t tmpfs -o size=16k,nr_inodes=$inodes none "$full" || exit 99';

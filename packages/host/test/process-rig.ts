@@ -117,7 +117,7 @@ export interface OwnDaemon extends AsyncDisposable {
   readonly ended: Promise<number | string>;
 }
 
-const ENTRY = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../bin/start.js', import.meta.url));
 
 /** Starts the built daemon with a configuration whose sockets lie in a folder of its own (`FOLDER` in the text), as a person would. */
 export async function serveWith(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const ENTRY = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../../bin/start.js', import.meta.url));
 
 describe('the demo', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('leaves no folder behind on %s', async (signal) => {

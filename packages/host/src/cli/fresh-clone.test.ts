@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,6 +53,30 @@ describe('the command of a fresh clone', () => {
     // a machine may have a Node in /bin: then that one speaks
     if (!stderr.includes('not built')) expect(stderr).toMatch(/^paravideo: .*install Node 24 or later\n$/);
     expect(status).toBe(3);
+  });
+
+  it('runs the bundled program, or the compiled one where the compiler ran after the bundler', () => {
+    const home = join(dirname(clone()), '../../packages/host');
+    const place = (path: string, seconds: number, text = ''): void => {
+      mkdirSync(dirname(join(home, path)), { recursive: true });
+      writeFileSync(join(home, path), text);
+      utimesSync(join(home, path), seconds, seconds);
+    };
+    const runs = () => spawnSync(process.execPath, [join(home, 'bin/start.js')], { encoding: 'utf8' }).stdout;
+    place('bundle/cli/main.js', 1000, "console.log('bundled');");
+    expect(runs()).toBe('bundled\n');
+    place('dist/cli/main.js', 1000, "console.log('compiled');");
+    place('tsconfig.tsbuildinfo', 1000);
+    expect(runs()).toBe('bundled\n');
+    place('../core/tsconfig.tsbuildinfo', 1001);
+    expect(runs()).toBe('compiled\n');
+    place('../core/tsconfig.tsbuildinfo', 999);
+    place('tsconfig.tsbuildinfo', 1001);
+    expect(runs()).toBe('compiled\n');
+    place('bundle/cli/main.js', 1002, "console.log('bundled');");
+    expect(runs()).toBe('bundled\n');
+    rmSync(join(home, 'bundle'), { recursive: true });
+    expect(runs()).toBe('compiled\n');
   });
 
   it('refuses a Node that is too old before it imports anything', () => {

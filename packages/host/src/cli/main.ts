@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The command `paravideo`, once bin/ found a Node that runs it. Errors are one line with the remedy; exit codes are in `exit-codes.ts`. */
 import { Command, CommanderError } from 'commander';
-import { addBench } from './bench-command.ts';
-import { addCheck } from './check-command.ts';
-import { addDemo } from './demo-command.ts';
-import { addDoctor } from './doctor-command.ts';
 import { EXIT } from './exit-codes.ts';
-import { explain } from './explain.ts';
-import { addProbe } from './probe-command.ts';
-import { addQemu } from './qemu-command.ts';
-import { addServe } from './serve-command.ts';
 
 // Node would open its inspector, on a port, in a process that may be root's.
 process.on('SIGUSR1', () => {});
+
+/** What adds each command to the program; each is loaded with all that it needs, so only the one that is asked for is. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  serve: async () => (await import('./serve-command.ts')).addServe,
+  demo: async () => (await import('./demo-command.ts')).addDemo,
+  probe: async () => (await import('./probe-command.ts')).addProbe,
+  check: async () => (await import('./check-command.ts')).addCheck,
+  bench: async () => (await import('./bench-command.ts')).addBench,
+  doctor: async () => (await import('./doctor-command.ts')).addDoctor,
+  qemu: async () => (await import('./qemu-command.ts')).addQemu,
+  'qemu-args': async () => (await import('./qemu-command.ts')).addQemuArgs,
+};
 
 const program = new Command('paravideo')
   .description('Cameras and video decoders for virtual machines, over vhost-user')
@@ -21,7 +25,10 @@ const program = new Command('paravideo')
   .showHelpAfterError('(see --help)')
   .exitOverride();
 
-for (const add of [addServe, addDemo, addProbe, addCheck, addBench, addDoctor, addQemu]) add(program);
+const wanted = process.argv[2] ?? '';
+// Anything else is help, a version or a mistake, which need the names of all.
+const loaders = Object.hasOwn(COMMANDS, wanted) ? [COMMANDS[wanted]] : Object.values(COMMANDS);
+for (const load of loaders) (await load?.())?.(program);
 
 try {
   await program.parseAsync();
@@ -29,6 +36,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {
+    const { explain } = await import('./explain.ts');
     const { lines, status } = explain(error);
     for (const line of lines) console.error(`paravideo: ${line}`);
     process.exitCode = status;

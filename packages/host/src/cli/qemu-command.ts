@@ -30,10 +30,11 @@ Examples:
   paravideo serve --transport vfio-user --camera /run/cam.sock &
   eval "qemu-system-x86_64 $(paravideo qemu-args /run/cam.sock -m 2G) disk.qcow2"`;
 
-/** Adds `paravideo qemu` and `paravideo qemu-args`. */
+const transport = () =>
+  new Option('--transport <name>', 'how QEMU reaches the devices (default: what this QEMU can do best)').choices(TRANSPORTS);
+
+/** Adds `paravideo qemu`. */
 export function addQemu(program: Command): void {
-  const transport = () =>
-    new Option('--transport <name>', 'how QEMU reaches the devices (default: what this QEMU can do best)').choices(TRANSPORTS);
   program
     .command('qemu')
     .description('start QEMU with a camera and a decoder: your arguments after --, ours before them')
@@ -46,6 +47,10 @@ export function addQemu(program: Command): void {
     .action(async (own: string[], flags: QemuFlags) => {
       process.exitCode = await runQemu(own, flags);
     });
+}
+
+/** Adds `paravideo qemu-args`. */
+export function addQemuArgs(program: Command): void {
   program
     .command('qemu-args')
     .description('print the arguments with which QEMU reaches the sockets of "paravideo serve"')

@@ -27,8 +27,8 @@ const START_TIMEOUT = 30_000;
 /** Milliseconds until a daemon that was told to end has ended; then it is killed. */
 const STOP_TIMEOUT = 30_000;
 
-/** The command line's entry in the build: a daemon process runs the build, whoever starts it. */
-const ENTRY = fileURLToPath(new URL(`${import.meta.url.endsWith('.ts') ? '../../dist' : '..'}/cli/main.js`, import.meta.url));
+/** The command, as `bin/paravideo` starts it: a daemon process runs the build, whoever starts it. */
+const ENTRY = fileURLToPath(new URL('../../bin/start.js', import.meta.url));
 
 /**
  * A daemon in a process of its own, started through the command line as an administrator would, with its sockets in a fresh

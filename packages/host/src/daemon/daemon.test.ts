@@ -119,7 +119,7 @@ describe('the daemon', () => {
 
   it('ends, with nothing left, if it cannot say that it is ready', async () => {
     const path = join(folder, 'unready.sock');
-    const entry = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const entry = fileURLToPath(new URL('../../bin/start.js', import.meta.url));
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, [entry, 'serve', '--camera', path, '--ready-fd', '3'], {
       stdio: ['ignore', 'ignore', 'pipe', full],
