@@ -43,6 +43,11 @@ export interface Capture extends AsyncDisposable {
   /** Why it is not there (unplugged, not found yet); undefined while it is. */
   readonly absent: string | undefined;
   readonly controls: ControlPort;
+  /**
+   * Another capture of the same camera, whose controls are its own and as they are declared; it is disposed of before this one. Absent
+   * where whoever sets a control sets it for all.
+   */
+  readonly separate?: (() => Capture) | undefined;
   /** `listener` is called after `modes` or `absent` changed, until the answer is disposed of. */
   watch(listener: () => void): Disposable;
   /**

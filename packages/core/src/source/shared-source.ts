@@ -58,6 +58,18 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#watchers.delete(own) };
   }
 
+  /** Whether there can be other sources of the same camera with controls of their own. */
+  get separable(): boolean {
+    return this.#capture.separate !== undefined;
+  }
+
+  /** Such a source; it is disposed of before this one. */
+  separate(): SharedSource {
+    const capture = this.#capture.separate?.();
+    if (capture === undefined) throw new SourceError(`camera ${this.#modes.card} has one set of controls for all`);
+    return new SharedSource(capture);
+  }
+
   control(id: number): number {
     return this.#capture.controls.get(id);
   }

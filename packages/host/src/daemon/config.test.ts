@@ -72,7 +72,8 @@ devices:
 
   it('takes what guests may choose from as a word or a list', () => {
     const camera = (text: string) => `devices:\n  - {kind: camera, name: a, socket: /tmp/a, ${text}}\n`;
-    expect(parseConfig(camera('card: A'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'list', controls: 'shared' });
+    expect(parseConfig(camera('card: A'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'list' });
+    expect(parseConfig(camera('controls: locked'), 'pv.yaml').devices[0]).toMatchObject({ controls: 'locked' });
     expect(parseConfig(camera('sizes: ranges'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'ranges' });
     expect(parseConfig(camera('sizes: [640x480], rates: [30, 29.97]'), 'pv.yaml').devices[0]).toMatchObject({
       sizes: [{ width: 640, height: 480 }],

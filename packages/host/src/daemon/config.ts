@@ -105,7 +105,7 @@ const camera = z.strictObject({
   fps: fps.optional(),
   sizes: sizes.default('list'),
   rates: z.array(fps).min(1).optional(),
-  controls: z.enum(['shared', 'none']).default('shared'),
+  controls: z.enum(['each', 'shared', 'locked', 'none']).optional(),
   planes: z.enum(['single', 'multi']).default('single'),
 });
 

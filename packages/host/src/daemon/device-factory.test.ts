@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CaptureClient, MediaDriver, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { CaptureClient, MediaDriver, SourceControls, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
 import { ToyCapture } from '@paravideo/core/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { overMedia } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';
-import { type SourceAdapter, SourceControls } from '../sources/index.ts';
+import type { SourceAdapter } from '../sources/index.ts';
 import { VhostUserServer } from '../vhost-user/index.ts';
 import { DeviceFactory } from './device-factory.ts';
 import { checkConfig } from './load-config.ts';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   CaptureDevice,
+  type CaptureDeviceOptions,
   DecoderDevice,
   type DecoderDeviceOptions,
   type DecoderFactory,
@@ -16,6 +17,7 @@ import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
 import { patternAdapter } from '../sources/index.ts';
 import type { GuestContext } from '../transport/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
+import { CameraControls, ConfiguredSource } from './camera-controls.ts';
 import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
@@ -30,13 +32,13 @@ export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 
 /** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
-  readonly #sources: ReadonlyMap<string, SharedSource>;
+  readonly #sources: ReadonlyMap<string, ConfiguredSource>;
   readonly #pool: CopyPool;
   readonly #clock = new LinuxClock();
   readonly #log: Logger;
   readonly #parts: AsyncDisposableStack;
 
-  private constructor(sources: ReadonlyMap<string, SharedSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
+  private constructor(sources: ReadonlyMap<string, ConfiguredSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
     this.#sources = sources;
     this.#pool = pool;
     this.#parts = parts;
@@ -51,7 +53,7 @@ export class DeviceFactory implements AsyncDisposable {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
-    const sources = new Map<string, SharedSource>();
+    const sources = new Map<string, ConfiguredSource>();
     for (const name of wanted) {
       sources.set(name, parts.use(await openSource(name, config.sources[name] ?? PATTERN, log.child({ source: name }))));
     }
@@ -73,18 +75,20 @@ export class DeviceFactory implements AsyncDisposable {
   }
 
   #camera(config: CameraConfig, field: string): MakeDevice {
-    const shared = this.#sources.get(config.source);
-    if (shared === undefined) throw new RangeError(`source ${config.source} was not opened`);
-    const source = withDefaults(shared, config, field);
+    const configured = this.#sources.get(config.source);
+    if (configured === undefined) throw new RangeError(`source ${config.source} was not opened`);
+    const { card } = withDefaults(configured.shared, config, field).capabilities;
+    const controls = new CameraControls(configured, config.controls, field);
     return (guest) => {
       const access = this.#pool.access(guest);
-      const walled = walledSource(source);
-      return new CaptureDevice({
-        source: guest.budget === undefined ? walled : budgetedSource(walled, guest.budget),
+      const own = controls.forGuest();
+      const source = walledSource(withDefaults(own, config, field));
+      return new HostedCamera(own, {
+        source: guest.budget === undefined ? source : budgetedSource(source, guest.budget),
         buffers: guest.arena,
         access,
         clock: this.#clock,
-        card: source.capabilities.card,
+        card,
         planar: config.planes,
       });
     };
@@ -107,6 +111,21 @@ export class DeviceFactory implements AsyncDisposable {
       const card = config.card ?? 'Paravideo decoder';
       return new HostedDecoder(host, { factory, buffers: guest.arena, clock: this.#clock, card });
     };
+  }
+}
+
+/** A camera that owns what its guest has of the source for itself. */
+class HostedCamera extends CaptureDevice {
+  readonly #own: AsyncDisposable;
+
+  constructor(own: AsyncDisposable, o: CaptureDeviceOptions) {
+    super(o);
+    this.#own = own;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    await this.#own[Symbol.asyncDispose]();
   }
 }
 
@@ -141,9 +160,9 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
   };
 }
 
-async function openSource(name: string, { adapter, settings }: SourceConfig, log: Logger): Promise<SharedSource> {
+async function openSource(name: string, { adapter, settings }: SourceConfig, log: Logger): Promise<ConfiguredSource> {
   try {
-    return new SharedSource(await adapter.open(settings, { log }));
+    return new ConfiguredSource(new SharedSource(await adapter.open(settings, { log })));
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
     throw error;

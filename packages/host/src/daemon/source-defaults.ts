@@ -9,6 +9,7 @@ import {
   type PictureSize,
   type SourceCapabilities,
 } from '@paravideo/core';
+import type { ControlPolicy } from './camera-controls.ts';
 import { ConfigError } from './config-error.ts';
 
 /** What a camera of the configuration says of itself, over what its source says. */
@@ -24,8 +25,8 @@ export interface SourceDefaults {
   readonly sizes?: 'list' | 'ranges' | readonly PictureSize[] | undefined;
   /** frames per second to choose from, in place of the usual ones; the default in the same way */
   readonly rates?: readonly number[] | undefined;
-  /** `none`: the camera has no controls, so that its guest neither changes nor reads those of others; default `shared` */
-  readonly controls?: 'shared' | 'none' | undefined;
+  /** `none`: the camera has no controls, so that its guest neither changes nor reads those of others */
+  readonly controls?: ControlPolicy | undefined;
 }
 
 /**

@@ -7,4 +7,3 @@ export * from './pacer.ts';
 export * from './pattern/index.ts';
 export * from './source-adapter.ts';
 export * from './source-adapters.ts';
-export * from './source-controls.ts';

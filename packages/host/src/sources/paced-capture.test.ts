@@ -3,6 +3,7 @@ import {
   type Fraction,
   type Frame,
   type FrameConsumer,
+  NO_CONTROLS,
   type PictureLayout,
   pictureLayout,
   SharedSource,
@@ -16,7 +17,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
 import type { FrameMoment, FramePool } from './frame-pool.ts';
 import { type FrameRenderer, PacedCapture, type PictureRendition } from './paced-capture.ts';
-import { SourceControls } from './source-controls.ts';
 
 const NV12 = pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as PictureLayout;
 const RGB = pictureLayout(V4L2_PIX_FMT_RGB24, 64, 48) as PictureLayout;
@@ -84,7 +84,7 @@ describe('a paced capture', () => {
   const made = (o: { trials: number; inFlight?: number; slots?: number }): PacedCapture =>
     new PacedCapture({
       modes: {} as SourceModes,
-      controls: new SourceControls([]),
+      controls: NO_CONTROLS,
       clock,
       renderer,
       name: 'paced-test',

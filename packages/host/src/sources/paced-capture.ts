@@ -110,6 +110,7 @@ export class PacedCapture implements Capture {
   /** what it shows is made here */
   readonly absent = undefined;
   readonly controls: ControlPort;
+  readonly separate: (() => Capture) | undefined;
   readonly #clock: Clock;
   readonly #renderer: FrameRenderer;
   readonly #name: string;
@@ -128,6 +129,7 @@ export class PacedCapture implements Capture {
    * that many are under way is lost
    * @param o.trials pictures of a layout that are rendered and thrown away before its clock starts, 1 by default, more if they
    * take long; with 0 the clock starts at once
+   * @param o.separate makes a capture of the same pictures with controls of its own
    */
   constructor(o: {
     modes: SourceModes;
@@ -138,9 +140,11 @@ export class PacedCapture implements Capture {
     slots?: number;
     inFlight?: number;
     trials?: number;
+    separate?: () => Capture;
   }) {
     this.modes = o.modes;
     this.controls = o.controls;
+    this.separate = o.separate;
     this.#clock = o.clock;
     this.#renderer = o.renderer;
     this.#name = o.name;

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Colorimetry,
   type Fraction,
+  NO_CONTROLS,
   nearestInRange,
   type PictureSize,
   type SizeRange,
@@ -20,7 +21,6 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../..
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
-import { SourceControls } from '../source-controls.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 
@@ -68,7 +68,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
       sizes: () => ({ kind: 'stepwise', range: SIZES }),
       intervals: () => ({ kind: 'continuous', ...INTERVALS }),
     },
-    controls: new SourceControls([]),
+    controls: NO_CONTROLS,
     clock,
     renderer,
     name: 'paravideo-media',

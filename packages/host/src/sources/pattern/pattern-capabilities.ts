@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   type Colorimetry,
+  type ControlPort,
   type PictureSize,
   type SizeRange,
   type SourceControl,
@@ -32,7 +33,6 @@ import {
   V4L2_YCBCR_ENC_601,
   V4L2_YCBCR_ENC_709,
 } from '@paravideo/core';
-import type { SourceControls } from '../source-controls.ts';
 import type { ColourMatrix } from './colour.ts';
 import type { PatternSettings } from './renderer.ts';
 import { SCENES } from './scene.ts';
@@ -142,7 +142,7 @@ export function patternModes(card: string, matrix: ColourMatrix): SourceModes {
 }
 
 /** The values of the controls as the renderer takes them. */
-export function patternSettings(controls: Pick<SourceControls, 'get'>): PatternSettings {
+export function patternSettings(controls: Pick<ControlPort, 'get'>): PatternSettings {
   return {
     pattern: controls.get(V4L2_CID_TEST_PATTERN),
     brightness: controls.get(V4L2_CID_BRIGHTNESS),

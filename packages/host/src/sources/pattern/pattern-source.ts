@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Capture, Clock } from '@paravideo/core';
+import { type Capture, type Clock, SourceControls } from '@paravideo/core';
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
-import { SourceControls } from '../source-controls.ts';
 import type { ColourMatrix } from './colour.ts';
 import { PATTERN_CONTROLS, patternModes, patternSettings } from './pattern-capabilities.ts';
 import { PatternThread } from './pattern-thread.ts';
@@ -32,30 +31,29 @@ function localTimeOfDay(): number {
 /**
  * A camera that shows a moving test pattern with the time of day and the frame number burnt in, in every raw format, from
  * 96x64 to 4096x2160 and 5 to 120 frames a second, with brightness, contrast, saturation, hue, flips and a choice of
- * patterns. Rendered in a worker thread, which ends when the source is disposed of.
+ * patterns. Rendered in a worker thread, which ends when the capture is disposed of.
  */
 export function openPattern(o: PatternOptions = {}): Capture {
-  const controls = new SourceControls(PATTERN_CONTROLS);
   const clock = o.clock ?? new LinuxClock();
   const matrix = o.matrix ?? 'rec709';
-  const renderer = new PatternThread({
-    matrix,
-    clock,
-    timeOfDay: o.timeOfDay ?? localTimeOfDay,
-    settings: () => patternSettings(controls),
-    log: o.log,
-  });
-  return new PacedCapture({
-    modes: patternModes(o.card ?? 'Paravideo Test Pattern', matrix),
-    controls,
-    clock,
-    renderer,
-    name: 'paravideo-pattern',
-    // A busy machine may keep the thread waiting for longer than an interval. A few frames may wait in front of it and come
-    // late, close together, rather than not at all; each is stamped with the time it is of.
-    inFlight: 4,
-    // The thread's code becomes quick by being run.
-    trials: 4,
-    ...(o.slots === undefined ? {} : { slots: o.slots }),
-  });
+  const thread = new PatternThread({ matrix, clock, timeOfDay: o.timeOfDay ?? localTimeOfDay, log: o.log });
+  /** One set of controls; the thread ends with the first. */
+  const capture = (close: () => void | Promise<void>): Capture => {
+    const controls = new SourceControls(PATTERN_CONTROLS);
+    return new PacedCapture({
+      modes: patternModes(o.card ?? 'Paravideo Test Pattern', matrix),
+      controls,
+      clock,
+      renderer: { open: (pool) => thread.open(pool, () => patternSettings(controls)), close },
+      name: 'paravideo-pattern',
+      // A busy machine may keep the thread waiting for longer than an interval. A few frames may wait in front of it and come
+      // late, close together, rather than not at all; each is stamped with the time it is of.
+      inFlight: 4,
+      // The thread's code becomes quick by being run.
+      trials: 4,
+      separate: () => capture(() => {}),
+      ...(o.slots === undefined ? {} : { slots: o.slots }),
+    });
+  };
+  return capture(() => thread.close());
 }

@@ -17,7 +17,6 @@ function start(worker?: string): { thread: PatternThread; told: string[] } {
     matrix: 'rec709',
     clock: new ManualClock(),
     timeOfDay: () => 0,
-    settings: () => settings,
     log: { debug: write, info: write, warn: write, error: write },
     backoff: new Backoff({ first: 1, longest: 1 }),
     ...(worker === undefined ? {} : { worker }),
@@ -30,7 +29,7 @@ describe('the pattern thread', () => {
     const { thread, told } = start('./testing/mortal-worker');
     const maps = mappingsOf('pattern-thread-test');
     const pools = [0, 1].map(() => FramePool.create('pattern-thread-test', LAYOUT, 2));
-    const renditions = pools.map((pool) => thread.open(pool));
+    const renditions = pools.map((pool) => thread.open(pool, () => settings));
     const picture = async (sequence: number): Promise<boolean[]> => {
       const slots = pools.map((pool) => pool.take());
       const made = await Promise.all(
@@ -58,7 +57,7 @@ describe('the pattern thread', () => {
     const { thread } = start('./testing/no-such-worker');
     const pool = FramePool.create('pattern-thread-test', LAYOUT, 1);
     const maps = mappingsOf('pattern-thread-test');
-    const rendition = thread.open(pool);
+    const rendition = thread.open(pool, () => settings);
     const slot = pool.take() ?? expect.unreachable('there is a slot');
     expect(await rendition.render(slot, { sequence: 1, timestamp: 1_000_000 })).toBe(false);
     slot.abandon();
@@ -71,7 +70,7 @@ describe('the pattern thread', () => {
   it('refuses a layout that it cannot render before any thread sees it', async () => {
     const { thread } = start();
     const odd = FramePool.create('pattern-thread-test', pictureLayout(V4L2_PIX_FMT_NV12, 97, 64) as PictureLayout, 1);
-    expect(() => thread.open(odd)).toThrow(SourceError);
+    expect(() => thread.open(odd, () => settings)).toThrow(SourceError);
     odd.close();
     await thread.close();
   });

@@ -4,7 +4,7 @@ import type { Backoff } from '../../child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
-import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
+import type { PictureRendition } from '../paced-capture.ts';
 import type { ColourMatrix } from './colour.ts';
 import { checkPainted } from './painter.ts';
 import type { PatternSettings } from './renderer.ts';
@@ -12,6 +12,8 @@ import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 
 interface OpenRendition {
   readonly pool: FramePool;
+  /** what its controls say now */
+  readonly settings: () => PatternSettings;
   /** holds the pool's memory for the thread */
   pin: Disposable;
   /** pictures in the making, in order */
@@ -20,11 +22,10 @@ interface OpenRendition {
 }
 
 /** Renders test patterns in a worker thread. A thread that dies is replaced; the pictures until then are lost. */
-export class PatternThread implements FrameRenderer {
+export class PatternThread {
   readonly #matrix: ColourMatrix;
   readonly #clock: Clock;
   readonly #timeOfDay: () => number;
-  readonly #settings: () => PatternSettings;
   readonly #renditions = new Map<number, OpenRendition>();
   readonly #thread: KeptThread<PatternRequest, PatternAnswer>;
   #nextId = 1;
@@ -40,7 +41,6 @@ export class PatternThread implements FrameRenderer {
     matrix: ColourMatrix;
     clock: Clock;
     timeOfDay: () => number;
-    settings: () => PatternSettings;
     log?: Log | undefined;
     backoff?: Backoff;
     worker?: string;
@@ -48,7 +48,6 @@ export class PatternThread implements FrameRenderer {
     this.#matrix = o.matrix;
     this.#clock = o.clock;
     this.#timeOfDay = o.timeOfDay;
-    this.#settings = o.settings;
     this.#thread = new KeptThread({
       module: o.worker ?? './pattern-worker',
       base: import.meta.url,
@@ -63,10 +62,11 @@ export class PatternThread implements FrameRenderer {
     });
   }
 
-  open(pool: FramePool): PictureRendition {
+  /** Pictures of a pool's layout, each as `settings` says when it is asked for. Throws `SourceError` for one that it cannot paint. */
+  open(pool: FramePool, settings: () => PatternSettings): PictureRendition {
     checkPainted(pool.layout);
     const id = this.#nextId++;
-    const rendition: OpenRendition = { pool, pin: pool.pin(), rendering: [], closing: undefined };
+    const rendition: OpenRendition = { pool, settings, pin: pool.pin(), rendering: [], closing: undefined };
     this.#renditions.set(id, rendition);
     this.#announce(id, rendition);
     return {
@@ -93,7 +93,7 @@ export class PatternThread implements FrameRenderer {
     const age = Math.max(0, this.#clock.now() - timestamp) / 1000;
     const timeOfDay = (this.#timeOfDay() - age + 86_400_000) % 86_400_000;
     const moment = { sequence, time: timestamp, timeOfDay };
-    this.#thread.post({ kind: 'render', id, offset: slot.offset, moment, settings: this.#settings() });
+    this.#thread.post({ kind: 'render', id, offset: slot.offset, moment, settings: rendition.settings() });
     return promise;
   }
 

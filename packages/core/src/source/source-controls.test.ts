@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { SourceError } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { SourceControls } from './source-controls.ts';
+import { SourceError } from './source-error.ts';
 
 const make = (): SourceControls =>
   new SourceControls([

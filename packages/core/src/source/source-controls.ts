@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ControlPort, type SourceControl, SourceError } from '@paravideo/core';
+import type { ControlPort, SourceControl } from '../ports/index.ts';
+import { SourceError } from './source-error.ts';
 
 /** The controls of a source: their values, and who wants to know when one changes. */
 export class SourceControls implements ControlPort {

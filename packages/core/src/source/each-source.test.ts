@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { type PictureLayout, pictureLayout } from '../picture/index.ts';
+import { type Frame, type FrameConsumer, NoMemoryError, type SourceControl, type WantedFrames } from '../ports/index.ts';
+import { ToyCapture } from '../testing/index.ts';
+import { Errno, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
+import { ControlLock } from './control-lock.ts';
+import { EachSource } from './each-source.ts';
+import { SharedSource } from './shared-source.ts';
+import { SourceControls } from './source-controls.ts';
+import { SourceError } from './source-error.ts';
+
+const LEVEL = 1;
+const DECLARED: readonly SourceControl[] = [
+  { id: LEVEL, type: 'integer', name: 'Level', minimum: 0, maximum: 9, step: 1, default: 5 },
+];
+const WANTED: WantedFrames = {
+  layout: pictureLayout(V4L2_PIX_FMT_MJPEG, 64, 48) as PictureLayout,
+  interval: { numerator: 1, denominator: 30 },
+};
+
+class Consumer implements FrameConsumer {
+  readonly sequences: number[] = [];
+  readonly reasons: string[] = [];
+  wantsFrame(): boolean {
+    return true;
+  }
+  frame(frame: Frame): void {
+    this.sequences.push(frame.sequence);
+  }
+  lost(reason: string): void {
+    this.reasons.push(reason);
+  }
+}
+
+/** A camera of which any number of captures can be made, each with controls of its own. */
+function camera() {
+  const made: ToyCapture[] = [];
+  const another = (): ToyCapture => {
+    const toy = Object.assign(new ToyCapture(), { controls: new SourceControls(DECLARED), separate: another });
+    made.push(toy);
+    return toy;
+  };
+  const shared = new SharedSource(another());
+  const push = (which: number): boolean => made[which]?.push(Uint8Array.of(1, 2, 3)) ?? false;
+  return { made, shared, push, guest: () => new EachSource(shared, () => shared.separate()) };
+}
+
+describe('a source whose guests have controls of their own', () => {
+  it('gives all of them the same frames until one sets a control, which nobody else hears of', async () => {
+    const { made, shared, push, guest } = camera();
+    const [a, b] = [guest(), guest()];
+    const heard: string[] = [];
+    using _a = a.onControlChange((_id, value) => heard.push(`a ${value}`));
+    using _b = b.onControlChange((_id, value) => heard.push(`b ${value}`));
+    const [ours, theirs] = [new Consumer(), new Consumer()];
+    a.start(WANTED, ours);
+    b.start(WANTED, theirs);
+    expect(a.setControl(LEVEL, 5)).toBe(0);
+    expect([made.length, made[0]?.starts, a.separated]).toEqual([1, 1, false]);
+    for (let i = 0; i < 3; i++) push(0);
+
+    expect(a.setControl(LEVEL, 7)).toBe(0);
+    expect([a.control(LEVEL), b.control(LEVEL), shared.control(LEVEL), heard]).toEqual([7, 5, 5, ['a 7']]);
+    expect([made.length, made[1]?.controls.get(LEVEL)]).toEqual([2, 7]);
+    // Until there is a frame with what was set, those of all are better than none.
+    push(0);
+    push(1);
+    push(0);
+    push(1);
+    expect([ours.sequences, theirs.sequences]).toEqual([
+      [0, 1, 2, 3, 4, 5],
+      [0, 1, 2, 3, 4],
+    ]);
+    expect(a.setControl(LEVEL, 8)).toBe(0);
+    expect([made.length, made[1]?.out, made[0]?.out]).toEqual([2, 0, 0]);
+    await a[Symbol.asyncDispose]();
+    expect([made[1]?.ended, made[1]?.running, made[0]?.ended, theirs.reasons, ours.reasons]).toEqual([
+      true,
+      undefined,
+      false,
+      [],
+      [],
+    ]);
+  });
+
+  it('shares again when all controls are as declared and a stream starts', async () => {
+    const { made, push, guest } = camera();
+    const own = guest();
+    own.setControl(LEVEL, 1);
+    const first = new Consumer();
+    const stream = own.start(WANTED, first);
+    push(1);
+    own.setControl(LEVEL, 5);
+    expect([own.separated, first.sequences]).toEqual([true, [0]]);
+    stream[Symbol.dispose]();
+    const second = new Consumer();
+    own.start(WANTED, second);
+    await own[Symbol.asyncDispose]();
+    expect([own.separated, made[1]?.ended, made[0]?.starts, made[0]?.running]).toEqual([false, true, 1, undefined]);
+  });
+
+  it('keeps the frames that it has where there are none of its own, and is lost with those', async () => {
+    const { made, shared, push } = camera();
+    const own = new EachSource(shared, () => {
+      const source = shared.separate();
+      const [, toy] = made;
+      if (toy === undefined) expect.unreachable('a capture was made');
+      toy.start = () => {
+        throw new NoMemoryError('none');
+      };
+      return source;
+    });
+    const consumer = new Consumer();
+    own.start(WANTED, consumer);
+    expect(own.setControl(LEVEL, 2)).toBe(0);
+    push(0);
+    expect(consumer.sequences).toEqual([0]);
+    made[0]?.vanish('unplugged');
+    expect([consumer.reasons, own.presence.kind]).toEqual([['unplugged'], 'lost']);
+    expect(() => own.control(99)).toThrow(SourceError);
+    await own[Symbol.asyncDispose]();
+  });
+});
+
+describe('a lock of controls', () => {
+  it('is held by the first who sets one, until he lets go; the others read, hear and get EBUSY', () => {
+    const { shared } = camera();
+    const lock = new ControlLock();
+    const [a, b] = [lock.guard(shared), lock.guard(shared)];
+    const heard: number[] = [];
+    using _heard = b.onControlChange((_id, value) => heard.push(value));
+    expect(a.setControl(LEVEL, 3)).toBe(0);
+    expect([b.setControl(LEVEL, 4), b.control(LEVEL), heard]).toEqual([Errno.EBUSY, 3, [3]]);
+    b[Symbol.dispose]();
+    expect(b.setControl(LEVEL, 4)).toBe(Errno.EBUSY);
+    a[Symbol.dispose]();
+    expect([b.setControl(LEVEL, 4), a.setControl(LEVEL, 5), a.control(LEVEL)]).toEqual([0, Errno.EBUSY, 4]);
+  });
+});

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Whose the controls of a camera are, as the guests of a daemon find them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CaptureClient, Errno, MediaDriver, SharedSource, SourceControls, V4L2_CID_BRIGHTNESS } from '@paravideo/core';
+import { errnoOf, ToyCapture } from '@paravideo/core/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import { connectFrontend } from '../frontend/index.ts';
+import { SOURCE_ADAPTERS, type SourceAdapter } from '../sources/index.ts';
+import { CameraControls, ConfiguredSource } from './camera-controls.ts';
+import { ConfigError } from './config-error.ts';
+import { Daemon } from './daemon.ts';
+import { checkConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const controls = () =>
+  new SourceControls([
+    { id: V4L2_CID_BRIGHTNESS, type: 'integer', name: 'Brightness', minimum: 0, maximum: 255, step: 1, default: 128 },
+  ]);
+/** A camera with one set of controls for all. */
+const webcam: SourceAdapter = { kind: 'webcam', open: () => Object.assign(new ToyCapture(), { controls: controls() }) };
+
+/** Two guests at a camera of a daemon. */
+async function guests(source: string, policy?: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'pv-controls-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const socket = [join(folder, 'a'), join(folder, 'b')];
+  const camera = { kind: 'camera', name: 'camera', source: 'it', socket, size: '160x120', sizes: 'ranges' };
+  const config = checkConfig(
+    {
+      sources: { it: { [source]: null } },
+      devices: [{ ...camera, ...(source === 'webcam' && { size: '64x48' }), ...(policy !== undefined && { controls: policy }) }],
+    },
+    { adapters: [webcam, ...SOURCE_ADAPTERS] },
+  );
+  const daemon = await Daemon.start(config, createLogger('silent'));
+  cleanups.push(() => daemon[Symbol.asyncDispose]());
+  const connect = async (path: string) => {
+    const frontend = await connectFrontend(path, { memoryBytes: 2 << 20 });
+    cleanups.push(() => frontend.close());
+    return { frontend, camera: await CaptureClient.open(await MediaDriver.attach(frontend)) };
+  };
+  return Promise.all(socket.map(connect));
+}
+
+/** The mean of the luma of the next frame. */
+async function luma(camera: CaptureClient): Promise<number> {
+  const { planes, layout } = await camera.next();
+  const pixels = planes[0]?.subarray(0, layout.width * layout.height) ?? new Uint8Array(0);
+  return pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
+}
+
+describe('the controls of a camera', () => {
+  it('are those of each guest where the source can: the test pattern, unless told otherwise', async () => {
+    const [a, b] = await guests('pattern');
+    if (a === undefined || b === undefined) expect.unreachable('there are two guests');
+    for (const { camera } of [a, b]) {
+      await camera.configure();
+      await camera.start();
+    }
+    const before = await luma(b.camera);
+    await a.camera.setControl(V4L2_CID_BRIGHTNESS, 255);
+    expect(await b.camera.control(V4L2_CID_BRIGHTNESS)).toBe(128);
+    await expect.poll(() => luma(a.camera), { interval: 0 }).toBeGreaterThan(before + 40);
+    // The frames that the other guest gets from then on are those of before.
+    for (let i = 0; i < 3; i++) expect(Math.abs((await luma(b.camera)) - before)).toBeLessThan(10);
+    await a.camera.close();
+    await b.camera.close();
+  });
+
+  it('are those of all guests where they are shared', async () => {
+    const [a, b] = await guests('pattern', 'shared');
+    await a?.camera.setControl(V4L2_CID_BRIGHTNESS, 7);
+    expect(await b?.camera.control(V4L2_CID_BRIGHTNESS)).toBe(7);
+  });
+
+  it.each([
+    ['pattern', 'locked'],
+    ['webcam', undefined],
+  ])('of a %s, %s, are those of the first guest that sets one, until it is gone', async (source, policy) => {
+    const [a, b] = await guests(source, policy);
+    if (a === undefined || b === undefined) expect.unreachable('there are two guests');
+    await a.camera.setControl(V4L2_CID_BRIGHTNESS, 7);
+    expect(await errnoOf(b.camera.setControl(V4L2_CID_BRIGHTNESS, 9))).toBe(Errno.EBUSY);
+    expect(await b.camera.control(V4L2_CID_BRIGHTNESS)).toBe(7);
+    await a.frontend.close();
+    await expect.poll(() => errnoOf(b.camera.setControl(V4L2_CID_BRIGHTNESS, 9))).toBe(0);
+  });
+
+  it('are not each guest’s where the source has one set for all, and the configuration says so', async () => {
+    await using source = new ConfiguredSource(new SharedSource(Object.assign(new ToyCapture(), { controls: controls() })));
+    expect(() => new CameraControls(source, 'each', 'devices[0]')).toThrow(ConfigError);
+    expect(new CameraControls(source, undefined, 'devices[0]').policy).toBe('locked');
+    await using plain = new ConfiguredSource(new SharedSource(new ToyCapture()));
+    expect(new CameraControls(plain, 'each', 'devices[0]').policy).toBe('each');
+  });
+});

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ControlLock, EachSource, type FrameSource, type SharedSource } from '@paravideo/core';
+import { ConfigError } from './config-error.ts';
+
+/**
+ * Whose the controls of a camera are. `each`: every guest has its own; `shared`: all set the same; `locked`: the first guest that sets
+ * one has them until it is gone; `none`: the camera has none.
+ */
+export type ControlPolicy = 'each' | 'shared' | 'locked' | 'none';
+
+/** A source as one guest has it, and its end. */
+export type GuestSource = FrameSource & AsyncDisposable;
+
+/** A source of the configuration, for all cameras that show it. It owns it. */
+export class ConfiguredSource implements AsyncDisposable {
+  readonly shared: SharedSource;
+  #plain: SharedSource | undefined;
+
+  constructor(shared: SharedSource) {
+    this.shared = shared;
+  }
+
+  /** What guests with controls of their own share while they have set none. */
+  get plain(): SharedSource {
+    this.#plain ??= this.shared.separate();
+    return this.#plain;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#plain?.[Symbol.asyncDispose]();
+    await this.shared[Symbol.asyncDispose]();
+  }
+}
+
+/** The source of a camera, for one guest after another. */
+export class CameraControls {
+  readonly policy: ControlPolicy;
+  readonly #source: ConfiguredSource;
+  readonly #lock = new ControlLock();
+
+  /** `wanted` undefined: `each` where the source can, else `locked`. Throws `ConfigError`, with `field`, for what it cannot. */
+  constructor(configured: ConfiguredSource, wanted: ControlPolicy | undefined, field: string) {
+    const source = configured.shared;
+    this.#source = configured;
+    const able = source.separable || source.capabilities.controls.length === 0;
+    if (wanted === 'each' && !able) {
+      throw new ConfigError([`${field}.controls: the source has one set of controls for all: shared, locked or none`]);
+    }
+    this.policy = wanted ?? (able ? 'each' : 'locked');
+  }
+
+  /** The source for a guest that connected. */
+  forGuest(): GuestSource {
+    const { shared } = this.#source;
+    switch (this.policy) {
+      case 'each': {
+        if (!shared.separable) return borrowed(shared, () => {});
+        return new EachSource(this.#source.plain, () => shared.separate());
+      }
+      case 'locked': {
+        const guarded = this.#lock.guard(shared);
+        return borrowed(guarded, () => guarded[Symbol.dispose]());
+      }
+      case 'shared':
+      case 'none':
+        return borrowed(shared, () => {});
+    }
+  }
+}
+
+/** A source of which a guest's end leaves all as it is, but for what `end` does. */
+function borrowed(source: FrameSource, end: () => void): GuestSource {
+  return {
+    get capabilities() {
+      return source.capabilities;
+    },
+    get presence() {
+      return source.presence;
+    },
+    watch: (listener) => source.watch(listener),
+    start: (wanted, consumer) => source.start(wanted, consumer),
+    control: (id) => source.control(id),
+    setControl: (id, value) => source.setControl(id, value),
+    onControlChange: (listener) => source.onControlChange(listener),
+    [Symbol.asyncDispose]: async () => end(),
+  };
+}
