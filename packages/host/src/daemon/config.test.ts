@@ -88,18 +88,20 @@ devices:
   it('takes the kinds of sources that it is told of, with the settings that these ask for', () => {
     const rtsp: SourceAdapter = {
       kind: 'rtsp',
-      settings: z.strictObject({ url: z.url() }),
+      settings: z.strictObject({ rtsp: z.url() }),
       open: () => expect.unreachable('nothing is opened here'),
     };
     const devices = [{ kind: 'camera', name: 'a', socket: '/tmp/a', source: 'door' }];
     const adapters = [...SOURCE_ADAPTERS, rtsp];
     const check = (door: unknown, o = { adapters }) => checkConfig({ sources: { door }, devices }, o);
-    expect(check({ rtsp: { url: 'rtsp://door/1' } }).sources.door).toEqual({ adapter: rtsp, settings: { url: 'rtsp://door/1' } });
-    expect(check({ file: '/a.mp4' }).sources.door).toMatchObject({ adapter: { kind: 'file' }, settings: '/a.mp4' });
-    expect(() => check({ rtsp: { url: 'no' } })).toThrow(/sources\.door\.rtsp\.url is wrong/);
+    expect(check({ rtsp: 'rtsp://door/1' }).sources.door).toEqual({ adapter: rtsp, settings: { rtsp: 'rtsp://door/1' } });
+    const film = { file: '/a.mp4', fit: 'cover' };
+    expect(check(film).sources.door).toMatchObject({ adapter: { kind: 'file' }, settings: film });
+    expect(() => check({ file: '/a.mp4', fit: 'wide' })).toThrow(/sources\.door\.fit is wrong/);
+    expect(() => check({ rtsp: 'no' })).toThrow(/sources\.door\.rtsp is wrong/);
     expect(() => check({ file: 3 })).toThrow(/sources\.door\.file is wrong: .*expected string/);
     expect(() => check({ pigeon: 1 })).toThrow(/sources\.door is wrong: Unrecognized key: "pigeon"/);
-    expect(() => check({ rtsp: { url: 'rtsp://door/1' } }, { adapters: [...SOURCE_ADAPTERS] })).toThrow(ConfigError);
+    expect(() => check({ rtsp: 'rtsp://door/1' }, { adapters: [...SOURCE_ADAPTERS] })).toThrow(ConfigError);
   });
 
   it('knows the sources that a camera may name', () => {

@@ -60,7 +60,7 @@ export interface SourceConfig {
 }
 
 /**
- * A source as it is written: its settings behind the kind of its adapter. The first adapter is meant where no kind is named, and says
+ * A source as it is written, with the kind of its adapter as a field. The first adapter is meant where no kind is named, and says
  * what is wrong where none is known.
  */
 function sourceOf(adapters: readonly SourceAdapter[]) {
@@ -70,10 +70,10 @@ function sourceOf(adapters: readonly SourceAdapter[]) {
       context.addIssue({ code: 'custom', message: 'is of no kind: there are no adapters of sources' });
       return z.NEVER;
     }
-    const form = z.strictObject({ [adapter.kind]: adapter.settings ?? z.null().optional() });
+    const form: z.ZodType = adapter.settings ?? z.strictObject({ [adapter.kind]: z.null().optional() });
     const result = form.safeParse(written, { reportInput: true });
     for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
-    return { adapter, settings: result.data?.[adapter.kind] };
+    return { adapter, settings: result.data };
   });
 }
 

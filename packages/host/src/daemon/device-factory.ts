@@ -25,7 +25,7 @@ import { withDefaults } from './source-defaults.ts';
 import { walledSource } from './walled-source.ts';
 
 /** The source that is there without being declared. */
-const PATTERN: SourceConfig = { adapter: patternAdapter, settings: null };
+const PATTERN: SourceConfig = { adapter: patternAdapter, settings: {} };
 
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;

@@ -9,8 +9,7 @@ export function anchorPaths(config: ConfigInput, file: string, adapters: readonl
   const anchor = (path: string): string => resolve(folder, path);
   const anchored = (source: Readonly<Record<string, unknown>>): Record<string, unknown> => {
     const found = adapters.find(({ kind }) => kind in source);
-    if (found?.anchored === undefined) return source;
-    return { ...source, [found.kind]: found.anchored(source[found.kind], anchor) };
+    return found?.anchored === undefined ? source : (found.anchored(source, anchor) as Record<string, unknown>);
   };
   return {
     ...config,

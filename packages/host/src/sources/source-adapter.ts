@@ -3,11 +3,11 @@ import type { Capture } from '@paravideo/core';
 import type { z } from 'zod';
 import type { Log } from '../log/index.ts';
 
-/** A kind of source that a configuration can name: `sources: { NAME: { KIND: SETTINGS } }`. */
+/** A kind of source that a configuration can name: `sources: { NAME: { KIND: …, … } }`. */
 export interface SourceAdapter<S = unknown> {
-  /** the key that its settings stand behind, such as `file`; no other adapter has it */
+  /** the field that says that a source is of this kind, such as `file`; no other adapter has it */
   readonly kind: string;
-  /** what may stand behind the key; absent: nothing may */
+  /** all that may be written, in which the field `kind` is one; absent: that field alone, with nothing in it */
   readonly settings?: z.ZodType<S>;
   /** The same settings with the paths in them, which are relative to the configuration's folder, made absolute. */
   anchored?(settings: S, anchor: (path: string) => string): S;

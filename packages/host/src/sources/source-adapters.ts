@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { openMediaFile } from './media-file/index.ts';
+import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
 
 /** The test pattern. */
-export const patternAdapter: SourceAdapter<object | null | undefined> = {
+export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined }> = {
   kind: 'pattern',
-  settings: z.strictObject({}).nullish(),
+  settings: z.strictObject({ pattern: z.strictObject({}).nullish() }),
   open: (_settings, { log }) => openPattern({ log }),
 };
 
 /** A media file, by its path. */
-export const fileAdapter: SourceAdapter<string> = {
+export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }> = {
   kind: 'file',
-  settings: z.string().min(1),
-  anchored: (path, anchor) => anchor(path),
-  open: (path, { log }) => openMediaFile(path, { log }),
+  settings: z.strictObject({ file: z.string().min(1), fit: z.enum(FITS).optional() }),
+  anchored: (written, anchor) => ({ ...written, file: anchor(written.file) }),
+  open: ({ file, fit }, { log }) => openMediaFile(file, { log, ...(fit === undefined ? {} : { fit }) }),
 };
 
 /** The kinds of sources that a configuration can name unless it is told of others. */

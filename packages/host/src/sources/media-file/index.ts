@@ -1,2 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
+export { FITS, type Fit } from './fit.ts';
 export { type MediaFileOptions, openMediaFile } from './media-file-source.ts';

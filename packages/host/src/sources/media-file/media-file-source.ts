@@ -21,6 +21,7 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../..
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
+import type { Fit } from './fit.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 
@@ -29,6 +30,8 @@ export interface MediaFileOptions {
   readonly log?: Log;
   /** name of the camera; the file's name */
   readonly card?: string;
+  /** how it is shown in pictures of another shape; contain */
+  readonly fit?: Fit;
   /** paces the frames; CLOCK_MONOTONIC */
   readonly clock?: Clock;
   /** frames of one layout that may be filling or lent at one time, 1 or more; 8 */
@@ -51,7 +54,7 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<Capture> {
   if (!avInstalled())
     throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
-  const renderer = new MediaProcess({ path, log: o.log ?? SILENT });
+  const renderer = new MediaProcess({ path, fit: o.fit ?? 'contain', log: o.log ?? SILENT });
   const info = await renderer.ready;
   if (typeof info === 'string') {
     await renderer.close();
@@ -62,7 +65,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
     modes: {
       card: o.card ?? basename(path),
       formats: MEDIA_FORMATS,
-      defaultSize: shownSize(info),
+      defaultSize: shownSize(displaySize(info)),
       defaultInterval: defaultInterval(info),
       colorimetry: colorimetry(info),
       sizes: () => ({ kind: 'stepwise', range: SIZES }),
@@ -84,6 +87,15 @@ export function shownSize(film: PictureSize): PictureSize {
   // Sides of films are even already, all but a few: what is odd loses a line.
   const even = (side: number): number => 2 * Math.floor((side * scale) / 2 + 1e-6);
   return nearestInRange(SIZES, { width: even(width), height: even(height) });
+}
+
+/** The size of a film whose pixels are made squares, the narrower way round. */
+export function displaySize(
+  info: Pick<MediaFileInfo, 'width' | 'height' | 'aspectNumerator' | 'aspectDenominator'>,
+): PictureSize {
+  const aspect = info.aspectNumerator / info.aspectDenominator;
+  const { width, height } = info;
+  return aspect > 1 ? { width: Math.round(width * aspect), height } : { width, height: Math.round(height / aspect) };
 }
 
 /** The film's own interval; 1/30 s for a picture. */

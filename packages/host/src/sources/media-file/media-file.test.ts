@@ -16,6 +16,8 @@ import {
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_UYVY,
+  V4L2_PIX_FMT_YUYV,
   V4L2_PIX_FMT_YVU420,
   V4L2_XFER_FUNC_709,
   V4L2_XFER_FUNC_SMPTE2084,
@@ -27,7 +29,7 @@ import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openDescriptors, viewAt } from '../../sys/index.ts';
 import { openMediaFile } from './index.ts';
-import { colorimetry, shownSize } from './media-file-source.ts';
+import { colorimetry, displaySize, shownSize } from './media-file-source.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
@@ -100,6 +102,59 @@ describe('a media file as a camera', () => {
     for (const fourcc of MEDIA_FORMATS) expect(await frames(source, fourcc, 50, 34, 1)).toHaveLength(1);
   });
 
+  it.each([
+    ['contain', 'black red blue black'],
+    ['cover', 'red red blue blue'],
+    ['stretch', 'red red blue blue'],
+  ] as const)('in a picture of another shape is as its fit says: %s', async (fit, expected) => {
+    await using source = new SharedSource(await openMediaFile(picture(), { fit }));
+    const name = ([r = 0, g = 0, b = 0]: readonly number[]): string =>
+      r + g + b < 20 ? 'black' : r > 200 && b < 60 ? 'red' : b > 200 && r < 60 ? 'blue' : `${r} ${g} ${b}`;
+    // The film is twice as wide as high, the picture a square: what is seen above, left, right and below of its middle.
+    const places = [
+      [24, 4],
+      [8, 32],
+      [56, 32],
+      [40, 60],
+    ] as const;
+    const seen = new Map<string, string>();
+    const [rgb] = await frames(source, V4L2_PIX_FMT_RGB24, 64, 64, 1);
+    seen.set(
+      'rgb',
+      places.map(([x, y]) => name([...(rgb?.[0]?.subarray(3 * (64 * y + x), 3 * (64 * y + x) + 3) ?? [])])).join(' '),
+    );
+    expect(seen.get('rgb')).toBe(expected);
+    // Black, red and blue in Y'CbCr of limited range, in formats whose planes lie otherwise.
+    const luma = { black: 16, red: 81, blue: 41 };
+    for (const [fourcc, at] of [
+      [V4L2_PIX_FMT_NV12, (x: number, y: number) => 64 * y + x],
+      [V4L2_PIX_FMT_YVU420, (x: number, y: number) => 64 * y + x],
+      [V4L2_PIX_FMT_YUYV, (x: number, y: number) => 2 * (64 * y + x)],
+      [V4L2_PIX_FMT_UYVY, (x: number, y: number) => 2 * (64 * y + x) + 1],
+    ] as const) {
+      const [planes] = await frames(source, fourcc, 64, 64, 1);
+      for (const [i, colour] of expected.split(' ').entries()) {
+        const [x, y] = places[i] ?? [0, 0];
+        expect(Math.abs((planes?.[0]?.[at(x, y)] ?? -99) - luma[colour as keyof typeof luma])).toBeLessThan(4);
+      }
+    }
+    if (fit !== 'contain') return;
+    const [black] = await frames(source, V4L2_PIX_FMT_NV12, 64, 64, 1);
+    expect([...(black?.[0]?.subarray(64 * 64, 64 * 64 + 64) ?? [])]).toEqual(Array(64).fill(128));
+  });
+
+  it('is as wide as its pixels make it, also when these change on the way', async () => {
+    await using source = new SharedSource(await openMediaFile(fixture('h264-looks.h264')));
+    expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 64 });
+    const seen = await frames(source, V4L2_PIX_FMT_NV12, 64, 64, 30);
+    const black = (planes: Buffer[], y: number): boolean =>
+      planes[0]?.subarray(64 * y, 64 * y + 64).every((l) => l === 16) === true;
+    // Squares at first; later four wide for three high: 48 lines of film.
+    const bars = seen.filter((planes) => black(planes, 0) && black(planes, 7) && black(planes, 56) && black(planes, 63));
+    expect([bars.length > 0, bars.length < seen.length]).toEqual([true, true]);
+    expect(bars.some((planes) => black(planes, 8) || black(planes, 55))).toBe(false);
+  });
+
   it('is shared: two streams of one layout get the same frames', async () => {
     await using source = new SharedSource(await openMediaFile(fixture('h264-b-frames.h264')));
     const [a, b] = await Promise.all([
@@ -149,6 +204,17 @@ describe('the size of a film that is shown', () => {
   ])('%s becomes %s', (film, shown) => {
     const [width = 0, height = 0] = film.split('x').map(Number);
     const size = shownSize({ width, height });
+    expect(`${size.width}x${size.height}`).toBe(shown);
+  });
+});
+
+describe('the size of a film whose pixels are made squares', () => {
+  it.each([
+    [720, 576, 64, 45, '1024x576'],
+    [720, 480, 8, 9, '720x540'],
+    [1920, 1080, 1, 1, '1920x1080'],
+  ])('%ix%i of %i:%i becomes %s', (width, height, aspectNumerator, aspectDenominator, shown) => {
+    const size = displaySize({ width, height, aspectNumerator, aspectDenominator });
     expect(`${size.width}x${size.height}`).toBe(shown);
   });
 });

@@ -10,9 +10,9 @@ const REQUESTS = {
   /**
    * A layout came into use; the descriptor of its pool comes over the second socket, in the order of these messages. The
    * list: offset in a slot, stride, rows and bytes of a row, for each colour plane in FFmpeg's order. `fullRange`,
-   * `matrix`: what the pictures are to be like.
+   * `matrix`: what the pictures are to be like; `fit` is an index of FITS.
    */
-  open: ['id', 'format', 'width', 'height', 'fullRange', 'matrix', '...planes'],
+  open: ['id', 'format', 'width', 'height', 'fullRange', 'matrix', 'fit', '...planes'],
   /** Writes the picture of a time to the slot at `offset` of the pool. */
   render: ['id', 'offset', 'time'],
   close: ['id'],
@@ -21,7 +21,18 @@ const REQUESTS = {
 /** Process to daemon. */
 const REPORTS = {
   /** the file is open; `still` if it is one picture. Colours are FFmpeg's numbers. */
-  info: ['width', 'height', 'intervalNumerator', 'intervalDenominator', 'primaries', 'transfer', 'matrix', 'still'],
+  info: [
+    'width',
+    'height',
+    'aspectNumerator',
+    'aspectDenominator',
+    'intervalNumerator',
+    'intervalDenominator',
+    'primaries',
+    'transfer',
+    'matrix',
+    'still',
+  ],
   /** there is nothing in the file that can be shown; `reason` is an index of UNUSABLE */
   unusable: ['reason'],
   rendered: ['id', 'ok'],

@@ -38,6 +38,7 @@ class Rig implements AsyncDisposable {
     };
     this.film = new MediaProcess({
       path: FILM,
+      fit: 'contain',
       log: { debug, info: write, warn: write, error: write },
       backoff: new Backoff({ first: 1, longest: 1 }),
       ...(o.silence === undefined ? {} : { silence: o.silence }),

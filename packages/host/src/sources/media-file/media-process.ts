@@ -11,6 +11,7 @@ import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
 import { openFilm } from './film-file.ts';
+import { FITS, type Fit } from './fit.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 import { unusableText } from './unusable.ts';
@@ -47,6 +48,7 @@ export class MediaProcess implements FrameRenderer {
   readonly #child: KeptChild;
   readonly #renditions = new Map<number, OpenRendition>();
   readonly #file: number;
+  readonly #fit: Fit;
   readonly #found: (info: MediaFileInfo | string) => void;
   #pools: { readonly ours: Fd; readonly theirs: Fd } | undefined;
   #info: MediaFileInfo | undefined;
@@ -57,7 +59,8 @@ export class MediaProcess implements FrameRenderer {
   #clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
 
   /** Throws SourceError if the file cannot be opened. */
-  constructor(o: { path: string; log: Log; backoff?: Backoff; silence?: number }) {
+  constructor(o: { path: string; fit: Fit; log: Log; backoff?: Backoff; silence?: number }) {
+    this.#fit = o.fit;
     this.#file = openFilm(o.path);
     const { promise, resolve } = Promise.withResolvers<MediaFileInfo | string>();
     this.ready = promise;
@@ -131,7 +134,8 @@ export class MediaProcess implements FrameRenderer {
     const { width, height } = layout;
     const fullRange = media.fullRange ? 1 : 0;
     const matrix = this.#info === undefined ? AVCOL_SPC_SMPTE170M : filmMatrix(this.#info);
-    return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, rest: media.planes };
+    const fit = FITS.indexOf(this.#fit);
+    return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, fit, rest: media.planes };
   }
 
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp, trial }: FrameMoment): Promise<boolean> {
@@ -188,7 +192,10 @@ export class MediaProcess implements FrameRenderer {
   }
 
   #hearInfo(info: MediaFileInfo): void {
-    const { width, height, intervalNumerator, intervalDenominator } = info;
+    const { width, height, intervalNumerator, intervalDenominator, aspectNumerator, aspectDenominator } = info;
+    if (aspectNumerator < 1 || aspectDenominator < 1) {
+      throw new ChildProtocolError(`a film of pixels of ${aspectNumerator}:${aspectDenominator}`);
+    }
     if (width < 1 || height < 1 || width > 16384 || height > 16384 || intervalNumerator < 1 || intervalDenominator < 1) {
       throw new ChildProtocolError(
         `a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`,

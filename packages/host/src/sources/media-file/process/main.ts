@@ -11,6 +11,7 @@ import { ParentLink } from '../../../child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
 import { DATA_BYTES } from '../../../child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
+import { FITS } from '../fit.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
@@ -59,7 +60,8 @@ function open(request: MediaRequest & { kind: 'open' }): void {
   }
   const { width, height, matrix } = request;
   const format = RAW_PICTURES[request.format] ?? 'nv12';
-  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, colours });
+  const fit = FITS[request.fit] ?? 'contain';
+  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, fit, colours });
   renditions.set(request.id, { pool, writer });
 }
 
@@ -71,7 +73,8 @@ function handle(request: MediaRequest): void {
       break;
     case 'render': {
       const rendition = renditions.get(request.id);
-      const ok = rendition?.writer.write(reader.frameAt(request.time), rendition.pool.bytes().subarray(request.offset)) ?? false;
+      const frame = reader.frameAt(request.time);
+      const ok = rendition?.writer.write(frame, rendition.pool.bytes().subarray(request.offset), reader.aspectOf(frame)) ?? false;
       report({ kind: 'rendered', id: request.id, ok: ok ? 1 : 0 });
       break;
     }
@@ -99,11 +102,13 @@ function openFile(): MediaReader | undefined {
 
 const reader = openFile();
 if (reader !== undefined) {
-  const { width, height, interval, primaries, transfer, matrix } = reader.info;
+  const { width, height, aspect, interval, primaries, transfer, matrix } = reader.info;
   report({
     kind: 'info',
     width,
     height,
+    aspectNumerator: aspect.num,
+    aspectDenominator: aspect.den,
     intervalNumerator: interval.numerator,
     intervalDenominator: interval.denominator,
     primaries,

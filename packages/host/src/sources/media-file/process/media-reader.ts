@@ -8,6 +8,7 @@ import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
 import { endsInABox, MediaFault } from './media-fault.ts';
+import type { PixelAspect } from './picture-writer.ts';
 
 /**
  * Milliseconds for decoding on the way to one picture, after which what there is is shown: a film that is too much for the
@@ -22,10 +23,17 @@ interface ShownFrame {
   readonly time: number;
 }
 
+/** 0 stands for "not said"; nobody films with pixels that are eight times as wide as high. */
+function sensible({ num, den }: PixelAspect): boolean {
+  return num > 0 && den > 0 && num / den <= 8 && den / num <= 8;
+}
+
 /** What is known once the first frame is there. */
 export interface MediaInfo {
   readonly width: number;
   readonly height: number;
+  /** width of a pixel to its height, 1:1 where nothing sensible is said */
+  readonly aspect: PixelAspect;
   readonly interval: { readonly numerator: number; readonly denominator: number };
   readonly primaries: number;
   readonly transfer: number;
@@ -42,6 +50,8 @@ export class MediaReader {
   /** microseconds of one unit of the stream's timestamps */
   readonly #unit: number;
   readonly #startTime: bigint;
+  /** what the container says of the shape of pixels */
+  readonly #aspect: PixelAspect;
   readonly #interval: number;
   #spare: AvFrame[] = [];
   #current: ShownFrame;
@@ -92,6 +102,7 @@ export class MediaReader {
     this.#packet.alloc();
     this.#unit = (1e6 * stream.timeBase.num) / stream.timeBase.den;
     this.#startTime = stream.startTime === c.AV_NOPTS_VALUE ? 0n : stream.startTime;
+    this.#aspect = stream.sampleAspectRatio;
     const rate = [stream.avgFrameRate, stream.rFrameRate].find(({ num, den }) => num > 0 && den > 0 && num / den <= 1000);
     this.#interval = rate === undefined ? DEFAULT_INTERVAL : (1e6 * rate.den) / rate.num;
     const first = this.#decode();
@@ -102,6 +113,7 @@ export class MediaReader {
     this.info = {
       width: frame.width,
       height: frame.height,
+      aspect: this.aspectOf(frame),
       interval: rate === undefined ? { numerator: 1, denominator: 25 } : { numerator: rate.den, denominator: rate.num },
       primaries: frame.colorPrimaries,
       transfer: frame.colorTrc,
@@ -112,6 +124,11 @@ export class MediaReader {
   /** The file is one picture. Known after a second one was looked for. */
   get still(): boolean {
     return this.#still;
+  }
+
+  /** The shape of a frame's pixels: what the container says goes before what the stream says, as players have it. */
+  aspectOf(frame: AvFrame): PixelAspect {
+    return [this.#aspect, frame.sampleAspectRatio].find(sensible) ?? { num: 1, den: 1 };
   }
 
   /** The frame of a time. An earlier time than that of the call before gives the same frame again. */

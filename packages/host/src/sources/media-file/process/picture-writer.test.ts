@@ -14,6 +14,7 @@ const LEFT = 1;
 const CENTRE = 2;
 const LIMITED = 1;
 const FULL = 2;
+const SQUARE = { num: 1, den: 1 };
 
 let av: Av;
 beforeAll(async () => {
@@ -59,8 +60,16 @@ function shift(source: AvFrame, width: number): number {
     { ...plane, offset: 0, rows: height },
     { ...plane, offset: width * height, rows: height / 2 },
   ];
-  using writer = new PictureWriter(av, { format: 'nv12', width, height, fullRange: false, matrix: BT709, colours });
-  expect(writer.write(source, slot)).toBe(true);
+  using writer = new PictureWriter(av, {
+    format: 'nv12',
+    width,
+    height,
+    fullRange: false,
+    matrix: BT709,
+    fit: 'stretch',
+    colours,
+  });
+  expect(writer.write(source, slot, SQUARE)).toBe(true);
   const row = slot.subarray(width * height + (height / 4) * width);
   let sum = 0;
   const [from, to] = [width / 8, (3 * width) / 8];
@@ -111,9 +120,10 @@ describe('pictures of a film', () => {
         height: HEIGHT,
         fullRange: true,
         matrix: BT709,
+        fit: 'stretch',
         colours,
       });
-      expect(writer.write(source, slot)).toBe(true);
+      expect(writer.write(source, slot, SQUARE)).toBe(true);
       return slot;
     };
     expect(convert(true)).toEqual(convert(false));
