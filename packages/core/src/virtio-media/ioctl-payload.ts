@@ -25,6 +25,7 @@ import { V4L2_MEMORY_DMABUF, V4L2_MEMORY_USERPTR } from '../wire/videodev2-const
 import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
 import { MAX_CONTROL_BYTES, MAX_CONTROLS, MAX_PLANE_BYTES } from './limits.ts';
 import { ScatterListReader } from './scatter-list.ts';
+import type { StructSpace, StructSpaces } from './struct-space.ts';
 
 const byNumber: (IoctlInfo | undefined)[] = [];
 for (const info of IOCTLS) byNumber[info.nr] = info;
@@ -67,34 +68,45 @@ export class IoctlPayload implements IoctlCall {
 
   readonly #info: IoctlInfo;
   readonly #shape: PayloadShape;
+  readonly #space: StructSpace;
   /** struct and, once they were found, arrays exactly as the driver sent them: where returned pointers come from */
   #sent: Uint8Array;
 
-  private constructor(info: IoctlInfo, shape: PayloadShape, sent: Uint8Array, memory: UserMemory) {
+  private constructor(info: IoctlInfo, shape: PayloadShape, space: StructSpace, memory: UserMemory) {
     this.nr = info.nr;
     this.#info = info;
     this.#shape = shape;
-    this.#sent = sent.slice(0, info.size);
+    this.#space = space;
+    this.#sent = space.sent;
     this.memory = memory;
-    this.payload = new DataView(sent.slice(0, info.size).buffer);
+    this.payload = space.view;
     this.payloadOnError = shape === 'controls';
   }
 
   /**
    * Cuts up the bytes that follow `virtio_media_cmd_ioctl`. Answers the payload and, if the command is refused before any
    * device sees it, the errno. Surplus bytes are ignored (P4). `bytes` must be a private copy, and may change afterwards.
+   * The struct lies in a space of `spaces` until `release`.
    */
-  static parse(info: IoctlInfo, bytes: Uint8Array, memory: GuestMemory, user: UserMemory): { call: IoctlPayload; errno: number } {
+  static parse(
+    info: IoctlInfo,
+    bytes: Uint8Array,
+    memory: GuestMemory,
+    user: UserMemory,
+    spaces: StructSpaces,
+  ): { call: IoctlPayload; errno: number } {
     const shape = shapeOf(info.nr);
     // An R ioctl has no payload in the readable part; whatever is there anyway is not looked at (VM-DX5).
     const reads = info.dir === 'W' || info.dir === 'WR';
     const whole = reads && bytes.length >= info.size;
-    const call = new IoctlPayload(info, shape, whole ? bytes : new Uint8Array(info.size), user);
+    const space = spaces.take(info.size);
+    space.fill(whole ? bytes.subarray(0, info.size) : undefined);
+    const call = new IoctlPayload(info, shape, space, user);
     if (reads && !whole) return { call, errno: Errno.EINVAL };
+    if (shape === 'plain') return { call, errno: 0 };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     if (shape === 'buffer') return { call, errno: call.#parseBuffer(view, memory) };
-    if (shape === 'controls') return { call, errno: call.#parseControls(view, memory) };
-    return { call, errno: 0 };
+    return { call, errno: call.#parseControls(view, memory) };
   }
 
   #parseBuffer(view: DataView, memory: GuestMemory): number {
@@ -148,6 +160,11 @@ export class IoctlPayload implements IoctlCall {
     return 0;
   }
 
+  /** Gives the struct's space back for other commands, once. Whoever was shown this payload must not look at it afterwards. */
+  release(spaces: StructSpaces): void {
+    spaces.give(this.#space);
+  }
+
   /** Bytes of the payload in the answer of a success: what the writable part must have room for besides its header. */
   get answerBytes(): number {
     if (this.#info.dir !== 'R' && this.#info.dir !== 'WR') return 0;
@@ -158,7 +175,10 @@ export class IoctlPayload implements IoctlCall {
   answer(into: Uint8Array, at: number): number {
     this.#restorePointers();
     let end = at;
-    for (const part of [this.payload, this.planes, this.controls]) {
+    into.set(this.#space.bytes, end);
+    end += this.#space.bytes.length;
+    for (const part of [this.planes, this.controls]) {
+      if (part.byteLength === 0) continue;
       into.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), end);
       end += part.byteLength;
     }

@@ -12,6 +12,7 @@ import {
   VIDIOC_G_INPUT,
   VIDIOC_QBUF,
   VIDIOC_QUERYBUF,
+  VIDIOC_S_INPUT,
   VIDIOC_STREAMOFF,
   VIDIOC_STREAMON,
   VIDIOC_SUBSCRIBE_EVENT,
@@ -141,6 +142,32 @@ describe('VirtioMediaDevice', () => {
     expect((await guest.ioctl(id, VIDIOC_ENUM_FMT, new Uint8Array(60), 64)).status).toBe(Errno.EINVAL);
     expect((await guest.ioctl(id, VIDIOC_ENUM_FMT, new Uint8Array(64), 63)).status).toBe(Errno.EINVAL);
     expect(calls).toBe(0);
+  });
+
+  it('shows a command nothing of an earlier one of the same size, and leaves one that waits its struct', async () => {
+    let answerFirst: (status: number) => void = () => {};
+    const seen: number[][] = [];
+    const handler: Handler = (call) => {
+      seen.push([...new Uint8Array(call.payload.buffer, call.payload.byteOffset, call.payload.byteLength)]);
+      if (seen.length === 1) return new Promise((resolve) => (answerFirst = resolve));
+      call.payload.setUint32(0, 0xaaaa_aaaa, true);
+      return 0;
+    };
+    const guest = new PlainGuest(media(handler));
+    const [slow, quick] = [await guest.open(), await guest.open()];
+    const first = guest.submit(join(words(3, 0, slow, VIDIOC_S_INPUT), words(0x1111_1111)), 12);
+    guest.device.kick(0);
+    // Both are 4 bytes long; an R ioctl finds zeros.
+    for (let i = 0; i < 3; i++) {
+      const written = await guest.ioctl(quick, VIDIOC_S_INPUT, words(0x2222_2222), 4);
+      expect(written.view.getUint32(8, true)).toBe(0xaaaa_aaaa);
+      await guest.ioctl(quick, VIDIOC_G_INPUT, words(0x3333_3333), 4);
+    }
+    answerFirst(0);
+    await guest.device.idle();
+    guest.reap();
+    expect((await first).view.getUint32(8, true)).toBe(0x1111_1111);
+    expect(seen.filter((_, i) => i > 0 && i % 2 === 0)).toEqual([1, 2, 3].map(() => [0, 0, 0, 0]));
   });
 
   it('VM-D3, VM-DX6: returns m.planes as sent, with the planes behind the buffer', async () => {

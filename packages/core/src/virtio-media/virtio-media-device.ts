@@ -41,6 +41,7 @@ import { GuestUserMemory } from './guest-user-memory.ts';
 import { IoctlPayload, ioctlInfo } from './ioctl-payload.ts';
 import { COMMAND_BUDGET, MAX_COMMAND_BYTES } from './limits.ts';
 import { type SessionEntry, SessionTable } from './session-table.ts';
+import { StructSpaces } from './struct-space.ts';
 
 /** What a `VirtioMediaDevice` is made of. */
 export interface VirtioMediaOptions {
@@ -52,6 +53,9 @@ export interface VirtioMediaOptions {
   /** default: COMMAND_BUDGET */
   readonly budget?: CommandBudget;
 }
+
+/** Bytes of an answer whose memory is used again for the next; nearly all are shorter. */
+const RESPONSE_BYTES = 1024;
 
 /** The command queue, and the event queue. */
 const QUEUES: readonly QueueRole[] = ['answered', 'posted'];
@@ -87,8 +91,11 @@ export class VirtioMediaDevice implements VirtioDevice {
   #attached: AttachedHost | undefined;
   readonly #sessions = new SessionTable();
   #fetched = new Uint8Array(4096);
-  readonly #response = new Uint8Array(64);
+  readonly #response = new Uint8Array(RESPONSE_BYTES);
   readonly #responseView = new DataView(this.#response.buffer);
+  /** the starts of `#response` that were sent, by length */
+  readonly #responses = new Map<number, Uint8Array>();
+  readonly #spaces = new StructSpaces();
   /** sessions that are being closed */
   readonly #closing = new Set<Promise<void>>();
   /** counts resets: an answer that belongs to an earlier life is thrown away */
@@ -221,9 +228,11 @@ export class VirtioMediaDevice implements VirtioDevice {
       case VIRTIO_MEDIA_CMD_CLOSE:
         return this.#close(chain, bytes, view);
       case VIRTIO_MEDIA_CMD_IOCTL:
-        return this.#inSession(chain, bytes, virtio_media_cmd_ioctl.size, (entry) => this.#ioctl(chain, bytes, view, entry));
+        return this.#inSession(chain, bytes, view, virtio_media_cmd_ioctl.size, (entry) =>
+          this.#ioctl(chain, bytes, view, entry),
+        );
       case VIRTIO_MEDIA_CMD_MMAP:
-        return this.#inSession(chain, bytes, virtio_media_cmd_mmap.size, (entry) => this.#mmap(chain, view, entry));
+        return this.#inSession(chain, bytes, view, virtio_media_cmd_mmap.size, (entry) => this.#mmap(chain, view, entry));
       case VIRTIO_MEDIA_CMD_MUNMAP:
         return this.#munmap(chain, view);
       default:
@@ -250,7 +259,7 @@ export class VirtioMediaDevice implements VirtioDevice {
     this.#sessions.add(id, session);
     this.#response.fill(0, 0, virtio_media_resp_open.size);
     virtio_media_resp_open.fields.session_id.set(this.#responseView, 0, id);
-    this.#answer(chain, this.#response.subarray(0, virtio_media_resp_open.size));
+    this.#answer(chain, this.#responseOf(virtio_media_resp_open.size));
   }
 
   /** The events of one session; calls after it was closed or broke are ignored. */
@@ -333,8 +342,7 @@ export class VirtioMediaDevice implements VirtioDevice {
   }
 
   /** Runs a command of a session, after those of the session that are still unanswered. */
-  #inSession(chain: Chain, bytes: Uint8Array, size: number, run: (entry: SessionEntry) => void): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  #inSession(chain: Chain, bytes: Uint8Array, view: DataView, size: number, run: (entry: SessionEntry) => void): void {
     if (view.byteLength < size) return this.#fail(chain, Errno.EINVAL);
     // IOCTL and MMAP carry the session id at the same place.
     const entry = this.#sessions.get(virtio_media_cmd_ioctl.fields.session_id.get(view, 0));
@@ -357,13 +365,23 @@ export class VirtioMediaDevice implements VirtioDevice {
   #ioctl(chain: Chain, bytes: Uint8Array, view: DataView, entry: SessionEntry): void {
     const info = ioctlInfo(virtio_media_cmd_ioctl.fields.code.get(view, 0));
     if (info === undefined) return this.#fail(chain, Errno.ENOTTY);
-    const { call, errno } = IoctlPayload.parse(info, bytes.subarray(virtio_media_cmd_ioctl.size), this.#memory, this.#user);
+    const { call, errno } = IoctlPayload.parse(
+      info,
+      bytes.subarray(virtio_media_cmd_ioctl.size),
+      this.#memory,
+      this.#user,
+      this.#spaces,
+    );
     const room = chain.writableLength - virtio_media_resp_header.size;
-    if (errno !== 0) return this.#answerIoctl(chain, call, errno);
-    if (room < call.answerBytes) return this.#fail(chain, Errno.EINVAL);
-    const result = entry.session.ioctl(call);
-    if (typeof result === 'number') return this.#answerIoctl(chain, call, result);
-    this.#wait(entry, chain, result, (status) => this.#answerIoctl(chain, call, status));
+    if (errno === 0 && room < call.answerBytes) return this.#fail(chain, Errno.EINVAL);
+    const result = errno === 0 ? entry.session.ioctl(call) : errno;
+    if (typeof result === 'number') {
+      this.#answerIoctl(chain, call, result);
+      // One that took its time may still be looked at by those who waited with it: its struct is not used again.
+      call.release(this.#spaces);
+    } else {
+      this.#wait(entry, chain, result, (status) => this.#answerIoctl(chain, call, status));
+    }
   }
 
   #answerIoctl(chain: Chain, call: IoctlPayload, status: number): void {
@@ -371,10 +389,16 @@ export class VirtioMediaDevice implements VirtioDevice {
     const withPayload = (status === 0 || call.payloadOnError) && chain.writableLength >= header + call.answerBytes;
     if (!withPayload || call.answerBytes === 0) return status === 0 ? this.#answerHeader(chain, 0) : this.#fail(chain, status);
     const size = header + call.answerBytes;
-    const out = size <= this.#response.length ? this.#response : new Uint8Array(size);
-    out.fill(0, 0, header);
-    new DataView(out.buffer).setUint32(0, status, true);
-    this.#answer(chain, out.subarray(0, header + call.answer(out, header)));
+    if (size > RESPONSE_BYTES) {
+      const long = new Uint8Array(size);
+      virtio_media_resp_header.fields.status.set(new DataView(long.buffer), 0, status);
+      call.answer(long, header);
+      return this.#answer(chain, long);
+    }
+    this.#response.fill(0, 0, header);
+    virtio_media_resp_header.fields.status.set(this.#responseView, 0, status);
+    call.answer(this.#response, header);
+    this.#answer(chain, this.#responseOf(size));
   }
 
   #mmap(chain: Chain, view: DataView, entry: SessionEntry): void {
@@ -392,7 +416,7 @@ export class VirtioMediaDevice implements VirtioDevice {
       this.#response.fill(0, 0, virtio_media_resp_mmap.size);
       virtio_media_resp_mmap.fields.driver_addr.set(this.#responseView, 0, address);
       virtio_media_resp_mmap.fields.len.set(this.#responseView, 0, plane.length);
-      this.#answer(chain, this.#response.subarray(0, virtio_media_resp_mmap.size));
+      this.#answer(chain, this.#responseOf(virtio_media_resp_mmap.size));
     };
     const mapped = window.map(plane.block, writable);
     if (mapped === undefined || typeof mapped === 'number') return finish(mapped);
@@ -449,7 +473,16 @@ export class VirtioMediaDevice implements VirtioDevice {
     if (chain.writableLength < size) return this.#done(chain, 0);
     this.#response.fill(0, 0, size);
     virtio_media_resp_header.fields.status.set(this.#responseView, 0, status);
-    this.#answer(chain, this.#response.subarray(0, size));
+    this.#answer(chain, this.#responseOf(size));
+  }
+
+  /** The first bytes of `#response`. */
+  #responseOf(size: number): Uint8Array {
+    const existing = this.#responses.get(size);
+    if (existing !== undefined) return existing;
+    const made = this.#response.subarray(0, size);
+    this.#responses.set(size, made);
+    return made;
   }
 
   #answer(chain: Chain, bytes: Uint8Array): void {

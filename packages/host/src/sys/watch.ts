@@ -60,10 +60,10 @@ class Watch implements Disposable {
   }
 
   #ready(): void {
-    if (this.#handle !== undefined) this.#within(() => this.#call());
+    if (this.#handle !== undefined) this.#within(this.#call);
   }
 
-  #call(): void {
+  readonly #call = (): void => {
     try {
       this.#onReady();
     } catch (error) {
@@ -74,7 +74,7 @@ class Watch implements Disposable {
     if (turning) return;
     turning = true;
     setImmediate(turn);
-  }
+  };
 
   [Symbol.dispose](): void {
     if (this.#handle === undefined) return;
