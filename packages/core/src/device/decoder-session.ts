@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One open file of a decoder: the V4L2 face of a `CodedStream`. OUTPUT is the stream's input queue, CAPTURE its output
- * queue; the states of dev-decoder are the stream's phases (`stream/stream-phase.ts`, drawn in docs/DECODER.md).
+ * One open file of a decoder: the V4L2 face of a `DecoderStream`. OUTPUT is the stream's input queue, CAPTURE its output
+ * queue; the states of dev-decoder are the stream's phases (`stream/decoder-phase.ts`, drawn in docs/DECODER.md).
  */
 import type { PictureLayout } from '../picture/index.ts';
 import type { Clock, DecoderFactory, HostBuffers, StreamFormat } from '../ports/index.ts';
-import { CodedStream, type StreamOutput, type StreamResult } from '../stream/index.ts';
+import { DecoderStream, type StreamOutput, type StreamResult } from '../stream/index.ts';
 import {
   Errno,
   timeval,
@@ -69,7 +69,7 @@ export class DecoderSession extends V4l2Session {
   readonly output: BufferQueue;
   readonly capture: BufferQueue;
   readonly queues: readonly BufferQueue[];
-  readonly stream: CodedStream<V4l2Buffer, V4l2Buffer, Stamp>;
+  readonly stream: DecoderStream<V4l2Buffer, V4l2Buffer, Stamp>;
   readonly #ioctls: IoctlTable<DecoderSession>;
   #sequence = 0;
   #resetting: Promise<void> | undefined;
@@ -79,7 +79,7 @@ export class DecoderSession extends V4l2Session {
     this.#ioctls = o.ioctls;
     this.codecs = o.codecs;
     this.formats = new DecoderFormats(o.codecs, o.limits.planeBytes);
-    this.stream = new CodedStream(o.factory, {
+    this.stream = new DecoderStream(o.factory, {
       inputReturned: (buffer, ok) => this.#inputReturned(buffer, ok),
       outputReturned: (buffer, output) => this.#outputReturned(buffer, output),
       formatChanged: (format) => this.#formatChanged(format),

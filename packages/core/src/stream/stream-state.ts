@@ -2,15 +2,15 @@
 /** A coded stream as plain data. */
 import { SavedFields } from '../base/index.ts';
 import type { CodecId } from '../ports/index.ts';
-import type { StreamPhase } from './stream-phase.ts';
+import type { DecoderPhase } from './decoder-phase.ts';
 
 /**
- * What `CodedStream.save` returns. Format and layout are not part of it: the stream's user was told the one and told the other,
+ * What `DecoderStream.save` returns. Format and layout are not part of it: the stream's user was told the one and told the other,
  * and gives both back to `restore`.
  */
-export interface CodedStreamState {
+export interface DecoderStreamState {
   /** no drain is under way in it: not `draining`, and `drain` is never `asked` */
-  readonly phase: StreamPhase;
+  readonly phase: DecoderPhase;
   readonly input: 'off' | 'on';
   readonly output: 'off' | 'on';
   /** of the decoder; null without one: in `idle`, `failed` and `closed` */
@@ -22,7 +22,7 @@ export interface CodedStreamState {
 }
 
 /** True if a format is known in the phase. */
-export function formatKnown(phase: StreamPhase): boolean {
+export function formatKnown(phase: DecoderPhase): boolean {
   switch (phase.kind) {
     case 'setup':
     case 'changing':
@@ -49,7 +49,7 @@ export function readStream(
   state: unknown,
   codecs: readonly CodecId[],
   has: { readonly format: boolean; readonly layout: boolean },
-): CodedStreamState {
+): DecoderStreamState {
   const fields = new SavedFields(state, 'stream', ['phase', 'input', 'output', 'codec', 'end', 'sequence']);
   const phase = readPhase(fields);
   if (formatKnown(phase) !== has.format)
@@ -67,7 +67,7 @@ export function readStream(
   return { phase, input, output, codec, end, sequence: fields.integer('sequence', 0, Number.MAX_SAFE_INTEGER) };
 }
 
-function readPhase(stream: SavedFields): StreamPhase {
+function readPhase(stream: SavedFields): DecoderPhase {
   const value = stream.raw('phase');
   const named = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   const kind = stream.object('phase', named.includes('kind') ? named : ['kind']).oneOf('kind', KINDS);

@@ -5,7 +5,7 @@ import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { RegionMemory } from '../memory/index.ts';
 import { type PictureLayout, toldLayout } from '../picture/index.ts';
 import type { BufferMemory, StreamFormat } from '../ports/index.ts';
-import { CodedStream } from '../stream/coded-stream.ts';
+import { DecoderStream } from '../stream/decoder-stream.ts';
 import type { StreamOutput } from '../stream/stream-events.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';
 import { toyChunk, toyHeader } from './toy-stream.ts';
@@ -34,7 +34,7 @@ export class StreamRig {
   readonly log: string[] = [];
   readonly outputs: Returned[] = [];
   answer: (format: StreamFormat) => PictureLayout | undefined = () => undefined;
-  readonly stream = new CodedStream<string, string, string>(this.factory, {
+  readonly stream = new DecoderStream<string, string, string>(this.factory, {
     inputReturned: (handle, ok) => this.log.push(`in ${handle}${ok ? '' : ' bad'}`),
     outputReturned: (handle, output) => {
       this.outputs.push({ handle, ...output });

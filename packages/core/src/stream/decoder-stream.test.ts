@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory } from '../ports/index.ts';
 import { parseToyUnit, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/index.ts';
 import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
-import { CodedStream } from './coded-stream.ts';
+import { DecoderStream } from './decoder-stream.ts';
 
 describe('initialisation', () => {
   test('the header is found before the output queue runs, and no picture comes before it does', async () => {
@@ -290,7 +290,7 @@ describe('the decoder it drives', () => {
     };
     const returned: string[] = [];
     const layout = layoutOf(SMALL);
-    const stream = new CodedStream<string, string, string>(factory, {
+    const stream = new DecoderStream<string, string, string>(factory, {
       inputReturned: () => {},
       outputReturned: (handle, { last }) => void returned.push(last ? `${handle} last` : handle),
       formatChanged: () => layout,

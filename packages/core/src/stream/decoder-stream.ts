@@ -1,76 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One coded stream over the `Decoder` port: an input and an output queue of buffers, drain, seek, format change and death
- * of the decoder. What V4L2's stateful decoder and virtio-video have in common, below both.
+ * A stream that is decoded, over the `Decoder` port: the formats found in it, drain, seek, change of format and death of the
+ * decoder. What V4L2's stateful decoder and virtio-video have in common, below both.
  *
  * Buffers are the user's: the stream knows them by handle and memory, and gives each back exactly once, through an event
  * or, all at once and without events, when `stopInput`, `stopOutput` or `close` resolves.
  *
- * The phases and their edges are drawn in `stream-phase.ts`. Beside the phase each queue is off, on or stopping.
+ * The phases and their edges are drawn in `decoder-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
 import { NotIdleError, SavedStateError, samePlain } from '../base/index.ts';
 import { fitsInto, type PictureLayout } from '../picture/index.ts';
-import type { BufferMemory, CodecId, DecodedPicture, DecoderFactory, StreamFormat } from '../ports/index.ts';
-import { CookieTable } from './cookie-table.ts';
-import { DecoderLife } from './decoder-life.ts';
+import type { BufferMemory, CodecId, DecodedPicture, Decoder, DecoderFactory, StreamFormat } from '../ports/index.ts';
+import { CodecStream } from './codec-stream.ts';
+import { type DecoderEdge, type DecoderPhase, drainOf, isOver, nextPhase, takesInput } from './decoder-phase.ts';
 import { StreamError } from './stream-error.ts';
-import type { StreamEvents, StreamInput, StreamOutput, StreamQueueState, StreamResult } from './stream-events.ts';
-import { drainOf, isOver, nextPhase, type StreamEdge, type StreamPhase, takesInput } from './stream-phase.ts';
-import { type CodedStreamState, formatKnown, readStream } from './stream-state.ts';
-
-interface WaitingInput<In, Cookie> {
-  readonly handle: In;
-  readonly input: StreamInput;
-  readonly cookie: Cookie;
-}
-
-interface OutputBuffer<Out> {
-  readonly handle: Out;
-  readonly planes: readonly BufferMemory[];
-}
+import type { StreamEvents, StreamInput, StreamQueueState, StreamResult } from './stream-events.ts';
+import { type DecoderStreamState, formatKnown, readStream } from './stream-state.ts';
 
 /** The stream engine. `In` and `Out` are handles of buffers, `Cookie` travels from an input to the pictures it makes. */
-export class CodedStream<In, Out, Cookie> {
+export class DecoderStream<In, Out, Cookie> {
   readonly #factory: DecoderFactory;
   readonly #events: StreamEvents<In, Out, Cookie>;
-  #phase: StreamPhase = { kind: 'idle' };
-  #input: StreamQueueState = 'off';
-  #output: StreamQueueState = 'off';
-  #life: DecoderLife | undefined;
+  readonly #codec: CodecStream<Decoder, StreamInput, In, Out, Cookie>;
+  #phase: DecoderPhase = { kind: 'idle' };
   #format: StreamFormat | undefined;
   /** the layout of the output queue, and the one that the decoder was told for the present format */
   #layout: PictureLayout | undefined;
   #applied: PictureLayout | undefined;
-  #waiting: WaitingInput<In, Cookie>[] = [];
-  readonly #decoding = new Map<number, In>();
   /** inputs that are done but stay queued, from the first format until the output queue is set up for it */
-  #kept: { readonly handle: In; readonly ok: boolean }[] | undefined;
-  readonly #cookies = new CookieTable<Cookie>();
-  #held: OutputBuffer<Out>[] = [];
-  readonly #lent = new Map<number, OutputBuffer<Out>>();
-  #recalling: Promise<void> | undefined;
-  /** the end of the last decoder that was given up: until then it may still touch buffers */
-  #closing: Promise<void> = Promise.resolve();
+  #kept: { readonly id: number; readonly ok: boolean }[] | undefined;
   /** whether `endOfStream` is still to come for the drain that just ended */
   #end: 'told' | 'untold' = 'told';
-  #drains = 0;
-  /** whether the decoder was given input since it was made, flushed or asked to drain */
-  #fed: 'no' | 'yes' = 'no';
-  /** decoders given up that may still touch buffers */
-  #closings = 0;
   /** whether the decoder was made for a restored stream and has not found the format yet that is known */
   #rejoins: 'no' | 'yes' = 'no';
-  #nextInput = 0;
-  #nextTarget = 0;
-  #sequence = 0;
 
   constructor(factory: DecoderFactory, events: StreamEvents<In, Out, Cookie>) {
     this.#factory = factory;
     this.#events = events;
+    this.#codec = new CodecStream({
+      inputReturned: (handle, ok) => events.inputReturned(handle, ok),
+      outputReturned: (handle, output) => events.outputReturned(handle, output),
+      failed: (reason) => events.failed(reason),
+      submit: (decoder, id, input) => decoder.decode({ id, ...input }),
+      recalled: () => this.#pump(),
+    });
   }
 
   /** Where the stream is. */
-  get phase(): StreamPhase {
+  get phase(): DecoderPhase {
     return this.#phase;
   }
 
@@ -81,13 +58,13 @@ export class CodedStream<In, Out, Cookie> {
 
   /** State of the input queue. */
   get input(): StreamQueueState {
-    return this.#input;
+    return this.#codec.input.state;
   }
 
   /** Queues coded data, in any state of the input queue. False, and nothing taken, after a failure or close. */
   queueInput(handle: In, input: StreamInput, cookie: Cookie): boolean {
     if (isOver(this.#phase)) return false;
-    this.#waiting.push({ handle, input, cookie });
+    this.#codec.input.add({ handle, job: input, cookie });
     this.#pump();
     return true;
   }
@@ -95,7 +72,7 @@ export class CodedStream<In, Out, Cookie> {
   /** Queues memory for a picture, in any state of the output queue. False, and nothing taken, after a failure or close. */
   queueOutput(handle: Out, planes: readonly BufferMemory[]): boolean {
     if (isOver(this.#phase)) return false;
-    this.#held.push({ handle, planes });
+    this.#codec.output.add({ handle, planes });
     this.#pump();
     return true;
   }
@@ -103,12 +80,10 @@ export class CodedStream<In, Out, Cookie> {
   /** Starts the input queue; makes a decoder if there is none. */
   startInput(codec: CodecId): StreamResult {
     if (isOver(this.#phase)) return 'failed';
-    if (this.#input !== 'off') return 'ignored';
-    if (this.#life === undefined) {
-      this.#life = this.#create(codec);
-      if (this.#life === undefined) return 'unavailable';
-    }
-    this.#input = 'on';
+    const { input } = this.#codec;
+    if (input.state !== 'off') return 'ignored';
+    if (this.#codec.codec === undefined && !this.#begin(codec)) return 'unavailable';
+    input.state = 'on';
     this.#move({ kind: 'start-input' });
     return 'ok';
   }
@@ -118,18 +93,11 @@ export class CodedStream<In, Out, Cookie> {
    * `inputReturned` follows the call; when it resolves all inputs are free. Ends a failure.
    */
   async stopInput(): Promise<void> {
-    this.#input = 'stopping';
-    this.#waiting = [];
+    this.#codec.input.state = 'stopping';
+    this.#codec.input.dropWaiting();
     this.#kept = undefined;
     this.#move({ kind: 'stop-input' });
-    const life = this.#life;
-    if (life !== undefined) await life.answered(life.decoder.flush());
-    await this.#closing;
-    this.#decoding.clear();
-    this.#cookies.clear();
-    this.#drains = 0;
-    this.#fed = 'no';
-    this.#input = 'off';
+    await this.#codec.flush();
     if (this.#phase.kind === 'failed') this.#move({ kind: 'stop-input' });
   }
 
@@ -140,10 +108,11 @@ export class CodedStream<In, Out, Cookie> {
    */
   startOutput(layout: PictureLayout, fits = true): StreamResult {
     if (isOver(this.#phase)) return 'failed';
-    if (this.#output !== 'off') return 'ignored';
-    this.#output = 'on';
+    const { output } = this.#codec;
+    if (output.state !== 'off') return 'ignored';
+    output.state = 'on';
     this.#layout = layout;
-    this.#sequence = 0;
+    this.#codec.sequence = 0;
     if (!fits) this.#phase = nextPhase(this.#phase, { kind: 'start-output' });
     this.#move({ kind: fits ? 'start-output' : 'format-stop' });
     return 'ok';
@@ -155,13 +124,9 @@ export class CodedStream<In, Out, Cookie> {
    * come after the next start.
    */
   async stopOutput(): Promise<void> {
-    this.#output = 'stopping';
+    this.#codec.output.state = 'stopping';
     this.#move({ kind: 'stop-output' });
-    await this.#recall();
-    await this.#closing;
-    this.#held = [];
-    this.#lent.clear();
-    this.#output = 'off';
+    await this.#codec.withdraw();
   }
 
   /**
@@ -172,12 +137,11 @@ export class CodedStream<In, Out, Cookie> {
     if (isOver(this.#phase)) return 'failed';
     if (drainOf(this.#phase) !== 'no') return 'busy';
     const before = this.#phase;
-    if (this.#input !== 'on' || this.#output !== 'on' || this.#life === undefined) return 'ignored';
+    const { input, output, codec } = this.#codec;
+    if (input.state !== 'on' || output.state !== 'on' || codec === undefined) return 'ignored';
     this.#phase = nextPhase(before, { kind: 'drain' });
     if (this.#phase === before) return 'ignored';
-    this.#drains++;
-    this.#fed = 'no';
-    this.#life.decoder.drain();
+    this.#codec.drain();
     return 'ok';
   }
 
@@ -204,7 +168,7 @@ export class CodedStream<In, Out, Cookie> {
     if (this.#phase.kind === 'closed') return;
     this.#phase = nextPhase(this.#phase, { kind: 'reset' });
     await this.#giveUp();
-    this.#takeBack();
+    this.#codec.output.takeBack();
   }
 
   /**
@@ -218,31 +182,26 @@ export class CodedStream<In, Out, Cookie> {
   /** Ends the stream. No event follows the call; when it resolves every buffer is free. */
   async close(): Promise<void> {
     this.#phase = nextPhase(this.#phase, { kind: 'close' });
-    this.#input = 'off';
-    this.#output = 'off';
-    await this.#giveUp();
-    this.#waiting = [];
     this.#kept = undefined;
-    this.#decoding.clear();
-    this.#held = [];
-    this.#lent.clear();
+    this.#forget();
+    await this.#codec.close();
   }
 
   /**
    * The stream as plain data. Throws `NotIdleError` while a queue is stopping, buffers are queued, a drain is under way, a format
    * waits for its layout, or a decoder has data of the stream: that is so from its first input on until a seek or the end of a drain.
    */
-  save(): CodedStreamState {
+  save(): DecoderStreamState {
     const underWay = this.#underWay();
     if (underWay !== undefined) throw new NotIdleError(underWay);
-    const [input, output] = [this.#input === 'on' ? 'on' : 'off', this.#output === 'on' ? 'on' : 'off'] as const;
+    const { input, output, codecId, sequence } = this.#codec;
     return {
       phase: { ...this.#phase },
-      input,
-      output,
-      codec: this.#life?.codec ?? null,
+      input: input.state === 'on' ? 'on' : 'off',
+      output: output.state === 'on' ? 'on' : 'off',
+      codec: codecId ?? null,
       end: this.#end,
-      sequence: this.#sequence,
+      sequence,
     };
   }
 
@@ -253,79 +212,70 @@ export class CodedStream<In, Out, Cookie> {
    * be, or whose decoder cannot be had, and `StreamError` for a stream that was used; nothing is changed then.
    */
   restore(state: unknown, format: StreamFormat | undefined, layout: PictureLayout | undefined): void {
-    const used = this.#phase.kind !== 'idle' || this.#output !== 'off' || this.#waiting.length > 0 || this.#held.length > 0;
+    const { input, output } = this.#codec;
+    const used = this.#phase.kind !== 'idle' || output.state !== 'off' || input.waiting > 0 || output.waiting > 0;
     if (used) throw new StreamError(`the stream is in use (${this.#phase.kind}): only a fresh one is restored`);
     const codecs = this.#factory.capabilities.map(({ codec }) => codec);
     const start = readStream(state, codecs, { format: format !== undefined, layout: layout !== undefined });
-    const life = start.codec === null ? undefined : this.#create(start.codec);
-    if (start.codec !== null && life === undefined) {
+    if (start.codec !== null && !this.#begin(start.codec)) {
       throw new SavedStateError('stream.codec', start.codec, 'a codec for which a decoder can be had now');
     }
-    this.#life = life;
     this.#phase = start.phase;
-    this.#input = start.input;
-    this.#output = start.output;
+    input.state = start.input;
+    output.state = start.output;
     this.#format = format;
     this.#layout = layout;
     this.#rejoins = format === undefined ? 'no' : 'yes';
     this.#end = start.end;
-    this.#sequence = start.sequence;
+    this.#codec.sequence = start.sequence;
   }
 
   /** What keeps the stream from being saved. */
   #underWay(): string | undefined {
-    if (this.#input === 'stopping') return 'the input queue is stopping';
-    if (this.#output === 'stopping') return 'the output queue is stopping';
-    const inputs = this.#waiting.length + this.#decoding.size + (this.#kept?.length ?? 0);
-    if (inputs > 0) return `${inputs} inputs are queued`;
-    const outputs = this.#held.length + this.#lent.size;
-    if (outputs > 0) return `${outputs} output buffers are queued`;
-    if (this.#drains > 0) return 'a drain is under way';
-    if (this.#recalling !== undefined || this.#closings > 0) return 'a decoder is giving buffers back';
-    if (this.#fed === 'yes') return 'the decoder has data of the stream: stop its input, or drain it';
     const unanswered = formatKnown(this.#phase) && this.#applied === undefined && this.#rejoins === 'no';
-    return unanswered ? 'the decoder waits for the layout of the format that it found' : undefined;
+    return this.#codec.underWay ?? (unanswered ? 'the decoder waits for the layout of the format that it found' : undefined);
   }
 
-  #move(edge: StreamEdge): void {
+  #move(edge: DecoderEdge): void {
     const before = this.#phase;
     this.#phase = nextPhase(before, edge);
     if (this.#phase !== before) this.#end = this.#phase.kind === 'ending' ? 'untold' : 'told';
     this.#pump();
   }
 
-  #create(codec: CodecId): DecoderLife | undefined {
-    return DecoderLife.begin(this.#factory, codec, {
-      inputDone: (id, ok) => this.#inputDone(id, ok),
-      format: (format) => this.#formatFound(format),
-      picture: (picture) => this.#picture(picture),
-      drained: () => this.#drained(),
-      failed: (reason) => this.#failed(reason),
-    });
+  /** Makes a decoder; false if none can be had. What it says after its end is not heard. */
+  #begin(id: CodecId): boolean {
+    return this.#codec.begin(id, (live) =>
+      this.#factory.create(id, {
+        inputDone: (input, ok) => {
+          if (live()) this.#inputDone(input, ok);
+        },
+        format: (format) => {
+          if (live()) this.#formatFound(format);
+        },
+        picture: (picture) => {
+          if (live()) this.#picture(picture);
+        },
+        drained: () => {
+          if (live() && this.#codec.drained()) this.#move({ kind: 'drained' });
+        },
+        failed: (reason) => {
+          if (live()) this.#failed(reason);
+        },
+      }),
+    );
   }
 
   /** Closes the present decoder, if any, and forgets what was known of the stream. */
   #giveUp(): Promise<void> {
-    const life = this.#life;
-    this.#life = undefined;
-    this.#format = undefined;
-    this.#applied = undefined;
-    this.#drains = 0;
-    this.#fed = 'no';
-    this.#rejoins = 'no';
-    this.#cookies.clear();
-    if (life !== undefined) this.#closing = this.#endLife(life);
-    return this.#closing;
+    this.#forget();
+    return this.#codec.giveUp();
   }
 
-  /** Ends a decoder; rejects as it does, to whoever waits. */
-  async #endLife(life: DecoderLife): Promise<void> {
-    this.#closings++;
-    try {
-      await life.end();
-    } finally {
-      this.#closings--;
-    }
+  #forget(): void {
+    this.#format = undefined;
+    this.#applied = undefined;
+    this.#rejoins = 'no';
   }
 
   /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */
@@ -342,55 +292,44 @@ export class CodedStream<In, Out, Cookie> {
     if (this.#kept === undefined || kind === 'setup' || kind === 'changing' || kind === 'changed') return;
     const kept = this.#kept;
     this.#kept = undefined;
-    for (const { handle, ok } of kept) this.#events.inputReturned(handle, ok);
+    for (const { id, ok } of kept) this.#codec.returnInput(id, ok);
   }
 
   #submit(): void {
-    while (this.#input === 'on' && takesInput(this.#phase)) {
-      const next = this.#waiting.shift();
-      if (next === undefined || this.#life === undefined) return;
-      const id = this.#nextInput++;
-      this.#decoding.set(id, next.handle);
-      this.#cookies.set(id, next.cookie);
-      this.#fed = 'yes';
-      this.#life.decoder.decode({ id, ...next.input });
-    }
+    while (this.#codec.input.state === 'on' && takesInput(this.#phase)) if (!this.#codec.submitNext()) return;
   }
 
   #supply(): void {
-    while (this.#output === 'on' && this.#recalling === undefined && this.#rejoins === 'no') {
+    const { output } = this.#codec;
+    while (this.#codec.supplies && this.#rejoins === 'no') {
       const { kind } = this.#phase;
-      if ((kind !== 'decoding' && kind !== 'draining') || this.#life === undefined || this.#layout === undefined) return;
+      if ((kind !== 'decoding' && kind !== 'draining') || this.#layout === undefined) return;
       const layout = this.#layout;
       if (this.#applied !== layout) {
         this.#applied = layout;
-        this.#life.decoder.setOutput(layout);
+        this.#codec.codec?.setOutput(layout);
         continue;
       }
-      const next = this.#held.shift();
+      const next = output.take();
       if (next === undefined) return;
-      if (!fitsInto(layout, next.planes)) {
-        this.#returnEmpty(next, { error: true, last: false });
-        continue;
-      }
-      const id = this.#nextTarget++;
-      this.#lent.set(id, next);
-      this.#life.decoder.supply({ id, planes: next.planes });
+      if (fitsInto(layout, next.planes)) this.#codec.supply(next);
+      else this.#codec.returnEmpty(next, { error: true, last: false });
     }
   }
 
   /** The LAST buffer may be any: one that waits here, or else one that the decoder gives back. */
   #giveLast(): void {
     const { kind } = this.#phase;
-    if ((kind !== 'changing' && kind !== 'ending') || this.#output !== 'on') return;
-    const next = this.#held.shift();
+    const { output } = this.#codec;
+    if ((kind !== 'changing' && kind !== 'ending') || output.state !== 'on') return;
+    const next = output.take();
     if (next === undefined) {
-      if (this.#lent.size > 0) void this.#recall();
+      if (output.lent > 0) void this.#codec.recall();
       else this.#tellEnd();
       return;
     }
     this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
-    this.#returnEmpty(next, { error: false, last: true });
+    this.#codec.returnEmpty(next, { error: false, last: true });
     this.#tellEnd();
   }
 
@@ -400,48 +339,19 @@ export class CodedStream<In, Out, Cookie> {
     this.#events.endOfStream();
   }
 
-  /** Takes all targets back from the decoder; they are held, in their order, before those queued since. */
-  #recall(): Promise<void> {
-    const life = this.#life;
-    if (life === undefined) return Promise.resolve();
-    this.#recalling ??= life.answered(life.decoder.recall()).then(() => {
-      this.#recalling = undefined;
-      if (this.#life === life) this.#takeBack();
-      this.#pump();
-    });
-    return this.#recalling;
-  }
-
-  #takeBack(): void {
-    this.#held.unshift(...this.#lent.values());
-    this.#lent.clear();
-  }
-
-  #returnEmpty(buffer: OutputBuffer<Out>, flags: { error: boolean; last: boolean }): void {
-    this.#return(buffer, { ...flags, bytesUsed: buffer.planes.map(() => 0), cookie: undefined, type: 'unknown', field: 0 });
-  }
-
-  #return(buffer: OutputBuffer<Out>, output: Omit<StreamOutput<Cookie>, 'sequence'>): void {
-    this.#events.outputReturned(buffer.handle, { ...output, sequence: this.#sequence++ });
-  }
-
   #inputDone(id: number, ok: boolean): void {
-    const handle = this.#decoding.get(id);
-    if (handle === undefined || !this.#decoding.delete(id)) return;
-    if (this.#input !== 'on') return;
-    if (this.#kept === undefined) this.#events.inputReturned(handle, ok);
-    else this.#kept.push({ handle, ok });
+    if (this.#kept === undefined) this.#codec.returnInput(id, ok);
+    else this.#kept.push({ id, ok });
   }
 
   #picture(picture: DecodedPicture): void {
-    const buffer = this.#lent.get(picture.targetId);
-    if (buffer === undefined) return;
-    this.#lent.delete(picture.targetId);
+    const { output } = this.#codec;
+    const buffer = output.back(picture.targetId);
     // A stopping queue has no events; the buffer is free when the stop resolves.
-    if (this.#output !== 'on') return;
-    this.#return(buffer, {
+    if (buffer === undefined || output.state !== 'on') return;
+    this.#codec.returnOutput(buffer, {
       bytesUsed: picture.bytesUsed,
-      cookie: this.#cookies.get(picture.inputId),
+      cookie: this.#codec.cookieOf(picture.inputId),
       error: picture.error,
       last: false,
       type: picture.type,
@@ -458,7 +368,7 @@ export class CodedStream<In, Out, Cookie> {
     if (change === 'initial') this.#kept = [];
     const layout = this.#events.formatChanged(format, change);
     if (isOver(this.#phase)) return;
-    if (this.#output !== 'on') return this.#move({ kind: 'format-parked' });
+    if (this.#codec.output.state !== 'on') return this.#move({ kind: 'format-parked' });
     if (layout === undefined) return this.#move({ kind: 'format-stop' });
     this.#layout = layout;
     this.#move({ kind: 'format-kept' });
@@ -470,30 +380,15 @@ export class CodedStream<In, Out, Cookie> {
     this.#rejoins = 'no';
     if (this.#layout === undefined || !samePlain(format, this.#format)) return false;
     this.#applied = this.#layout;
-    this.#life?.decoder.setOutput(this.#layout);
+    this.#codec.codec?.setOutput(this.#layout);
     this.#pump();
     return true;
   }
 
-  #drained(): void {
-    // Each drain is answered once, also one that was aborted: only the answer to the latest one counts.
-    this.#drains = Math.max(0, this.#drains - 1);
-    if (this.#drains === 0) this.#move({ kind: 'drained' });
-  }
-
   #failed(reason: string): void {
     this.#phase = nextPhase(this.#phase, { kind: 'fail', reason });
-    this.#takeBack();
-    const kept = (this.#kept ?? []).map(({ handle }) => handle);
-    const inputs = [...kept, ...this.#decoding.values(), ...this.#waiting.map((waiting) => waiting.handle)];
-    const outputs = this.#held;
-    this.#decoding.clear();
     this.#kept = undefined;
-    this.#waiting = [];
-    this.#held = [];
-    void this.#giveUp();
-    if (this.#input !== 'stopping') for (const handle of inputs) this.#events.inputReturned(handle, false);
-    if (this.#output !== 'stopping') for (const buffer of outputs) this.#returnEmpty(buffer, { error: true, last: false });
-    this.#events.failed(reason);
+    this.#forget();
+    this.#codec.fail(reason);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { drainOf, nextPhase, type StreamEdge, type StreamPhase } from './stream-phase.ts';
+import { type DecoderEdge, type DecoderPhase, drainOf, nextPhase } from './decoder-phase.ts';
 
 const P = {
   idle: { kind: 'idle' },
@@ -23,11 +23,11 @@ const P = {
   stoppedUnknown: { kind: 'stopped', known: false },
   failed: { kind: 'failed', reason: 'dead' },
   closed: { kind: 'closed' },
-} as const satisfies Record<string, StreamPhase>;
+} as const satisfies Record<string, DecoderPhase>;
 type Name = keyof typeof P;
 
 // Every edge that leads somewhere. Whatever is not in here must leave the phase as it is.
-const EDGES: Record<Exclude<StreamEdge['kind'], 'fail' | 'reset' | 'close'>, Partial<Record<Name, Name>>> = {
+const EDGES: Record<Exclude<DecoderEdge['kind'], 'fail' | 'reset' | 'close'>, Partial<Record<Name, Name>>> = {
   'start-input': { idle: 'parsing' },
   'stop-input': {
     parsingAsked: 'parsing',
@@ -97,7 +97,7 @@ describe('the phases of a coded stream', () => {
     for (const name of names) {
       const to = (table as Partial<Record<Name, Name>>)[name];
       test(to === undefined ? `${kind} means nothing in ${name}` : `${kind} leads from ${name} to ${to}`, () => {
-        const next = nextPhase(P[name], { kind } as StreamEdge);
+        const next = nextPhase(P[name], { kind } as DecoderEdge);
         if (to === undefined) expect(next).toBe(P[name]);
         else expect(next).toEqual(P[to]);
       });

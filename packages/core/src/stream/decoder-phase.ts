@@ -44,7 +44,7 @@ export type PendingDrain = 'no' | 'asked' | 'done';
  * - `failed`: the decoder died; every operation but stopping fails until the input queue was stopped
  * - `closed`: for good
  */
-export type StreamPhase =
+export type DecoderPhase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'parsing'; readonly drain: PendingDrain }
   | { readonly kind: 'setup'; readonly drain: PendingDrain }
@@ -61,7 +61,7 @@ export type StreamPhase =
  * What moves it. `format-kept`: a format that the output queue's layout holds; `format-stop`: one that it does not, with
  * the queue running; `format-parked`: one that came while the queue was off.
  */
-export type StreamEdge =
+export type DecoderEdge =
   | { readonly kind: 'start-input' }
   | { readonly kind: 'stop-input' }
   | { readonly kind: 'start-output' }
@@ -78,17 +78,17 @@ export type StreamEdge =
   | { readonly kind: 'close' };
 
 /** True after a failure or close: nothing is taken any more. */
-export function isOver({ kind }: StreamPhase): boolean {
+export function isOver({ kind }: DecoderPhase): boolean {
   return kind === 'failed' || kind === 'closed';
 }
 
 /** True if the decoder may be given input: what was queued after a drain began belongs behind it. */
-export function takesInput(phase: StreamPhase): boolean {
+export function takesInput(phase: DecoderPhase): boolean {
   return phase.kind !== 'idle' && phase.kind !== 'stopped' && !isOver(phase) && drainOf(phase) === 'no';
 }
 
 /** The drain that a phase is in or carries. */
-export function drainOf(phase: StreamPhase): PendingDrain {
+export function drainOf(phase: DecoderPhase): PendingDrain {
   switch (phase.kind) {
     case 'parsing':
     case 'setup':
@@ -109,15 +109,15 @@ export function drainOf(phase: StreamPhase): PendingDrain {
 }
 
 /** The phase of a stream whose output can flow, given the drain it carries. */
-function flowing(drain: PendingDrain): StreamPhase {
+function flowing(drain: PendingDrain): DecoderPhase {
   if (drain === 'done') return { kind: 'ending', known: true };
   return { kind: drain === 'asked' ? 'draining' : 'decoding' };
 }
 
-const settled = (known: boolean): StreamPhase => (known ? { kind: 'decoding' } : { kind: 'parsing', drain: 'no' });
+const settled = (known: boolean): DecoderPhase => (known ? { kind: 'decoding' } : { kind: 'parsing', drain: 'no' });
 
 /** The next phase. An edge that means nothing in a phase leaves it as it is (the same object). */
-export function nextPhase(phase: StreamPhase, edge: StreamEdge): StreamPhase {
+export function nextPhase(phase: DecoderPhase, edge: DecoderEdge): DecoderPhase {
   if (phase.kind === 'closed') return phase;
   switch (edge.kind) {
     case 'close':
@@ -153,7 +153,7 @@ export function nextPhase(phase: StreamPhase, edge: StreamEdge): StreamPhase {
   }
 }
 
-function afterStopInput(phase: StreamPhase): StreamPhase {
+function afterStopInput(phase: DecoderPhase): DecoderPhase {
   switch (phase.kind) {
     case 'parsing':
     case 'setup':
@@ -174,7 +174,7 @@ function afterStopInput(phase: StreamPhase): StreamPhase {
   }
 }
 
-function afterStopOutput(phase: StreamPhase): StreamPhase {
+function afterStopOutput(phase: DecoderPhase): DecoderPhase {
   switch (phase.kind) {
     case 'parsing':
       return phase.drain === 'no' ? phase : { kind: 'parsing', drain: 'no' };
@@ -195,7 +195,7 @@ function afterStopOutput(phase: StreamPhase): StreamPhase {
   }
 }
 
-function afterFormatStop(phase: StreamPhase): StreamPhase {
+function afterFormatStop(phase: DecoderPhase): DecoderPhase {
   switch (phase.kind) {
     case 'parsing':
       return { kind: 'changing', drain: phase.drain };
@@ -208,7 +208,7 @@ function afterFormatStop(phase: StreamPhase): StreamPhase {
   }
 }
 
-function afterDrain(phase: StreamPhase): StreamPhase {
+function afterDrain(phase: DecoderPhase): DecoderPhase {
   switch (phase.kind) {
     case 'parsing':
     case 'changing':
@@ -221,7 +221,7 @@ function afterDrain(phase: StreamPhase): StreamPhase {
   }
 }
 
-function afterDrained(phase: StreamPhase): StreamPhase {
+function afterDrained(phase: DecoderPhase): DecoderPhase {
   switch (phase.kind) {
     case 'draining':
       return { kind: 'ending', known: true };
