@@ -108,20 +108,20 @@ export class DecoderFormats {
     return this.#capture;
   }
 
-  /**
-   * Adopts the size found in the bitstream for OUTPUT and CAPTURE. Returns false and changes nothing if the size exceeds the
-   * codec's limit or that of a plane.
-   */
-  follow(stream: StreamFormat): boolean {
+  /** The layout of CAPTURE for a stream; undefined if its size exceeds the codec's limit or that of a plane. */
+  layoutFor({ codedWidth, codedHeight }: StreamFormat): PictureLayout | undefined {
     const { maxWidth, maxHeight } = this.#codec.capability;
-    const layout = blockLayout(this.#capture.layout.fourcc, stream.codedWidth, stream.codedHeight);
-    if (layout === undefined || stream.codedWidth > maxWidth || stream.codedHeight > maxHeight) return false;
-    if (layout.sizes.some((size) => size > this.#planeBytes)) return false;
+    const layout = blockLayout(this.#capture.layout.fourcc, codedWidth, codedHeight);
+    const fits = layout?.sizes.every((size) => size <= this.#planeBytes) && codedWidth <= maxWidth && codedHeight <= maxHeight;
+    return fits ? layout : undefined;
+  }
+
+  /** Adopts the size found in the bitstream, which is within the limits, for OUTPUT and CAPTURE. */
+  follow(stream: StreamFormat): void {
     this.#stream = stream;
     const { codedWidth: width, codedHeight: height } = stream;
     this.#output = { ...this.#output, layout: { ...this.#output.layout, width, height } };
-    this.#capture = this.#rawFormat(layout.fourcc);
-    return true;
+    this.#capture = this.#rawFormat(this.#capture.layout.fourcc);
   }
 
   /** Forgets what the stream told, as after REQBUFS(0) on OUTPUT; the formats stay until a new stream tells. */

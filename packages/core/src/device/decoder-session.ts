@@ -5,7 +5,7 @@
  */
 import type { PictureLayout } from '../picture/index.ts';
 import type { Clock, DecoderFactory, HostBuffers, StreamFormat } from '../ports/index.ts';
-import { DecoderStream, type StreamOutput, type StreamResult } from '../stream/index.ts';
+import { DecoderStream, type FormatAnswer, type StreamOutput, type StreamResult, V4L2_POLICY } from '../stream/index.ts';
 import {
   Errno,
   timeval,
@@ -79,13 +79,18 @@ export class DecoderSession extends V4l2Session {
     this.#ioctls = o.ioctls;
     this.codecs = o.codecs;
     this.formats = new DecoderFormats(o.codecs, o.limits.planeBytes);
-    this.stream = new DecoderStream(o.factory, {
-      inputReturned: (buffer, ok) => this.#inputReturned(buffer, ok),
-      outputReturned: (buffer, output) => this.#outputReturned(buffer, output),
-      formatChanged: (format) => this.#formatChanged(format),
-      endOfStream: () => this.subscriptions.emit(V4L2_EVENT_EOS, 0, () => {}),
-      failed: () => {
-        for (const queue of this.queues) queue.fail();
+    this.stream = new DecoderStream({
+      factory: o.factory,
+      policy: V4L2_POLICY,
+      fits: (format) => this.#fits(format),
+      events: {
+        inputReturned: (buffer, ok) => this.#inputReturned(buffer, ok),
+        outputReturned: (buffer, output) => this.#outputReturned(buffer, output),
+        formatChanged: (format) => this.#formatChanged(format),
+        endOfStream: () => this.subscriptions.emit(V4L2_EVENT_EOS, 0, () => {}),
+        failed: () => {
+          for (const queue of this.queues) queue.fail();
+        },
       },
     });
     const common = { timestamps: 'copy', buffers: o.buffers, events: o.events, limits: o.limits, budget: o.budget } as const;
@@ -105,7 +110,8 @@ export class DecoderSession extends V4l2Session {
       client: {
         planeSizes: () => this.formats.capture.layout.sizes,
         minBuffers: () => this.formats.stream?.minBuffers ?? 1,
-        start: () => errnoOf(this.stream.startOutput(this.formats.capture.layout, this.#captureFits())),
+        start: () =>
+          errnoOf(this.stream.startOutput(this.formats.capture.layout, this.#captureFits(this.formats.capture.layout))),
         queued: () => this.#supply(),
         stop: () => this.stream.stopOutput(),
       },
@@ -156,8 +162,7 @@ export class DecoderSession extends V4l2Session {
   }
 
   /** An application may have made its CAPTURE buffers while the header was still on its way. */
-  #captureFits(): boolean {
-    const { sizes } = this.formats.capture.layout;
+  #captureFits({ sizes }: PictureLayout): boolean {
     for (const { planes } of this.capture.all) {
       if (planes.length !== sizes.length || planes.some((plane, i) => plane.length < (sizes[i] ?? 0))) return false;
     }
@@ -196,7 +201,7 @@ export class DecoderSession extends V4l2Session {
   #outputReturned(buffer: V4l2Buffer, output: StreamOutput<Stamp>): void {
     const stamp = output.cookie ?? NO_STAMP;
     const error = output.error ? V4L2_BUF_FLAG_ERROR : 0;
-    const last = output.last ? V4L2_BUF_FLAG_LAST : 0;
+    const last = output.last === 'no' ? 0 : V4L2_BUF_FLAG_LAST;
     this.capture.done(buffer, {
       bytesUsed: output.bytesUsed,
       flags: stamp.flags | error | last | TYPE_FLAGS[output.type],
@@ -208,27 +213,29 @@ export class DecoderSession extends V4l2Session {
   }
 
   /**
-   * A format of the stream. An application that asked for source-change events gets one and then LAST, and sets CAPTURE up
+   * What a format means to CAPTURE. An application that asked for source-change events gets one and then LAST, and sets CAPTURE up
    * again. If it has CAPTURE running with the right layout already, it decodes on without LAST at the first header of a
    * stream ("Initialization", note on clients that know the coded resolution): such programs, ffmpeg among them, take an
    * empty buffer for the end. So does, at any time, one that asked for no events and could not understand a LAST.
    */
-  #formatChanged(format: StreamFormat): PictureLayout | undefined {
+  #fits(format: StreamFormat): FormatAnswer {
     const before = this.formats.stream;
-    const prepared = this.formats.capture.layout;
-    if (!this.formats.follow(format)) {
-      this.stream.abort(`the stream's pictures of ${format.codedWidth}x${format.codedHeight} are beyond the limits`);
-      return undefined;
-    }
-    describeStream(this.controls, this.formats.codec, format);
-    const { layout } = this.formats.capture;
+    const layout = this.formats.layoutFor(format);
+    if (layout === undefined) return 'beyond-limits';
     if (before !== undefined && sameResolution(before, format)) return layout;
+    const listens = this.subscriptions.has(V4L2_EVENT_SOURCE_CHANGE, 0);
+    const prepared = sameLayout(this.formats.capture.layout, layout) && this.#captureFits(layout);
+    return prepared && (before === undefined || !listens) ? layout : 'stop';
+  }
+
+  #formatChanged(format: StreamFormat): void {
+    const before = this.formats.stream;
+    this.formats.follow(format);
+    describeStream(this.controls, this.formats.codec, format);
+    if (before !== undefined && sameResolution(before, format)) return;
     this.subscriptions.emit(V4L2_EVENT_SOURCE_CHANGE, 0, (view) => {
       SRC_CHANGE.changes.set(view, 0, V4L2_EVENT_SRC_CH_RESOLUTION);
     });
-    const listens = this.subscriptions.has(V4L2_EVENT_SOURCE_CHANGE, 0);
-    const goesOn = (before === undefined || !listens) && sameLayout(prepared, layout) && this.#captureFits();
-    return goesOn ? layout : undefined;
   }
 }
 

@@ -49,6 +49,9 @@ export class CodecStream<C extends Codec, Job, In, Out, Cookie> {
   /** codecs given up that may still touch buffers */
   #closings = 0;
   #drains = 0;
+  /** the latest input that was returned, and the latest of which nothing is handed out any more */
+  #returnedUpTo = -1;
+  #droppedUpTo = -1;
   /** whether the codec was given input since it was made, flushed or asked to drain */
   #fed: 'no' | 'yes' = 'no';
 
@@ -100,6 +103,7 @@ export class CodecStream<C extends Codec, Job, In, Out, Cookie> {
   /** Gives an input back that the codec is done with. */
   returnInput(id: number, ok: boolean): void {
     const buffer = this.input.back(id);
+    this.#returnedUpTo = Math.max(this.#returnedUpTo, id);
     // A queue that is off or stopping has no events; the buffer is free when the stop resolves.
     if (buffer !== undefined && this.input.state === 'on') this.#owner.inputReturned(buffer.handle, ok);
   }
@@ -145,6 +149,36 @@ export class CodecStream<C extends Codec, Job, In, Out, Cookie> {
     return this.#recalling;
   }
 
+  /** The buffer that carries a LAST: any that waits. `later`: the queue is not on, or the codec gives its own back. `none`: there is none. */
+  takeForLast(): OutputBuffer<Out> | 'later' | 'none' {
+    if (this.output.state !== 'on') return 'later';
+    const buffer = this.output.take();
+    if (buffer !== undefined) return buffer;
+    return this.recalledAll() ? 'none' : 'later';
+  }
+
+  /** True if the codec has no output buffer; if not, they are taken back. */
+  recalledAll(): boolean {
+    if (this.output.lent > 0) void this.recall();
+    return this.output.lent === 0;
+  }
+
+  /** Gives every waiting output buffer back, unused. */
+  returnAllEmpty(): void {
+    if (this.output.state !== 'on') return;
+    for (const buffer of this.output.empty()) this.returnEmpty(buffer, { error: false, last: 'no' });
+  }
+
+  /** From now on what the codec made of inputs that were returned is not handed out. */
+  dropMade(): void {
+    this.#droppedUpTo = this.#returnedUpTo;
+  }
+
+  /** True if what was made of an input is not to be handed out. */
+  isDropped(inputId: number): boolean {
+    return inputId <= this.#droppedUpTo;
+  }
+
   /** Drops what waits and asks the codec to drop what it has. When it resolves the input queue is off and its buffers are free. */
   async flush(): Promise<void> {
     const life = this.#life;
@@ -182,7 +216,7 @@ export class CodecStream<C extends Codec, Job, In, Out, Cookie> {
     const outputs = this.output.empty();
     void this.giveUp();
     if (this.input.state !== 'stopping') for (const { handle } of inputs) this.#owner.inputReturned(handle, false);
-    if (this.output.state !== 'stopping') for (const buffer of outputs) this.returnEmpty(buffer, { error: true, last: false });
+    if (this.output.state !== 'stopping') for (const buffer of outputs) this.returnEmpty(buffer, { error: true, last: 'no' });
     this.#owner.failed(reason);
   }
 
@@ -204,8 +238,8 @@ export class CodecStream<C extends Codec, Job, In, Out, Cookie> {
     const outputs = this.output.waiting + this.output.lent;
     if (outputs > 0) return `${outputs} output buffers are queued`;
     if (this.#drains > 0) return 'a drain is under way';
-    if (this.#recalling !== undefined || this.#closings > 0) return 'a decoder is giving buffers back';
-    return this.#fed === 'yes' ? 'the decoder has data of the stream: stop its input, or drain it' : undefined;
+    if (this.#recalling !== undefined || this.#closings > 0) return 'a codec is giving buffers back';
+    return this.#fed === 'yes' ? 'the codec has data of the stream: stop its input, or drain it' : undefined;
   }
 
   async #end(life: CodecLife<C>): Promise<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import { toyCrash, toyHeader, toyPicture } from '../testing/index.ts';
-import { layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
 
 describe('failure and end', () => {
   test('a dead decoder gives every buffer of both queues back with an error, and a stop of the input begins anew', async () => {
@@ -56,12 +56,16 @@ describe('failure and end', () => {
     expect(await h.told()).toEqual(['in c bad', 'failed: the stream holds a crash unit']);
   });
 
-  test("an abort has the effects of the decoder's death", async () => {
+  test("a format beyond the user's limits has the effects of the decoder's death, and is not told", async () => {
     const h = new StreamRig();
     await h.decoding('1');
-    h.stream.abort('too large');
-    h.stream.abort('again');
-    expect(await h.told()).toEqual(['out 1 - error', 'failed: too large']);
+    h.answer = () => 'beyond-limits';
+    h.input('a', toyHeader(LARGE));
+    expect(await h.told()).toEqual([
+      'in a bad',
+      'out 1 - error',
+      "failed: the stream's pictures of 128x96 are beyond the limits",
+    ]);
     expect(h.factory.live).toBe(0);
   });
 

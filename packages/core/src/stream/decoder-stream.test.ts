@@ -4,6 +4,7 @@ import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory } from '../po
 import { parseToyUnit, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/index.ts';
 import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
 import { DecoderStream } from './decoder-stream.ts';
+import { V4L2_POLICY } from './stream-policy.ts';
 
 describe('initialisation', () => {
   test('the header is found before the output queue runs, and no picture comes before it does', async () => {
@@ -38,7 +39,7 @@ describe('initialisation', () => {
     h.stream.startInput('toy');
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['format initial 128x96', 'out 1 - last']);
-    expect(h.outputs[0]).toMatchObject({ bytesUsed: [0], last: true, error: false });
+    expect(h.outputs[0]).toMatchObject({ bytesUsed: [0], last: 'change', error: false });
     h.output('2', LARGE);
     expect(await h.told()).toEqual([]);
     expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
@@ -130,11 +131,11 @@ describe('decoding', () => {
     h.stream.drain();
     await settle();
     expect(h.outputs.map((o) => [o.handle, o.cookie, o.type, o.error, o.last, o.sequence])).toEqual([
-      ['1', 'a', 'key', false, false, 0],
-      ['2', 'd', 'b', true, false, 1],
-      ['3', 'c', 'b', false, false, 2],
-      ['4', 'b', 'p', false, false, 3],
-      ['5', undefined, 'unknown', false, true, 4],
+      ['1', 'a', 'key', false, 'no', 0],
+      ['2', 'd', 'b', true, 'no', 1],
+      ['3', 'c', 'b', false, 'no', 2],
+      ['4', 'b', 'p', false, 'no', 3],
+      ['5', undefined, 'unknown', false, 'drain', 4],
     ]);
   });
 
@@ -290,12 +291,17 @@ describe('the decoder it drives', () => {
     };
     const returned: string[] = [];
     const layout = layoutOf(SMALL);
-    const stream = new DecoderStream<string, string, string>(factory, {
-      inputReturned: () => {},
-      outputReturned: (handle, { last }) => void returned.push(last ? `${handle} last` : handle),
-      formatChanged: () => layout,
-      endOfStream: () => {},
-      failed: () => {},
+    const stream = new DecoderStream<string, string, string>({
+      factory,
+      policy: V4L2_POLICY,
+      fits: () => layout,
+      events: {
+        inputReturned: () => {},
+        outputReturned: (handle, { last }) => void returned.push(last === 'no' ? handle : `${handle} last`),
+        formatChanged: () => {},
+        endOfStream: () => {},
+        failed: () => {},
+      },
     });
     const memory: BufferMemory = { kind: 'arena', offset: 0, length: layout.sizes[0] ?? 0 };
     stream.startInput('toy');

@@ -8,35 +8,31 @@
  *
  * The phases and their edges are drawn in `decoder-phase.ts`. Beside the phase each queue is off, on or stopping.
  */
-import { NotIdleError, SavedStateError, samePlain } from '../base/index.ts';
+import { NotIdleError, SavedStateError } from '../base/index.ts';
 import { fitsInto, type PictureLayout } from '../picture/index.ts';
-import type { BufferMemory, CodecId, DecodedPicture, Decoder, DecoderFactory, StreamFormat } from '../ports/index.ts';
+import type { BufferMemory, CodecId, DecodedPicture, Decoder, StreamFormat } from '../ports/index.ts';
 import { CodecStream } from './codec-stream.ts';
 import { type DecoderEdge, type DecoderPhase, drainOf, isOver, nextPhase, takesInput } from './decoder-phase.ts';
+import { KnownFormat } from './known-format.ts';
 import { StreamError } from './stream-error.ts';
-import type { StreamEvents, StreamInput, StreamQueueState, StreamResult } from './stream-events.ts';
+import type { DecoderStreamOptions, StreamInput, StreamQueueState, StreamResult } from './stream-events.ts';
+import type { StreamPolicy } from './stream-policy.ts';
 import { type DecoderStreamState, formatKnown, readStream } from './stream-state.ts';
 
 /** The stream engine. `In` and `Out` are handles of buffers, `Cookie` travels from an input to the pictures it makes. */
 export class DecoderStream<In, Out, Cookie> {
-  readonly #factory: DecoderFactory;
-  readonly #events: StreamEvents<In, Out, Cookie>;
+  readonly #o: DecoderStreamOptions<In, Out, Cookie>;
   readonly #codec: CodecStream<Decoder, StreamInput, In, Out, Cookie>;
   #phase: DecoderPhase = { kind: 'idle' };
-  #format: StreamFormat | undefined;
-  /** the layout of the output queue, and the one that the decoder was told for the present format */
-  #layout: PictureLayout | undefined;
-  #applied: PictureLayout | undefined;
-  /** inputs that are done but stay queued, from the first format until the output queue is set up for it */
+  readonly #format = new KnownFormat();
+  /** inputs that are done but stay queued, from a format on until the output queue is set up for it */
   #kept: { readonly id: number; readonly ok: boolean }[] | undefined;
   /** whether `endOfStream` is still to come for the drain that just ended */
   #end: 'told' | 'untold' = 'told';
-  /** whether the decoder was made for a restored stream and has not found the format yet that is known */
-  #rejoins: 'no' | 'yes' = 'no';
 
-  constructor(factory: DecoderFactory, events: StreamEvents<In, Out, Cookie>) {
-    this.#factory = factory;
-    this.#events = events;
+  constructor(options: DecoderStreamOptions<In, Out, Cookie>) {
+    this.#o = options;
+    const { events } = options;
     this.#codec = new CodecStream({
       inputReturned: (handle, ok) => events.inputReturned(handle, ok),
       outputReturned: (handle, output) => events.outputReturned(handle, output),
@@ -53,7 +49,7 @@ export class DecoderStream<In, Out, Cookie> {
 
   /** The format last told by `formatChanged`; undefined before the first. */
   get format(): StreamFormat | undefined {
-    return this.#format;
+    return this.#format.told;
   }
 
   /** State of the input queue. */
@@ -96,6 +92,10 @@ export class DecoderStream<In, Out, Cookie> {
     this.#codec.input.state = 'stopping';
     this.#codec.input.dropWaiting();
     this.#kept = undefined;
+    // A change that nobody heard of never was, until the next input comes.
+    if (this.#o.policy.inputStop.untoldChange === 'dropped' && this.#format.dropUntold()) {
+      this.#phase = nextPhase(nextPhase(this.#phase, { kind: 'stop-input' }), { kind: 'resume' });
+    }
     this.#move({ kind: 'stop-input' });
     await this.#codec.flush();
     if (this.#phase.kind === 'failed') this.#move({ kind: 'stop-input' });
@@ -111,7 +111,7 @@ export class DecoderStream<In, Out, Cookie> {
     const { output } = this.#codec;
     if (output.state !== 'off') return 'ignored';
     output.state = 'on';
-    this.#layout = layout;
+    this.#format.use(layout);
     this.#codec.sequence = 0;
     if (!fits) this.#phase = nextPhase(this.#phase, { kind: 'start-output' });
     this.#move({ kind: fits ? 'start-output' : 'format-stop' });
@@ -119,18 +119,21 @@ export class DecoderStream<In, Out, Cookie> {
   }
 
   /**
-   * Stops the output queue: takes back every queued buffer, and aborts a drain unless a format change came first. No
-   * `outputReturned` follows the call; when it resolves all output buffers are free. Pictures that the decoder still holds
-   * come after the next start.
+   * Stops the output queue: takes back every queued buffer. What becomes of a drain, a change and the pictures that the decoder
+   * still holds is the policy's affair. No `outputReturned` follows the call; when it resolves all output buffers are free.
    */
   async stopOutput(): Promise<void> {
     this.#codec.output.state = 'stopping';
-    this.#move({ kind: 'stop-output' });
+    const { stream, pictures } = this.#o.policy.outputStop;
+    if (pictures === 'dropped') this.#codec.dropMade();
+    if (stream === 'set-up') this.#move({ kind: 'stop-output' });
     await this.#codec.withdraw();
+    this.#pump();
   }
 
   /**
-   * Asks for every picture of the inputs queued so far, then a LAST buffer and `endOfStream`. Inputs queued from now on wait.
+   * Asks for every picture of the inputs queued so far, then `endOfStream`, with a LAST buffer where the policy has one. Inputs
+   * queued from now on wait.
    * `ignored` unless both queues are on, or if the stream is stopped already.
    */
   drain(): StreamResult {
@@ -146,14 +149,15 @@ export class DecoderStream<In, Out, Cookie> {
   }
 
   /**
-   * Goes on after a LAST buffer, or instead of one that is still owed, with the layout that the output queue's buffers have
-   * now. `busy` in a drain, `ignored` where nothing is stopped.
+   * Goes on after a change or the end of a drain that stopped the stream, or instead of a LAST buffer that is still owed, with the
+   * layout that the output queue's buffers have now. `busy` in a drain, `ignored` where nothing is stopped, or was told to be.
    */
   resume(layout: PictureLayout): StreamResult {
     const { kind } = this.#phase;
     if (isOver(this.#phase)) return 'failed';
+    if (this.#format.untold !== undefined) return 'ignored';
     if (kind === 'changing' || kind === 'changed' || kind === 'stopped') {
-      this.#layout = layout;
+      this.#format.use(layout);
       this.#move({ kind: 'resume' });
       return 'ok';
     }
@@ -167,23 +171,16 @@ export class DecoderStream<In, Out, Cookie> {
   async reset(): Promise<void> {
     if (this.#phase.kind === 'closed') return;
     this.#phase = nextPhase(this.#phase, { kind: 'reset' });
-    await this.#giveUp();
+    this.#format.forget();
+    await this.#codec.giveUp();
     this.#codec.output.takeBack();
-  }
-
-  /**
-   * Fails the stream because its user says so, with the effects of the decoder's death: every queued buffer comes back with its
-   * error set, and then `failed`.
-   */
-  abort(reason: string): void {
-    if (!isOver(this.#phase)) this.#failed(reason);
   }
 
   /** Ends the stream. No event follows the call; when it resolves every buffer is free. */
   async close(): Promise<void> {
     this.#phase = nextPhase(this.#phase, { kind: 'close' });
     this.#kept = undefined;
-    this.#forget();
+    this.#format.forget();
     await this.#codec.close();
   }
 
@@ -192,7 +189,7 @@ export class DecoderStream<In, Out, Cookie> {
    * waits for its layout, or a decoder has data of the stream: that is so from its first input on until a seek or the end of a drain.
    */
   save(): DecoderStreamState {
-    const underWay = this.#underWay();
+    const underWay = this.#codec.underWay ?? this.#format.underWay(formatKnown(this.#phase));
     if (underWay !== undefined) throw new NotIdleError(underWay);
     const { input, output, codecId, sequence } = this.#codec;
     return {
@@ -215,7 +212,7 @@ export class DecoderStream<In, Out, Cookie> {
     const { input, output } = this.#codec;
     const used = this.#phase.kind !== 'idle' || output.state !== 'off' || input.waiting > 0 || output.waiting > 0;
     if (used) throw new StreamError(`the stream is in use (${this.#phase.kind}): only a fresh one is restored`);
-    const codecs = this.#factory.capabilities.map(({ codec }) => codec);
+    const codecs = this.#o.factory.capabilities.map(({ codec }) => codec);
     const start = readStream(state, codecs, { format: format !== undefined, layout: layout !== undefined });
     if (start.codec !== null && !this.#begin(start.codec)) {
       throw new SavedStateError('stream.codec', start.codec, 'a codec for which a decoder can be had now');
@@ -223,17 +220,9 @@ export class DecoderStream<In, Out, Cookie> {
     this.#phase = start.phase;
     input.state = start.input;
     output.state = start.output;
-    this.#format = format;
-    this.#layout = layout;
-    this.#rejoins = format === undefined ? 'no' : 'yes';
+    this.#format.restore(format, layout);
     this.#end = start.end;
     this.#codec.sequence = start.sequence;
-  }
-
-  /** What keeps the stream from being saved. */
-  #underWay(): string | undefined {
-    const unanswered = formatKnown(this.#phase) && this.#applied === undefined && this.#rejoins === 'no';
-    return this.#codec.underWay ?? (unanswered ? 'the decoder waits for the layout of the format that it found' : undefined);
   }
 
   #move(edge: DecoderEdge): void {
@@ -246,7 +235,7 @@ export class DecoderStream<In, Out, Cookie> {
   /** Makes a decoder; false if none can be had. What it says after its end is not heard. */
   #begin(id: CodecId): boolean {
     return this.#codec.begin(id, (live) =>
-      this.#factory.create(id, {
+      this.#o.factory.create(id, {
         inputDone: (input, ok) => {
           if (live()) this.#inputDone(input, ok);
         },
@@ -266,27 +255,16 @@ export class DecoderStream<In, Out, Cookie> {
     );
   }
 
-  /** Closes the present decoder, if any, and forgets what was known of the stream. */
-  #giveUp(): Promise<void> {
-    this.#forget();
-    return this.#codec.giveUp();
-  }
-
-  #forget(): void {
-    this.#format = undefined;
-    this.#applied = undefined;
-    this.#rejoins = 'no';
-  }
-
-  /** Does what the phase allows: hands buffers to the decoder, returns a LAST buffer. Safe to call at any time. */
+  /** Does what the phase allows: hands buffers to the decoder, gives the output queue what it is owed. Safe to call at any time. */
   #pump(): void {
     this.#returnKept();
     this.#submit();
-    this.#giveLast();
+    if (this.#phase.kind === 'changing') this.#settleChange(this.#o.policy.change);
+    else if (this.#phase.kind === 'ending') this.#settleEnd();
     this.#supply();
   }
 
-  /** The output queue is set up for the first format: what was done meanwhile comes back. */
+  /** The output queue is set up for the format: what was done meanwhile comes back. */
   #returnKept(): void {
     const { kind } = this.#phase;
     if (this.#kept === undefined || kind === 'setup' || kind === 'changing' || kind === 'changed') return;
@@ -296,47 +274,55 @@ export class DecoderStream<In, Out, Cookie> {
   }
 
   #submit(): void {
-    while (this.#codec.input.state === 'on' && takesInput(this.#phase)) if (!this.#codec.submitNext()) return;
+    const { input } = this.#codec;
+    while (input.state === 'on' && takesInput(this.#phase)) {
+      const again = input.waiting > 0 ? this.#format.findAgain() : undefined;
+      if (again !== undefined) this.#formatFound(again);
+      else if (!this.#codec.submitNext()) return;
+    }
   }
 
   #supply(): void {
     const { output } = this.#codec;
-    while (this.#codec.supplies && this.#rejoins === 'no') {
+    while (this.#codec.supplies) {
       const { kind } = this.#phase;
-      if ((kind !== 'decoding' && kind !== 'draining') || this.#layout === undefined) return;
-      const layout = this.#layout;
-      if (this.#applied !== layout) {
-        this.#applied = layout;
-        this.#codec.codec?.setOutput(layout);
-        continue;
-      }
+      if ((kind !== 'decoding' && kind !== 'draining') || !this.#format.apply(this.#codec.codec)) return;
       const next = output.take();
       if (next === undefined) return;
-      if (fitsInto(layout, next.planes)) this.#codec.supply(next);
-      else this.#codec.returnEmpty(next, { error: true, last: false });
+      if (this.#format.layout !== undefined && fitsInto(this.#format.layout, next.planes)) this.#codec.supply(next);
+      else this.#codec.returnEmpty(next, { error: true, last: 'no' });
     }
   }
 
-  /** The LAST buffer may be any: one that waits here, or else one that the decoder gives back. */
-  #giveLast(): void {
-    const { kind } = this.#phase;
-    const { output } = this.#codec;
-    if ((kind !== 'changing' && kind !== 'ending') || output.state !== 'on') return;
-    const next = output.take();
-    if (next === undefined) {
-      if (output.lent > 0) void this.#codec.recall();
-      else this.#tellEnd();
+  /** Gives the output queue what it gets at a change, and tells the change if that comes after it. */
+  #settleChange(gets: StreamPolicy['change']): void {
+    const last = gets === 'last-buffer' ? this.#codec.takeForLast() : undefined;
+    if (typeof last === 'string' || (gets === 'return-all' && !this.#codec.recalledAll())) return;
+    this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
+    if (last !== undefined) this.#codec.returnEmpty(last, { error: false, last: 'change' });
+    if (gets === 'return-all') this.#codec.returnAllEmpty();
+    this.#tellFormat();
+  }
+
+  /** Ends a drain: stops, or goes on. */
+  #settleEnd(): void {
+    const { drained } = this.#o.policy;
+    const last = drained === 'told' ? undefined : this.#codec.takeForLast();
+    if (typeof last === 'string') {
+      if (last === 'none' && drained === 'stops') this.#tellEnd();
       return;
     }
     this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
-    this.#codec.returnEmpty(next, { error: false, last: true });
+    if (drained !== 'stops') this.#phase = nextPhase(this.#phase, { kind: 'resume' });
+    if (last !== undefined) this.#codec.returnEmpty(last, { error: false, last: 'drain' });
     this.#tellEnd();
+    this.#submit();
   }
 
   #tellEnd(): void {
     if (this.#end === 'told') return;
     this.#end = 'told';
-    this.#events.endOfStream();
+    this.#o.events.endOfStream();
   }
 
   #inputDone(id: number, ok: boolean): void {
@@ -349,46 +335,58 @@ export class DecoderStream<In, Out, Cookie> {
     const buffer = output.back(picture.targetId);
     // A stopping queue has no events; the buffer is free when the stop resolves.
     if (buffer === undefined || output.state !== 'on') return;
+    if (this.#codec.isDropped(picture.inputId)) {
+      output.putBack(buffer);
+      return this.#supply();
+    }
     this.#codec.returnOutput(buffer, {
       bytesUsed: picture.bytesUsed,
       cookie: this.#codec.cookieOf(picture.inputId),
       error: picture.error,
-      last: false,
+      last: 'no',
       type: picture.type,
       field: picture.field,
     });
   }
 
   #formatFound(format: StreamFormat): void {
-    if (this.#rejoined(format)) return;
-    const change = this.#format === undefined ? 'initial' : 'dynamic';
-    this.#format = format;
-    this.#applied = undefined;
+    if (this.#format.rejoined(format, this.#codec.codec)) return this.#pump();
+    const { policy, fits } = this.#o;
+    if (this.#codec.input.state !== 'on' && policy.inputStop.untoldChange === 'dropped') return this.#format.putOff(format);
+    const answer = fits(format);
+    if (answer === 'beyond-limits') {
+      return this.#failed(`the stream's pictures of ${format.codedWidth}x${format.codedHeight} are beyond the limits`);
+    }
+    const change = this.#format.told === undefined ? 'initial' : 'dynamic';
+    const outputs = this.#parks ? 'parked' : answer === 'stop' ? 'stopped' : 'kept';
+    this.#format.found({ format, change, outputs });
     // The input that has the header stays queued until the output queue is set up, and what comes after it keeps its place.
-    if (change === 'initial') this.#kept = [];
-    const layout = this.#events.formatChanged(format, change);
-    if (isOver(this.#phase)) return;
-    if (this.#codec.output.state !== 'on') return this.#move({ kind: 'format-parked' });
-    if (layout === undefined) return this.#move({ kind: 'format-stop' });
-    this.#layout = layout;
-    this.#move({ kind: 'format-kept' });
+    if (change === 'initial' || policy.keptInputs === 'of-every-change') this.#kept ??= [];
+    if (outputs !== 'stopped' || policy.tellChange === 'before') this.#tellFormat();
+    if (answer !== 'stop' && outputs === 'kept') this.#format.layout = answer;
+    if (outputs === 'parked') return this.#move({ kind: 'format-parked' });
+    if (outputs === 'kept') return this.#move({ kind: 'format-kept' });
+    this.#phase = nextPhase(this.#phase, { kind: 'format-stop' });
+    if (this.#phase.kind !== 'changing') this.#tellFormat();
+    else if (change === 'initial') this.#settleChange(policy.firstChange);
+    this.#pump();
   }
 
-  /** True if the format is the one that the stream had before it was restored: nobody is told again. */
-  #rejoined(format: StreamFormat): boolean {
-    if (this.#rejoins === 'no') return false;
-    this.#rejoins = 'no';
-    if (this.#layout === undefined || !samePlain(format, this.#format)) return false;
-    this.#applied = this.#layout;
-    this.#codec.codec?.setOutput(this.#layout);
-    this.#pump();
-    return true;
+  /** Whether a format waits for the next start of the output queue. */
+  get #parks(): boolean {
+    const { output } = this.#codec;
+    return output.state !== 'on' && (this.#o.policy.outputStop.stream === 'set-up' || this.#format.layout === undefined);
+  }
+
+  #tellFormat(): void {
+    const untold = this.#format.tell();
+    if (untold !== undefined) this.#o.events.formatChanged(untold.format, untold.change, untold.outputs);
   }
 
   #failed(reason: string): void {
     this.#phase = nextPhase(this.#phase, { kind: 'fail', reason });
     this.#kept = undefined;
-    this.#forget();
+    this.#format.forget();
     this.#codec.fail(reason);
   }
 }

@@ -7,4 +7,5 @@ export * from './decoder-stream.ts';
 export * from './loans.ts';
 export * from './stream-error.ts';
 export type * from './stream-events.ts';
+export * from './stream-policy.ts';
 export type { DecoderStreamState } from './stream-state.ts';

@@ -212,7 +212,7 @@ describe('a stream that is saved and restored', () => {
     const stopping = h.stream.stopOutput();
     refused('the output queue is stopping');
     await stopping;
-    refused('the decoder has data of the stream: stop its input, or drain it');
+    refused('the codec has data of the stream: stop its input, or drain it');
     h.stream.startOutput(layoutOf(SMALL));
     h.stream.drain();
     refused('a drain is under way');
@@ -229,7 +229,7 @@ describe('a stream that is saved and restored', () => {
     await other.stream.stopInput();
     expect(() => other.stream.save()).toThrow(new NotIdleError('the decoder waits for the layout of the format that it found'));
     h.factory.kill();
-    refused('a decoder is giving buffers back');
+    refused('a codec is giving buffers back');
     await settle();
     expect(h.stream.save().phase).toEqual({ kind: 'failed', reason: 'killed' });
   });

@@ -6,7 +6,8 @@ import { RegionMemory } from '../memory/index.ts';
 import { type PictureLayout, toldLayout } from '../picture/index.ts';
 import type { BufferMemory, StreamFormat } from '../ports/index.ts';
 import { DecoderStream } from '../stream/decoder-stream.ts';
-import type { StreamOutput } from '../stream/stream-events.ts';
+import type { FormatAnswer, StreamOutput } from '../stream/stream-events.ts';
+import { type StreamPolicy, V4L2_POLICY } from '../stream/stream-policy.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';
 import { toyChunk, toyHeader } from './toy-stream.ts';
 
@@ -33,21 +34,29 @@ export class StreamRig {
   readonly factory = new ToyDecoderFactory({ access: this.access, limit: 1 });
   readonly log: string[] = [];
   readonly outputs: Returned[] = [];
-  answer: (format: StreamFormat) => PictureLayout | undefined = () => undefined;
-  readonly stream = new DecoderStream<string, string, string>(this.factory, {
-    inputReturned: (handle, ok) => this.log.push(`in ${handle}${ok ? '' : ' bad'}`),
-    outputReturned: (handle, output) => {
-      this.outputs.push({ handle, ...output });
-      const flags = `${output.error ? ' error' : ''}${output.last ? ' last' : ''}`;
-      this.log.push(`out ${handle} ${output.cookie ?? '-'}${flags}`);
-    },
-    formatChanged: (format, change) => {
-      this.log.push(`format ${change} ${format.codedWidth}x${format.codedHeight}`);
-      return this.answer(format);
-    },
-    endOfStream: () => this.log.push('eos'),
-    failed: (reason) => this.log.push(`failed: ${reason}`),
-  });
+  answer: (format: StreamFormat) => FormatAnswer | undefined = () => undefined;
+  readonly stream: DecoderStream<string, string, string>;
+
+  constructor(policy: StreamPolicy = V4L2_POLICY) {
+    this.stream = new DecoderStream({
+      factory: this.factory,
+      policy,
+      fits: (format) => this.answer(format) ?? 'stop',
+      events: {
+        inputReturned: (handle, ok) => this.log.push(`in ${handle}${ok ? '' : ' bad'}`),
+        outputReturned: (handle, output) => {
+          this.outputs.push({ handle, ...output });
+          const flags = `${output.error ? ' error' : ''}${output.last === 'no' ? '' : ' last'}`;
+          this.log.push(`out ${handle} ${output.cookie ?? '-'}${flags}`);
+        },
+        formatChanged: (format, change) => {
+          this.log.push(`format ${change} ${format.codedWidth}x${format.codedHeight}`);
+        },
+        endOfStream: () => this.log.push('eos'),
+        failed: (reason) => this.log.push(`failed: ${reason}`),
+      },
+    });
+  }
 
   /** Queues a chunk under its name, which is also its cookie. */
   input(name: string, ...units: Uint8Array[]): boolean {
