@@ -13,6 +13,8 @@ export interface PackageRules {
   readonly packages: readonly string[];
   /** package, or a sub-path of one -> the only layers that may import it; none for what only tests may */
   readonly only: Readonly<Record<string, readonly string[]>>;
+  /** layer -> layers that none of its files, its tests among them, may reach by imports, however long the way is */
+  readonly apart: Readonly<Record<string, readonly string[]>>;
   /** whether `node:` modules are allowed */
   readonly node: boolean;
 }
@@ -76,7 +78,14 @@ const HOST_LAYERS = {
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */
 export const RULES: Readonly<Record<string, PackageRules>> = {
-  core: { layers: CORE_LAYERS, packages: [], only: {}, node: false },
+  core: {
+    layers: CORE_LAYERS,
+    packages: [],
+    only: {},
+    // Every protocol's streams are tested without the devices of one of them.
+    apart: { stream: ['v4l2', 'device'] },
+    node: false,
+  },
   host: {
     layers: HOST_LAYERS,
     packages: ['@paravideo/core'],
@@ -92,6 +101,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'cli-progress': ['demo', 'cli'],
       pngjs: ['demo'],
     },
+    apart: {},
     node: true,
   },
 };
@@ -109,6 +119,7 @@ export interface SourceFile {
 export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record<string, PackageRules>> = RULES): string[] {
   const findings: string[] = [];
   const graph = new Map<string, string[]>();
+  const all = new Map<string, string[]>();
   for (const file of files) {
     const place = placeOf(file.path);
     const rule = place && rules[place.package];
@@ -126,8 +137,41 @@ export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record
       }
     }
     if (!place.test) graph.set(file.path, edges);
+    all.set(file.path, edges);
   }
-  return [...findings, ...cycles(graph)];
+  return [...findings, ...reaches(all, rules), ...cycles(graph)];
+}
+
+/** For each file that reaches a layer from which its own is kept apart, the shortest way there. */
+function reaches(graph: ReadonlyMap<string, readonly string[]>, rules: Readonly<Record<string, PackageRules>>): string[] {
+  const found: string[] = [];
+  for (const start of graph.keys()) {
+    const place = placeOf(start);
+    const apart = rules[place?.package ?? '']?.apart[place?.layer ?? ''];
+    const end = apart && firstReached(graph, start, (path) => apart.includes(placeOf(path)?.layer ?? ''));
+    // What a file imports itself is found in the table, unless it is a test.
+    if (end && (place?.test || end.length > 2))
+      found.push(`${place?.layer} is kept apart from ${placeOf(end.at(-1) ?? '')?.layer}: ${end.join(' -> ')}`);
+  }
+  return found;
+}
+
+/** The shortest way over imports from a file to one that is looked for. */
+function firstReached(
+  graph: ReadonlyMap<string, readonly string[]>,
+  start: string,
+  wanted: (path: string) => boolean,
+): string[] | undefined {
+  const cameFrom = new Map<string, string | undefined>([[start, undefined]]);
+  for (const node of cameFrom.keys()) {
+    if (wanted(node)) {
+      const way: string[] = [];
+      for (let at: string | undefined = node; at !== undefined; at = cameFrom.get(at)) way.unshift(at);
+      return way;
+    }
+    for (const next of graph.get(node) ?? []) if (!cameFrom.has(next)) cameFrom.set(next, node);
+  }
+  return undefined;
 }
 
 interface Place {

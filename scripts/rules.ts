@@ -12,13 +12,13 @@ export interface TextFile {
 }
 
 /** Ids with a number. Display P3 and DCI-P3 are colours, and no rule has a number that begins with 0 (P010 is a format). */
-const NUMBERED = /(?<![\w-])V[MU]-[A-Z]+\d+(?!\w)|(?<![\w-]|Display )P[1-9]\d?(?![\w-])/g;
+const NUMBERED = /(?<![\w-])V(?:[MU]-[A-Z]+|(?:10|6)-[A-Z])\d+(?!\w)|(?<![\w-]|Display )P[1-9]\d?(?![\w-])/g;
 /** Ids that are words (STOP, DEC) are ordinary words elsewhere: they are ids in the list of ids of a check alone. */
 const LISTED = /\bids: \[([^\]]*)\]/g;
 const WORD = /'([A-Z]+)'/g;
 
 /** A row of a table: the id, a mark if nobody cites it, a sentence, its source. */
-const ROW = /^\| ([A-Z]+(?:-[A-Z]+)?\d*)( †)? \|(.*)$/;
+const ROW = /^\| ((?:V10-|V6-)?[A-Z]+(?:-[A-Z]+)?\d*)( †)? \|(.*)$/;
 const CELLS = /^ [A-Z].*\. \| .*\S \|$/;
 
 function* citations({ path, text }: TextFile): Generator<{ id: string; at: string }> {

@@ -77,6 +77,19 @@ describe('the layering check', () => {
     ]);
   });
 
+  it('names the way by which a test of the stream reaches a device', () => {
+    expect(
+      checkLayers([
+        file('core/src/stream/a.test.ts', '../testing/rig.ts', '../testing/index.ts'),
+        file('core/src/testing/rig.ts', '../memory/b.ts'),
+        file('core/src/testing/index.ts', './guest.ts'),
+        file('core/src/testing/guest.ts', '../device/c.ts'),
+      ]),
+    ).toEqual([
+      'stream is kept apart from device: packages/core/src/stream/a.test.ts -> packages/core/src/testing/index.ts -> packages/core/src/testing/guest.ts -> packages/core/src/device/c.ts',
+    ]);
+  });
+
   it('lets a test import any layer of its package', () => {
     expect(checkLayers([file('core/src/wire/a.test.ts', '../testing/index.ts', 'vitest')])).toEqual([]);
   });

@@ -14,8 +14,10 @@ const rules = (...rows: string[]) => ({ path: RULES, text: [...HEAD, ...rows].jo
 
 describe('the check of rule ids', () => {
   it('accepts citations that have a row, and ranges by their ends', () => {
-    const text = `// as ${D1} to ${id('VM-D', 9)} demand\n${check(P2, 'STOP')}`;
-    expect(checkRules([rules(row(D1), row(id('VM-D', 9)), row(P2), row('STOP')), { path: 'a.ts', text }])).toEqual([]);
+    const V10 = id('V10-I', 1);
+    const text = `// as ${D1} to ${id('VM-D', 9)} demand (${V10})\n${check(P2, 'STOP')}`;
+    const rows = [D1, id('VM-D', 9), P2, V10, 'STOP'].map((each) => row(each));
+    expect(checkRules([rules(...rows), { path: 'a.ts', text }])).toEqual([]);
   });
 
   it('names file and line of each id without a row, in code, tests, documents and C', () => {
@@ -24,6 +26,7 @@ describe('the check of rule ids', () => {
       { path: 'packages/a.test.ts', text: `it('${id('P', 20)}: is kept', () => {});` },
       { path: 'docs/A.md', text: `| yes | ${id('VM-DX', 18)} |` },
       { path: 'guest/linux/a.c', text: `\n\n/* ${id('VM-RX', 9)} */` },
+      { path: 'packages/b.ts', text: `// ${id('V10-I', 12)} and ${id('V6-D', 35)}` },
       { path: 'packages/checks.ts', text: `x\n${check(D1, 'PAUSE')}` },
     ];
     expect(checkRules([rules(row(D1)), ...files])).toEqual([
@@ -31,6 +34,8 @@ describe('the check of rule ids', () => {
       `packages/a.test.ts:1 cites ${id('P', 20)}, which ${RULES} does not explain`,
       `docs/A.md:1 cites ${id('VM-DX', 18)}, which ${RULES} does not explain`,
       `guest/linux/a.c:3 cites ${id('VM-RX', 9)}, which ${RULES} does not explain`,
+      `packages/b.ts:1 cites ${id('V10-I', 12)}, which ${RULES} does not explain`,
+      `packages/b.ts:1 cites ${id('V6-D', 35)}, which ${RULES} does not explain`,
       `packages/checks.ts:2 cites PAUSE, which ${RULES} does not explain`,
     ]);
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { toyCrash, toyHeader, toyPicture } from '../testing/index.ts';
 import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { toyCrash, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 
 describe('failure and end', () => {
   test('a dead decoder gives every buffer of both queues back with an error, and a stop of the input begins anew', async () => {

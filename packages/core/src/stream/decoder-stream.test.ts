@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory } from '../ports/index.ts';
-import { parseToyUnit, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/index.ts';
 import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { parseToyUnit, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/toy-stream.ts';
 import { DecoderStream } from './decoder-stream.ts';
 import { V4L2_POLICY } from './stream-policy.ts';
 

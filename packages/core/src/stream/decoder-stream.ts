@@ -297,7 +297,8 @@ export class DecoderStream<In, Out, Cookie> {
   /** Gives the output queue what it gets at a change, and tells the change if that comes after it. */
   #settleChange(gets: StreamPolicy['change']): void {
     const last = gets === 'last-buffer' ? this.#codec.takeForLast() : undefined;
-    if (typeof last === 'string' || (gets === 'return-all' && !this.#codec.recalledAll())) return;
+    // The decoder has no buffer any more when the change is over: they may be too small for the new pictures.
+    if (typeof last === 'string' || (gets !== 'last-buffer' && !this.#codec.recalledAll())) return;
     this.#phase = nextPhase(this.#phase, { kind: 'last-given' });
     if (last !== undefined) this.#codec.returnEmpty(last, { error: false, last: 'change' });
     if (gets === 'return-all') this.#codec.returnAllEmpty();

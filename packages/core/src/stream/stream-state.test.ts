@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NotIdleError } from '../base/index.ts';
 import type { PictureLayout } from '../picture/index.ts';
-import { toyCrash, toyFiller, toyHeader, toyPicture } from '../testing/index.ts';
 import { complaint, mutations } from '../testing/mutations.ts';
 import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { toyCrash, toyFiller, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 
 type Action =
   | { readonly kind: 'input'; readonly what: 'full' | 'p' | 'filler' | 'crash'; readonly large: boolean; readonly depth: number }
