@@ -205,7 +205,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('a driver that begins anew o
     const driver = await MediaDriver.attach(guest);
     const client = await CaptureClient.open(driver, { memory: 'shared-pages', buffers: 2 });
     await client.setControl(V4L2_CID_BRIGHTNESS, 7);
-    camera.source.setControl(V4L2_CID_BRIGHTNESS, 9);
+    camera.source.controls.set(V4L2_CID_BRIGHTNESS, 9);
     await driver.detach();
     const session = await (await MediaDriver.attach(guest)).open();
     expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(9);

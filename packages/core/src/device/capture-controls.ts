@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The controls of a frame source as V4L2 controls. */
-import type { FrameSource, SourceControl } from '../ports/index.ts';
+/** The controls of a source as V4L2 controls. */
+import type { ControlPort, SourceControl } from '../ports/index.ts';
 import { type ControlHost, ControlSet, type ControlSpec, sliderFlag } from '../v4l2/index.ts';
 import {
   V4L2_CTRL_FLAG_VOLATILE,
@@ -45,10 +45,10 @@ export type CaptureControls = ControlSet &
   };
 
 /**
- * The controls of `source`, kept in step with it: what another guest or the camera itself changes is assigned and heard by
+ * The controls of a source, kept in step with it: what another guest or the camera itself changes is assigned and heard by
  * every session. Dispose to stop listening.
  */
-export function captureControls(source: FrameSource): CaptureControls {
+export function captureControls(port: ControlPort): CaptureControls {
   // While values are on their way to the source its echo says nothing new; the set tells the sessions, and knows who asked.
   const setting = new Set<number>();
   /** what this guest set, by control */
@@ -59,7 +59,7 @@ export function captureControls(source: FrameSource): CaptureControls {
         if (typeof value !== 'number') continue;
         setting.add(id);
         try {
-          const errno = source.setControl(id, value);
+          const errno = port.set(id, value);
           if (errno !== 0) return errno;
           own.set(id, value);
         } finally {
@@ -68,17 +68,17 @@ export function captureControls(source: FrameSource): CaptureControls {
       }
       return 0;
     },
-    read: (id) => source.control(id),
+    read: (id) => port.get(id),
   };
-  const set = new ControlSet(source.capabilities.controls.map(specOf), host);
-  for (const control of source.capabilities.controls) set.assign(control.id, source.control(control.id));
-  const listening = source.onControlChange((id, value) => {
+  const set = new ControlSet(port.declared.map(specOf), host);
+  for (const control of port.declared) set.assign(control.id, port.get(control.id));
+  const listening = port.onChange((id, value) => {
     if (!setting.has(id)) set.assign(id, value);
   });
   return Object.assign(set, {
     restore: () => {
-      for (const { id, type, default: value } of source.capabilities.controls) {
-        if (type !== 'button' && own.get(id) === source.control(id)) source.setControl(id, value);
+      for (const { id, type, default: value } of port.declared) {
+        if (type !== 'button' && own.get(id) === port.get(id)) port.set(id, value);
       }
       own.clear();
     },

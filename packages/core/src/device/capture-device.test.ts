@@ -470,7 +470,7 @@ describe('controls of a camera', () => {
     const [one, two, three] = [await here.driver.open(), await here.driver.open(), await there.driver.open()];
     for (const session of [one, two, three]) await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS);
     expect(await one.sCtrl(V4L2_CID_BRIGHTNESS, 1000)).toBe(255);
-    expect(source.control(V4L2_CID_BRIGHTNESS)).toBe(255);
+    expect(source.controls.get(V4L2_CID_BRIGHTNESS)).toBe(255);
     for (const session of [two, three]) {
       expect(await session.nextEvent()).toMatchObject({
         type: V4L2_EVENT_CTRL,

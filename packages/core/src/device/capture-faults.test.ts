@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CaptureClient, MediaDriver } from '../driver/index.ts';
 import { HeapArena } from '../memory/index.ts';
-import type { FrameSource } from '../ports/index.ts';
+import type { ControlPort, FrameSource } from '../ports/index.ts';
 import { errnoOf, ManualClock, mediaTransport, SolidSource } from '../testing/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
 import type { InProcessTransport } from '../virtio-device/index.ts';
@@ -43,10 +43,18 @@ function altered(solid: SolidSource, own: Partial<FrameSource>): FrameSource {
     presence: { kind: 'present' },
     watch: (listener) => solid.watch(listener),
     start: (wanted, consumer) => solid.start(wanted, consumer),
-    control: (id) => solid.control(id),
-    setControl: (id, value) => solid.setControl(id, value),
-    onControlChange: (listener) => solid.onControlChange(listener),
+    controls: solid.controls,
     ...own,
+  };
+}
+
+/** The methods of a port, each to be replaced. */
+function portOf(controls: ControlPort): ControlPort {
+  return {
+    declared: controls.declared,
+    get: (id) => controls.get(id),
+    set: (id, value) => controls.set(id, value),
+    onChange: (listener) => controls.onChange(listener),
   };
 }
 
@@ -86,21 +94,25 @@ describe('a camera whose source has a fault', () => {
     const solid = new SolidSource();
     const fault = once();
     const source = altered(solid, {
-      setControl: (id, value) => {
-        fault();
-        return solid.setControl(id, value);
+      controls: {
+        ...portOf(solid.controls),
+        set: (id, value) => {
+          fault();
+          return solid.controls.set(id, value);
+        },
       },
     });
     const { transport, camera } = await guest(source);
     expect(await errnoOf(camera.setControl(V4L2_CID_BRIGHTNESS, 3))).toBe(Errno.EIO);
     expect(transport.bugs.splice(0)).toEqual([FAULT]);
-    solid.setControl(V4L2_CID_BRIGHTNESS, 77);
+    solid.controls.set(V4L2_CID_BRIGHTNESS, 77);
     expect(await camera.control(V4L2_CID_BRIGHTNESS)).toBe(77);
     await camera.close();
   });
 
   it('gives the guest the errno of a control that the source does not take', async () => {
-    const source = altered(new SolidSource(), { setControl: () => Errno.EBUSY });
+    const solid = new SolidSource();
+    const source = altered(solid, { controls: { ...portOf(solid.controls), set: () => Errno.EBUSY } });
     const { camera } = await guest(source);
     expect(await errnoOf(camera.setControl(V4L2_CID_BRIGHTNESS, 3))).toBe(Errno.EBUSY);
     expect(await camera.control(V4L2_CID_BRIGHTNESS)).toBe(128);

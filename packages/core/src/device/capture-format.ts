@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Negotiates a camera's format: the nearest that the source supports, and the same again when that one is asked for. */
 import { formatInfo, nearestSize, type PictureLayout, pictureLayout, validColorimetry } from '../picture/index.ts';
-import type { SourceCapabilities } from '../ports/index.ts';
+import type { SourceModes } from '../ports/index.ts';
 import type { QueueFormat, RequestedFormat } from '../v4l2/index.ts';
 import { V4L2_FIELD_NONE } from '../wire/index.ts';
 import { DeviceError } from './device-error.ts';
@@ -10,7 +10,7 @@ import { DeviceError } from './device-error.ts';
 export type CapturePlanarity = 'single' | 'multi';
 
 /** Pixel formats of the source that the API can carry: formats with several memory planes only in the multi-planar one. */
-export function captureFormats(source: SourceCapabilities, planarity: CapturePlanarity): readonly number[] {
+export function captureFormats(source: SourceModes, planarity: CapturePlanarity): readonly number[] {
   return source.formats.filter((fourcc) => {
     const info = formatInfo(fourcc);
     return info !== undefined && (planarity === 'multi' || info.memoryPlanes === 1);
@@ -19,7 +19,7 @@ export function captureFormats(source: SourceCapabilities, planarity: CapturePla
 
 /** The nearest format to `asked`. `planeBytes` bounds every plane: a longer line that would pass it is not granted. */
 export function negotiate(
-  source: SourceCapabilities,
+  source: SourceModes,
   formats: readonly number[],
   planeBytes: number,
   asked: Pick<RequestedFormat, 'fourcc' | 'width' | 'height' | 'bytesPerLine'>,

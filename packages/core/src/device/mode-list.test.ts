@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { fourcc, type PictureSize } from '../picture/index.ts';
-import type { SourceCapabilities } from '../ports/index.ts';
+import type { SourceModes } from '../ports/index.ts';
 import { SolidSource } from '../testing/index.ts';
 import { listModes } from './mode-list.ts';
 
@@ -13,7 +13,7 @@ const parse = (text: string): PictureSize => {
 };
 
 /** A source that scales to anything: from 96x64 to 4096x2160 in NV12, half of that in GREY; 5 to 120 frames a second. */
-const scaling = (more: Partial<SourceCapabilities> = {}): SourceCapabilities => ({
+const scaling = (more: Partial<SourceModes> = {}): SourceModes => ({
   ...new SolidSource().capabilities,
   defaultSize: { width: 1280, height: 720 },
   sizes: (format) => ({
@@ -32,13 +32,13 @@ const scaling = (more: Partial<SourceCapabilities> = {}): SourceCapabilities => 
 });
 const COMMON = ['160x120', '320x240', '640x480', '1280x720', '1920x1080', '2560x1440', '3840x2160'].map(parse);
 
-function sizes(capabilities: SourceCapabilities, format = NV12): string[] {
+function sizes(capabilities: SourceModes, format = NV12): string[] {
   const listed = capabilities.sizes(format);
   if (listed.kind !== 'discrete') expect.unreachable('a list');
   return listed.sizes.map(({ width, height }) => `${width}x${height}`);
 }
 
-function rates(capabilities: SourceCapabilities, width = 640, height = 480): number[] {
+function rates(capabilities: SourceModes, width = 640, height = 480): number[] {
   const listed = capabilities.intervals(NV12, width, height);
   if (listed.kind !== 'discrete') expect.unreachable('a list');
   return listed.intervals.map(({ numerator, denominator }) => Number((denominator / numerator).toFixed(2)));

@@ -16,7 +16,7 @@ import {
   type SourceIntervals,
   type SourceSizes,
 } from '../picture/index.ts';
-import type { SourceCapabilities } from '../ports/index.ts';
+import type { SourceModes } from '../ports/index.ts';
 
 /** What a list holds. */
 export interface ModeListOptions {
@@ -44,7 +44,7 @@ const SHORT_SIDES = [2160, 1440, 1080, 720, 540, 360, 240, 180, 120] as const;
  * What `source` can do, as lists. Sizes are those of `o`, or the source's `commonSizes`, or smaller ones of the shape of its
  * `defaultSize`; those that a format cannot have are left out. Of a source that has a list, the whole list stays.
  */
-export function listModes(source: SourceCapabilities, o: ModeListOptions = {}): SourceCapabilities {
+export function listModes(source: SourceModes, o: ModeListOptions = {}): SourceModes {
   const size = o.size ?? source.defaultSize;
   const interval = o.interval ?? source.defaultInterval;
   const offered = o.sizes ?? upTo(size, source.commonSizes ?? sameShape(source.defaultSize));

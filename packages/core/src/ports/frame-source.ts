@@ -8,7 +8,7 @@
  */
 import type { Colorimetry, Fraction, PictureLayout, PictureSize, SourceIntervals, SourceSizes } from '../picture/index.ts';
 import type { PlaneStorage } from './buffer-memory.ts';
-import type { SourceControl } from './control-port.ts';
+import type { ControlPort } from './control-port.ts';
 
 /** The frames that a source can bring. */
 export interface SourceModes {
@@ -23,12 +23,6 @@ export interface SourceModes {
   readonly colorimetry: Colorimetry;
   sizes(fourcc: number): SourceSizes;
   intervals(fourcc: number, width: number, height: number): SourceIntervals;
-}
-
-/** What a source can do. */
-export interface SourceCapabilities extends SourceModes {
-  /** fixed for the life of the source */
-  readonly controls: readonly SourceControl[];
 }
 
 /** Whether a source is there. `absent`: it never was, `lost`: it was; the reason is for the log. */
@@ -77,8 +71,9 @@ export interface WantedFrames {
 /** The port. */
 export interface FrameSource {
   /** As of now; while the source is away, what it last could do, or is expected to. */
-  readonly capabilities: SourceCapabilities;
+  readonly capabilities: SourceModes;
   readonly presence: SourcePresence;
+  readonly controls: ControlPort;
   /** `listener` is called after each change, when streams that end by it were told, until the answer is disposed of. */
   watch(listener: (change: SourceChange) => void): Disposable;
   /**
@@ -87,13 +82,4 @@ export interface FrameSource {
    * beside those of others.
    */
   start(wanted: WantedFrames, consumer: FrameConsumer): Disposable;
-  /** Current value of a control; a button reads 0. */
-  control(id: number): number;
-  /**
-   * Sets a control; the value is within the declared range. Takes effect with the next frame. Not 0: the errno of why the
-   * source does not take it (EBUSY: not now, EIO: it does not answer), and the control is as before.
-   */
-  setControl(id: number, value: number): number;
-  /** Tells when a control changed, whoever did it (another guest, the camera itself). */
-  onControlChange(listener: (id: number, value: number) => void): Disposable;
 }

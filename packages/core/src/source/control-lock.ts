@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FrameSource } from '../ports/index.ts';
+import type { ControlPort } from '../ports/index.ts';
 import { Errno } from '../wire/index.ts';
 
 /**
@@ -9,24 +9,17 @@ import { Errno } from '../wire/index.ts';
 export class ControlLock {
   #holder: object | undefined;
 
-  /** `source` as one guest has it; disposing of it lets go. */
-  guard(source: FrameSource): FrameSource & Disposable {
+  /** `controls` as one guest has them; disposing of that lets go. */
+  guard(controls: ControlPort): ControlPort & Disposable {
     const self = {};
     return {
-      get capabilities() {
-        return source.capabilities;
-      },
-      get presence() {
-        return source.presence;
-      },
-      watch: (listener) => source.watch(listener),
-      start: (wanted, consumer) => source.start(wanted, consumer),
-      control: (id) => source.control(id),
-      setControl: (id, value) => {
+      declared: controls.declared,
+      get: (id) => controls.get(id),
+      set: (id, value) => {
         this.#holder ??= self;
-        return this.#holder === self ? source.setControl(id, value) : Errno.EBUSY;
+        return this.#holder === self ? controls.set(id, value) : Errno.EBUSY;
       },
-      onControlChange: (listener) => source.onControlChange(listener),
+      onChange: (listener) => controls.onChange(listener),
       [Symbol.dispose]: () => {
         if (this.#holder === self) this.#holder = undefined;
       },

@@ -51,17 +51,17 @@ describe('a source whose guests have controls of their own', () => {
     const { made, shared, push, guest } = camera();
     const [a, b] = [guest(), guest()];
     const heard: string[] = [];
-    using _a = a.onControlChange((_id, value) => heard.push(`a ${value}`));
-    using _b = b.onControlChange((_id, value) => heard.push(`b ${value}`));
+    using _a = a.controls.onChange((_id, value) => heard.push(`a ${value}`));
+    using _b = b.controls.onChange((_id, value) => heard.push(`b ${value}`));
     const [ours, theirs] = [new Consumer(), new Consumer()];
     a.start(WANTED, ours);
     b.start(WANTED, theirs);
-    expect(a.setControl(LEVEL, 5)).toBe(0);
+    expect(a.controls.set(LEVEL, 5)).toBe(0);
     expect([made.length, made[0]?.starts, a.separated]).toEqual([1, 1, false]);
     for (let i = 0; i < 3; i++) push(0);
 
-    expect(a.setControl(LEVEL, 7)).toBe(0);
-    expect([a.control(LEVEL), b.control(LEVEL), shared.control(LEVEL), heard]).toEqual([7, 5, 5, ['a 7']]);
+    expect(a.controls.set(LEVEL, 7)).toBe(0);
+    expect([a.controls.get(LEVEL), b.controls.get(LEVEL), shared.controls.get(LEVEL), heard]).toEqual([7, 5, 5, ['a 7']]);
     expect([made.length, made[1]?.controls.get(LEVEL)]).toEqual([2, 7]);
     // Until there is a frame with what was set, those of all are better than none.
     push(0);
@@ -72,7 +72,7 @@ describe('a source whose guests have controls of their own', () => {
       [0, 1, 2, 3, 4, 5],
       [0, 1, 2, 3, 4],
     ]);
-    expect(a.setControl(LEVEL, 8)).toBe(0);
+    expect(a.controls.set(LEVEL, 8)).toBe(0);
     expect([made.length, made[1]?.out, made[0]?.out]).toEqual([2, 0, 0]);
     await a[Symbol.asyncDispose]();
     expect([made[1]?.ended, made[1]?.running, made[0]?.ended, theirs.reasons, ours.reasons]).toEqual([
@@ -87,11 +87,11 @@ describe('a source whose guests have controls of their own', () => {
   it('shares again when all controls are as declared and a stream starts', async () => {
     const { made, push, guest } = camera();
     const own = guest();
-    own.setControl(LEVEL, 1);
+    own.controls.set(LEVEL, 1);
     const first = new Consumer();
     const stream = own.start(WANTED, first);
     push(1);
-    own.setControl(LEVEL, 5);
+    own.controls.set(LEVEL, 5);
     expect([own.separated, first.sequences]).toEqual([true, [0]]);
     stream[Symbol.dispose]();
     const second = new Consumer();
@@ -113,12 +113,12 @@ describe('a source whose guests have controls of their own', () => {
     });
     const consumer = new Consumer();
     own.start(WANTED, consumer);
-    expect(own.setControl(LEVEL, 2)).toBe(0);
+    expect(own.controls.set(LEVEL, 2)).toBe(0);
     push(0);
     expect(consumer.sequences).toEqual([0]);
     made[0]?.vanish('unplugged');
     expect([consumer.reasons, own.presence.kind]).toEqual([['unplugged'], 'lost']);
-    expect(() => own.control(99)).toThrow(SourceError);
+    expect(() => own.controls.get(99)).toThrow(SourceError);
     await own[Symbol.asyncDispose]();
   });
 });
@@ -127,14 +127,16 @@ describe('a lock of controls', () => {
   it('is held by the first who sets one, until he lets go; the others read, hear and get EBUSY', () => {
     const { shared } = camera();
     const lock = new ControlLock();
-    const [a, b] = [lock.guard(shared), lock.guard(shared)];
+    const [ours, theirs] = [lock.guard(shared.controls), lock.guard(shared.controls)];
+    const a = { controls: ours, release: () => ours[Symbol.dispose]() };
+    const b = { controls: theirs, release: () => theirs[Symbol.dispose]() };
     const heard: number[] = [];
-    using _heard = b.onControlChange((_id, value) => heard.push(value));
-    expect(a.setControl(LEVEL, 3)).toBe(0);
-    expect([b.setControl(LEVEL, 4), b.control(LEVEL), heard]).toEqual([Errno.EBUSY, 3, [3]]);
-    b[Symbol.dispose]();
-    expect(b.setControl(LEVEL, 4)).toBe(Errno.EBUSY);
-    a[Symbol.dispose]();
-    expect([b.setControl(LEVEL, 4), a.setControl(LEVEL, 5), a.control(LEVEL)]).toEqual([0, Errno.EBUSY, 4]);
+    using _heard = b.controls.onChange((_id, value) => heard.push(value));
+    expect(a.controls.set(LEVEL, 3)).toBe(0);
+    expect([b.controls.set(LEVEL, 4), b.controls.get(LEVEL), heard]).toEqual([Errno.EBUSY, 3, [3]]);
+    b.release();
+    expect(b.controls.set(LEVEL, 4)).toBe(Errno.EBUSY);
+    a.release();
+    expect([b.controls.set(LEVEL, 4), a.controls.set(LEVEL, 5), a.controls.get(LEVEL)]).toEqual([0, Errno.EBUSY, 4]);
   });
 });

@@ -8,11 +8,12 @@
  * A stream that runs meanwhile goes over with the first frame that is made for it alone, and counts on.
  */
 import type {
+  ControlPort,
   FrameConsumer,
   FrameSource,
-  SourceCapabilities,
   SourceChange,
   SourceControl,
+  SourceModes,
   SourcePresence,
   WantedFrames,
 } from '../ports/index.ts';
@@ -24,6 +25,7 @@ export type OwnedSource = FrameSource & AsyncDisposable;
 
 /** See the top of the file. Disposing of it ends what this guest has for itself. */
 export class EachSource implements FrameSource, AsyncDisposable {
+  readonly controls: ControlPort;
   readonly #shared: FrameSource;
   readonly #separate: () => OwnedSource;
   readonly #streams = new Set<MovingStream>();
@@ -38,9 +40,19 @@ export class EachSource implements FrameSource, AsyncDisposable {
   constructor(shared: FrameSource, separate: () => OwnedSource) {
     this.#shared = shared;
     this.#separate = separate;
+    this.controls = {
+      declared: shared.controls.declared,
+      get: (id) => (this.#own === undefined ? declaredValue(this.#declared(id)) : this.#own.controls.get(id)),
+      set: (id, value) => this.#set(id, value),
+      onChange: (listener) => {
+        const own = (id: number, value: number): void => listener(id, value);
+        this.#listeners.add(own);
+        return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
+      },
+    };
   }
 
-  get capabilities(): SourceCapabilities {
+  get capabilities(): SourceModes {
     return this.#shared.capabilities;
   }
 
@@ -57,26 +69,6 @@ export class EachSource implements FrameSource, AsyncDisposable {
     return this.#shared.watch(listener);
   }
 
-  control(id: number): number {
-    return this.#own === undefined ? declaredValue(this.#declared(id)) : this.#own.control(id);
-  }
-
-  setControl(id: number, value: number): number {
-    const control = this.#declared(id);
-    if (this.#own === undefined && control.type !== 'button' && value === control.default) return 0;
-    const own = this.#own ?? this.#separated();
-    const errno = own.setControl(id, value);
-    if (errno !== 0) return errno;
-    for (const stream of this.#streams) stream.move(own);
-    return 0;
-  }
-
-  onControlChange(listener: (id: number, value: number) => void): Disposable {
-    const own = (id: number, value: number): void => listener(id, value);
-    this.#listeners.add(own);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
-  }
-
   start(wanted: WantedFrames, consumer: FrameConsumer): Disposable {
     if (this.#streams.size === 0 && this.#asDeclared()) this.#rejoin();
     const stream = new MovingStream(this.#own ?? this.#shared, wanted, consumer, () => this.#streams.delete(stream));
@@ -90,8 +82,18 @@ export class EachSource implements FrameSource, AsyncDisposable {
     await Promise.all(this.#ending);
   }
 
+  #set(id: number, value: number): number {
+    const control = this.#declared(id);
+    if (this.#own === undefined && control.type !== 'button' && value === control.default) return 0;
+    const own = this.#own ?? this.#separated();
+    const errno = own.controls.set(id, value);
+    if (errno !== 0) return errno;
+    for (const stream of this.#streams) stream.move(own);
+    return 0;
+  }
+
   #declared(id: number): SourceControl {
-    const control = this.#shared.capabilities.controls.find((each) => each.id === id);
+    const control = this.controls.declared.find((each) => each.id === id);
     if (control === undefined) {
       throw new SourceError(`control 0x${id.toString(16)} is not one of this source's: ask only for declared ones`);
     }
@@ -99,12 +101,12 @@ export class EachSource implements FrameSource, AsyncDisposable {
   }
 
   #asDeclared(): boolean {
-    return this.capabilities.controls.every((control) => this.control(control.id) === declaredValue(control));
+    return this.controls.declared.every((control) => this.controls.get(control.id) === declaredValue(control));
   }
 
   #separated(): OwnedSource {
     const own = this.#separate();
-    own.onControlChange((id, value) => {
+    own.controls.onChange((id, value) => {
       for (const listener of [...this.#listeners]) listener(id, value);
     });
     this.#own = own;

@@ -5,3 +5,4 @@ export * from './no-controls.ts';
 export * from './shared-source.ts';
 export * from './source-controls.ts';
 export * from './source-error.ts';
+export * from './with-controls.ts';

@@ -11,11 +11,11 @@
 import { hasSize } from '../picture/index.ts';
 import {
   type Capture,
+  type ControlPort,
   type FrameConsumer,
   type FrameSource,
   NoMemoryError,
   SourceBusyError,
-  type SourceCapabilities,
   type SourceChange,
   type SourceModes,
   type SourcePresence,
@@ -33,19 +33,21 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   readonly #renditions = new Map<string, Rendition>();
   readonly #watchers = new Set<(change: SourceChange) => void>();
   #modes: SourceModes;
-  #capabilities: SourceCapabilities;
   #ended: Promise<void> | undefined;
 
   constructor(capture: Capture) {
     this.#capture = capture;
     this.#presence = new PresenceMachine(capture.absent);
     this.#modes = capture.modes;
-    this.#capabilities = { ...this.#modes, controls: capture.controls.declared };
     this.#watching = capture.watch(() => this.#update(capture.absent));
   }
 
-  get capabilities(): SourceCapabilities {
-    return this.#capabilities;
+  get capabilities(): SourceModes {
+    return this.#modes;
+  }
+
+  get controls(): ControlPort {
+    return this.#capture.controls;
   }
 
   get presence(): SourcePresence {
@@ -68,18 +70,6 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     const capture = this.#capture.separate?.();
     if (capture === undefined) throw new SourceError(`camera ${this.#modes.card} has one set of controls for all`);
     return new SharedSource(capture);
-  }
-
-  control(id: number): number {
-    return this.#capture.controls.get(id);
-  }
-
-  setControl(id: number, value: number): number {
-    return this.#capture.controls.set(id, value);
-  }
-
-  onControlChange(listener: (id: number, value: number) => void): Disposable {
-    return this.#capture.controls.onChange(listener);
   }
 
   start(wanted: WantedFrames, consumer: FrameConsumer): Disposable {
@@ -152,10 +142,9 @@ export class SharedSource implements FrameSource, AsyncDisposable {
 
   /** True if the capture has other modes than before. */
   #takeModes(): boolean {
-    const { modes, controls } = this.#capture;
+    const { modes } = this.#capture;
     if (modes === this.#modes) return false;
     this.#modes = modes;
-    this.#capabilities = { ...modes, controls: controls.declared };
     return true;
   }
 }

@@ -5,11 +5,12 @@ import type { SourceControl } from '../ports/control-port.ts';
 import type {
   FrameConsumer,
   FrameSource,
-  SourceCapabilities,
   SourceChange,
+  SourceModes,
   SourcePresence,
   WantedFrames,
 } from '../ports/frame-source.ts';
+import { SourceControls } from '../source/source-controls.ts';
 import {
   V4L2_CID_BRIGHTNESS,
   V4L2_CID_HFLIP,
@@ -56,11 +57,10 @@ export interface SolidSourceOptions {
  * bytes of plane 0 (little-endian). Frames come only when `tick` is called.
  */
 export class SolidSource implements FrameSource {
-  readonly capabilities: SourceCapabilities;
+  readonly capabilities: SourceModes;
+  readonly controls = new SourceControls(CONTROLS);
   readonly #clock: Clock | undefined;
   readonly #streams = new Set<SolidStream>();
-  readonly #values = new Map<number, number>(CONTROLS.map((c) => [c.id, c.default]));
-  readonly #listeners = new Set<(id: number, value: number) => void>();
   readonly #watchers = new Set<(change: SourceChange) => void>();
   #presence: SourcePresence = { kind: 'present' };
   #sequence = 0;
@@ -73,7 +73,6 @@ export class SolidSource implements FrameSource {
       defaultSize: { width: 64, height: 48 },
       defaultInterval: { numerator: 1, denominator: 30 },
       colorimetry: { colorspace: V4L2_COLORSPACE_SRGB, ycbcrEnc: 0, quantization: 0, xferFunc: 0 },
-      controls: CONTROLS,
       sizes: solidSizes,
       intervals: solidIntervals,
     };
@@ -99,28 +98,13 @@ export class SolidSource implements FrameSource {
     return { [Symbol.dispose]: () => void this.#streams.delete(stream) };
   }
 
-  control(id: number): number {
-    return this.#values.get(id) ?? 0;
-  }
-
-  setControl(id: number, value: number): number {
-    this.#values.set(id, value);
-    for (const listener of this.#listeners) listener(id, value);
-    return 0;
-  }
-
-  onControlChange(listener: (id: number, value: number) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-  }
-
   /** Captures one frame: every running stream that wants it gets it. Returns its sequence number. */
   tick(): number {
     const sequence = this.#sequence++;
     const timestamp = this.#clock?.now() ?? sequence * 1000;
     for (const stream of [...this.#streams]) {
       if (!this.#streams.has(stream) || !stream.consumer.wantsFrame()) continue;
-      const planes = solidPlanes(stream.layout, sequence, this.control(V4L2_CID_BRIGHTNESS));
+      const planes = solidPlanes(stream.layout, sequence, this.controls.get(V4L2_CID_BRIGHTNESS));
       let references = 1;
       stream.consumer.frame({
         sequence,

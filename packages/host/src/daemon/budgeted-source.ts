@@ -48,8 +48,6 @@ export function budgetedSource(source: FrameSource, budget: MemoryBudget): Frame
         throw error;
       }
     },
-    control: (id) => source.control(id),
-    setControl: (id, value) => source.setControl(id, value),
-    onControlChange: (listener) => source.onControlChange(listener),
+    controls: source.controls,
   };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ControlLock, EachSource, type FrameSource, type SharedSource } from '@paravideo/core';
+import { ControlLock, EachSource, type FrameSource, type SharedSource, withControls } from '@paravideo/core';
 import { ConfigError } from './config-error.ts';
 
 /**
@@ -42,7 +42,7 @@ export class CameraControls {
   constructor(configured: ConfiguredSource, wanted: ControlPolicy | undefined, field: string) {
     const source = configured.shared;
     this.#source = configured;
-    const able = source.separable || source.capabilities.controls.length === 0;
+    const able = source.separable || source.controls.declared.length === 0;
     if (wanted === 'each' && !able) {
       throw new ConfigError([`${field}.controls: the source has one set of controls for all: shared, locked or none`]);
     }
@@ -58,8 +58,8 @@ export class CameraControls {
         return new EachSource(this.#source.plain, () => shared.separate());
       }
       case 'locked': {
-        const guarded = this.#lock.guard(shared);
-        return borrowed(guarded, () => guarded[Symbol.dispose]());
+        const guarded = this.#lock.guard(shared.controls);
+        return borrowed(withControls(shared, guarded), () => guarded[Symbol.dispose]());
       }
       case 'shared':
       case 'none':
@@ -70,18 +70,5 @@ export class CameraControls {
 
 /** A source of which a guest's end leaves all as it is, but for what `end` does. */
 function borrowed(source: FrameSource, end: () => void): GuestSource {
-  return {
-    get capabilities() {
-      return source.capabilities;
-    },
-    get presence() {
-      return source.presence;
-    },
-    watch: (listener) => source.watch(listener),
-    start: (wanted, consumer) => source.start(wanted, consumer),
-    control: (id) => source.control(id),
-    setControl: (id, value) => source.setControl(id, value),
-    onControlChange: (listener) => source.onControlChange(listener),
-    [Symbol.asyncDispose]: async () => end(),
-  };
+  return Object.assign(withControls(source, source.controls), { [Symbol.asyncDispose]: async () => end() });
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
-  Errno,
   type FrameSource,
+  NO_CONTROLS,
   SharedSource,
+  SourceError,
   V4L2_CID_BRIGHTNESS,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
@@ -18,7 +19,6 @@ const source: FrameSource = {
     defaultSize: { width: 1280, height: 720 },
     defaultInterval: { numerator: 1, denominator: 30 },
     colorimetry: { colorspace: 0, ycbcrEnc: 0, quantization: 0, xferFunc: 0 },
-    controls: [],
     sizes: () => ({
       kind: 'stepwise',
       range: { minWidth: 96, maxWidth: 1920, stepWidth: 2, minHeight: 64, maxHeight: 1080, stepHeight: 2 },
@@ -30,9 +30,7 @@ const source: FrameSource = {
   start: () => {
     throw new TypeError('not used here');
   },
-  control: () => 7,
-  setControl: () => 0,
-  onControlChange: () => ({ [Symbol.dispose]: () => {} }),
+  controls: NO_CONTROLS,
 };
 
 describe('a source with defaults of a camera', () => {
@@ -44,7 +42,7 @@ describe('a source with defaults of a camera', () => {
       defaultInterval: { numerator: 1, denominator: 15 },
       formats: source.capabilities.formats,
     });
-    expect(camera.control(1)).toBe(7);
+    expect(camera.controls).toBe(source.controls);
   });
 
   it('has no controls of its own or of others where the configuration says so', () => {
@@ -52,12 +50,12 @@ describe('a source with defaults of a camera', () => {
     const camera = withDefaults(shared, { controls: 'none' }, 'devices[0]');
     const open = withDefaults(shared, { controls: 'shared' }, 'devices[1]');
     const heard: string[] = [];
-    using _closed = camera.onControlChange((id, value) => void heard.push(`none ${id} ${value}`));
-    using _open = open.onControlChange((id, value) => void heard.push(`shared ${id} ${value}`));
-    expect(camera.capabilities.controls).toEqual([]);
-    expect(camera.setControl(V4L2_CID_BRIGHTNESS, 0)).toBe(Errno.EINVAL);
-    expect(shared.control(V4L2_CID_BRIGHTNESS)).toBe(128);
-    expect(open.setControl(V4L2_CID_BRIGHTNESS, 9)).toBe(0);
+    using _closed = camera.controls.onChange((id, value) => void heard.push(`none ${id} ${value}`));
+    using _open = open.controls.onChange((id, value) => void heard.push(`shared ${id} ${value}`));
+    expect(camera.controls.declared).toEqual([]);
+    expect(() => camera.controls.set(V4L2_CID_BRIGHTNESS, 0)).toThrow(SourceError);
+    expect(shared.controls.get(V4L2_CID_BRIGHTNESS)).toBe(128);
+    expect(open.controls.set(V4L2_CID_BRIGHTNESS, 9)).toBe(0);
     expect(heard).toEqual([`shared ${V4L2_CID_BRIGHTNESS} 9`]);
   });
 

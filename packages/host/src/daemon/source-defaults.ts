@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
-  Errno,
   type Fraction,
   type FrameSource,
   hasInterval,
   hasSize,
   listModes,
+  NO_CONTROLS,
   type PictureSize,
-  type SourceCapabilities,
+  type SourceModes,
 } from '@paravideo/core';
 import type { ControlPolicy } from './camera-controls.ts';
 import { ConfigError } from './config-error.ts';
@@ -36,13 +36,11 @@ export interface SourceDefaults {
  */
 export function withDefaults(source: FrameSource, defaults: SourceDefaults, field: string): FrameSource {
   let own = source.capabilities;
-  const dressed = (as: SourceCapabilities): SourceCapabilities => ({
+  const dressed = (as: SourceModes): SourceModes => ({
     ...as,
     card: defaults.card ?? own.card,
-    controls: defaults.controls === 'none' ? [] : own.controls,
   });
   let capabilities = dressed(modes(own, defaults, field));
-  const ids = new Set(capabilities.controls.map((control) => control.id));
   return {
     get capabilities() {
       if (source.capabilities !== own) {
@@ -56,17 +54,12 @@ export function withDefaults(source: FrameSource, defaults: SourceDefaults, fiel
     },
     watch: (listener) => source.watch(listener),
     start: (wanted, consumer) => source.start(wanted, consumer),
-    control: (id) => source.control(id),
-    setControl: (id, value) => (ids.has(id) ? source.setControl(id, value) : Errno.EINVAL),
-    onControlChange: (listener) =>
-      source.onControlChange((id, value) => {
-        if (ids.has(id)) listener(id, value);
-      }),
+    controls: defaults.controls === 'none' ? NO_CONTROLS : source.controls,
   };
 }
 
 /** Sizes and rates of a source that changed: as the camera is to have them, where it still can. */
-function changedModes(own: SourceCapabilities, defaults: SourceDefaults, field: string): SourceCapabilities {
+function changedModes(own: SourceModes, defaults: SourceDefaults, field: string): SourceModes {
   try {
     return modes(own, defaults, field);
   } catch (error) {
@@ -76,7 +69,7 @@ function changedModes(own: SourceCapabilities, defaults: SourceDefaults, field: 
 }
 
 /** Sizes and rates as the camera is to have them. */
-function modes(own: SourceCapabilities, defaults: SourceDefaults, field: string): SourceCapabilities {
+function modes(own: SourceModes, defaults: SourceDefaults, field: string): SourceModes {
   const preferred = own.formats[0];
   if (preferred === undefined) throw new ConfigError([`${field}.source: the source has no format`]);
   const wanted = typeof defaults.sizes === 'object' ? defaults.sizes : undefined;
@@ -100,12 +93,12 @@ function chosen<T>(list: readonly T[] | undefined, own: T, same: (a: T, b: T) =>
 const sameSize = (a: PictureSize, b: PictureSize): boolean => a.width === b.width && a.height === b.height;
 const sameInterval = (a: Fraction, b: Fraction): boolean => a.numerator * b.denominator === b.numerator * a.denominator;
 
-function expectSize(own: SourceCapabilities, fourcc: number, size: PictureSize, field: string): void {
+function expectSize(own: SourceModes, fourcc: number, size: PictureSize, field: string): void {
   if (!hasSize(own.sizes(fourcc), size)) throw new ConfigError([`${field}: the source has no ${size.width}x${size.height}`]);
 }
 
 function expectRate(
-  own: SourceCapabilities,
+  own: SourceModes,
   fourcc: number,
   { width, height }: PictureSize,
   interval: Fraction,

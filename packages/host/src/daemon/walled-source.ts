@@ -21,8 +21,11 @@ export function walledSource(source: FrameSource): FrameSource {
       const stream = GuestWall.outside(() => source.start(wanted, walled));
       return { [Symbol.dispose]: () => GuestWall.outside(() => stream[Symbol.dispose]()) };
     },
-    control: (id) => source.control(id),
-    setControl: (id, value) => GuestWall.outside(() => source.setControl(id, value)),
-    onControlChange: (listener) => source.onControlChange(GuestWall.bind(listener, undefined)),
+    controls: {
+      declared: source.controls.declared,
+      get: (id) => source.controls.get(id),
+      set: (id, value) => GuestWall.outside(() => source.controls.set(id, value)),
+      onChange: (listener) => source.controls.onChange(GuestWall.bind(listener, undefined)),
+    },
   };
 }

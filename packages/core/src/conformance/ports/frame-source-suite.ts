@@ -130,20 +130,20 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       b.stream[Symbol.dispose]();
     }),
     one('a control that is set is told to every listener, and read back', async ({ source }) => {
-      const plain = source.capabilities.controls.filter((c) => c.type === 'integer' || c.type === 'boolean');
+      const plain = source.controls.declared.filter((c) => c.type === 'integer' || c.type === 'boolean');
       for (const control of plain) {
         const heard: [number, number][] = [];
-        const listening = source.onControlChange((id, value) => heard.push([id, value]));
-        const target = source.control(control.id) === control.maximum ? control.minimum : control.maximum;
-        source.setControl(control.id, target);
-        if (control.volatile !== true) checkSame(source.control(control.id), target, `value of ${control.name}`);
+        const listening = source.controls.onChange((id, value) => heard.push([id, value]));
+        const target = source.controls.get(control.id) === control.maximum ? control.minimum : control.maximum;
+        source.controls.set(control.id, target);
+        if (control.volatile !== true) checkSame(source.controls.get(control.id), target, `value of ${control.name}`);
         check(
           heard.some(([id, value]) => id === control.id && value === target),
           `the change of ${control.name} was told`,
         );
         listening[Symbol.dispose]();
         const count = heard.length;
-        source.setControl(control.id, control.default);
+        source.controls.set(control.id, control.default);
         checkSame(heard.length, count, 'calls of a listener that was disposed of');
       }
     }),
@@ -180,13 +180,13 @@ function checkCapabilities(source: FrameSource): void {
       );
     }
   }
-  for (const control of caps.controls) {
+  for (const control of source.controls.declared) {
     const { name, minimum, maximum, step } = control;
     check(control.default >= minimum && control.default <= maximum, `the default of ${name} is in its range`);
     check(control.type === 'button' || step >= 1, `the step of ${name} is at least 1`);
     if (control.type === 'menu') check((control.menu?.length ?? 0) > maximum, `${name} has a name for each item`);
     if (control.type === 'integer-menu') check((control.integerMenu?.length ?? 0) > maximum, `${name} has a value for each item`);
-    const now = source.control(control.id);
+    const now = source.controls.get(control.id);
     check(control.type === 'button' ? now === 0 : now >= minimum && now <= maximum, `${name} has a value in its range`);
   }
 }

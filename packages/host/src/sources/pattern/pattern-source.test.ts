@@ -89,9 +89,9 @@ describe('the test pattern source', () => {
   it('lets a control act on the next frame, for all streams, and tells who listens', async () => {
     const source = new SharedSource(openPattern({ timeOfDay: () => NOON }));
     const heard: number[][] = [];
-    using _listening = source.onControlChange((id, value) => heard.push([id, value]));
-    source.setControl(V4L2_CID_TEST_PATTERN, 4);
-    source.setControl(V4L2_CID_HFLIP, 1);
+    using _listening = source.controls.onChange((id, value) => heard.push([id, value]));
+    source.controls.set(V4L2_CID_TEST_PATTERN, 4);
+    source.controls.set(V4L2_CID_HFLIP, 1);
     const consumer = new Consumer(1);
     const layout = layoutOf(V4L2_PIX_FMT_RGB24);
     source.start({ layout, interval: AT_120 }, consumer);
@@ -107,7 +107,7 @@ describe('the test pattern source', () => {
       [V4L2_CID_TEST_PATTERN, 4],
       [V4L2_CID_HFLIP, 1],
     ]);
-    expect(source.control(V4L2_CID_HFLIP)).toBe(1);
+    expect(source.controls.get(V4L2_CID_HFLIP)).toBe(1);
     frame?.release();
     await source[Symbol.asyncDispose]();
   });
