@@ -21,6 +21,7 @@ const PROGRAMS = [
   'sources/pattern/pattern-worker',
   'copy/copy-worker',
   'transport/closing-thread',
+  'bench/blocking-process',
   'bench/ping-pong-process',
   'bench/streaming-guest-process',
 ];

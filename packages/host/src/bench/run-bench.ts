@@ -11,16 +11,21 @@ import {
 import { DaemonProcess } from '../daemon/index.ts';
 import { percentile, withGuest } from '../demo/index.ts';
 import { connectFrontend } from '../frontend/index.ts';
-import { residentMemory } from '../sys/index.ts';
+import { processorTime, residentMemory } from '../sys/index.ts';
 import { type CodedClip, decodeThroughDevice, decodeWithFfmpeg, makeClip, readClip, speedOf } from './decode-speed.ts';
 import { HelperProcess } from './helper-process.ts';
-import { ioctlLatency, pingPongLatency, type RoundTrip } from './latency.ts';
+import { blockingLatency, ioctlLatency, pingPongLatency, type RoundTrip } from './latency.ts';
 import { residentTree } from './process-memory.ts';
 
-/** A round trip and the least that it could be, in the same state of the machine. */
-export interface LatencyPair {
+/** A round trip and what others take at least, in the same state of the machine. */
+export interface LatencyReport {
   readonly ioctl: RoundTrip;
+  /** two event loops that do nothing else */
   readonly pingPong: RoundTrip;
+  /** two processes that block */
+  readonly blocking: RoundTrip;
+  /** seconds of processor time that the daemon spent on each ioctl, its other work of the time included */
+  readonly processor: number;
 }
 
 /** Decoding speed without the set-up of either side; medians of the runs, in pictures per second. */
@@ -36,6 +41,8 @@ export interface SpeedReport {
   readonly first: number;
   readonly runs: number;
   readonly pictureBytes: number;
+  /** seconds of processor time that the daemon spent on each picture, without the codec process */
+  readonly processor: number;
 }
 
 /** Bytes per frame that the daemon's threads copied, and what one frame has. */
@@ -57,8 +64,8 @@ export interface MemoryReport {
 /** All of it. */
 export interface BenchReport {
   readonly startMillis: number;
-  readonly idle: LatencyPair;
-  readonly loaded: LatencyPair;
+  readonly idle: LatencyReport;
+  readonly loaded: LatencyReport;
   /** one entry per number of threads */
   readonly decode: readonly SpeedReport[];
   readonly copies: CopyReport;
@@ -97,16 +104,22 @@ export async function runBench(
   return { startMillis, idle, loaded, decode, copies: { camera, decoder }, memory: await memory() };
 }
 
-async function roundTrips(): Promise<{ idle: LatencyPair; loaded: LatencyPair; startMillis: number }> {
+async function roundTrips(): Promise<{ idle: LatencyReport; loaded: LatencyReport; startMillis: number }> {
   await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', sockets: 3 }]);
   return await withGuest(daemon.socket('camera'), async (driver) => {
     const session = await driver.open();
-    const pair = async () => ({ ioctl: await ioctlLatency(session), pingPong: await pingPongLatency() });
-    const idle = await pair();
+    const measured = async (): Promise<LatencyReport> => {
+      const before = processorTime(daemon.pid) ?? Number.NaN;
+      const ioctl = await ioctlLatency(session);
+      const spent = (processorTime(daemon.pid) ?? Number.NaN) - before;
+      const processor = spent / ioctl.calls;
+      return { ioctl, pingPong: await pingPongLatency(), blocking: await blockingLatency(), processor };
+    };
+    const idle = await measured();
     const guest = (index: number) => HelperProcess.start('streaming-guest-process', [daemon.socket('camera', index)]);
     await using _first = await guest(1);
     await using _second = await guest(2);
-    const loaded = await pair();
+    const loaded = await measured();
     await session.close();
     return { idle, loaded, startMillis: daemon.startMillis };
   });
@@ -123,10 +136,12 @@ async function decoding(
   await using _ended = daemon;
   const device: Record<SpeedReport['format'], { speed: number; first: number }[]> = { YU12: [], NV12: [] };
   const ffmpeg: number[] = [];
-  let [pictures, bytes] = [0, 0];
+  let [pictures, bytes, processor] = [0, 0, 0];
   await withGuest(daemon.socket('decoder'), async (driver) => {
     const decode = async (clip: CodedClip, output: number) => {
+      const before = processorTime(daemon.pid) ?? Number.NaN;
       const run = await decodeThroughDevice(driver, clip, output);
+      processor += (processorTime(daemon.pid) ?? Number.NaN) - before;
       pictures += run.pictures;
       bytes += run.bytes;
       return run;
@@ -156,6 +171,7 @@ async function decoding(
     first: median(runs.map(({ first }) => first)),
     runs: RUNS,
     pictureBytes,
+    processor: processor / pictures,
   }));
   return { decode, decoder: { copied: copiedBytes(daemon) / pictures, written: pictureBytes, frame: (1920 * 1080 * 3) / 2 } };
 }

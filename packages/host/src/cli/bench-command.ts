@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { type BenchReport, benchSocket, type RoundTrip, runBench, type SocketReport } from '../bench/index.ts';
+import {
+  type BenchReport,
+  benchSocket,
+  type LatencyReport,
+  type RoundTrip,
+  runBench,
+  type SocketReport,
+} from '../bench/index.ts';
 import { exitOnSignals, formatSize, TRANSPORTS } from '../daemon/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
 import { positive } from './demo-command.ts';
@@ -55,6 +62,16 @@ function threadsFor({ threads }: BenchFlags): number[] {
 const micros = (value: number) => `${value.toFixed(1)} µs`;
 const times = (value: number, baseline: number) => `${(value / baseline).toFixed(2)} x`;
 
+/** The rows of `latencyRows`, beside two processes that block, and what the daemon's processor had to do. */
+function deviceRows(state: string, { ioctl, pingPong, blocking, processor }: LatencyReport): string[][] {
+  return [
+    ...latencyRows(state, ioctl, pingPong),
+    ['the same, p50', micros(ioctl.p50), `${micros(blocking.p50)} blocking ping-pong`, times(ioctl.p50, blocking.p50)],
+    ['the same, p99', micros(ioctl.p99), `${micros(blocking.p99)} blocking ping-pong`, times(ioctl.p99, blocking.p99)],
+    ['the same, processor time of the daemon', micros(processor * 1e6), 'an ioctl', ''],
+  ];
+}
+
 function latencyRows(state: string, ioctl: RoundTrip, pingPong: RoundTrip): string[][] {
   return [
     [
@@ -75,8 +92,8 @@ function latencyRows(state: string, ioctl: RoundTrip, pingPong: RoundTrip): stri
 function renderBench(report: BenchReport): string {
   const { decode, copies, memory } = report;
   const rows = [
-    ...latencyRows('idle', report.idle.ioctl, report.idle.pingPong),
-    ...latencyRows('two guests stream 1080p30', report.loaded.ioctl, report.loaded.pingPong),
+    ...deviceRows('idle', report.idle),
+    ...deviceRows('two guests stream 1080p30', report.loaded),
     ...decode.map(({ threads, format, device, ffmpeg, ratio }) => [
       `1080p H.264 decode, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${format}`,
       `${device.toFixed(1)} fps`,
@@ -89,6 +106,14 @@ function renderBench(report: BenchReport): string {
       '',
       '',
     ]),
+    ...decode
+      .slice(-1)
+      .map(({ processor }) => [
+        'the same, processor time of the daemon',
+        `${(1000 * processor).toFixed(2)} ms`,
+        'a picture, without the codec process',
+        '',
+      ]),
     [
       'copied per camera frame',
       formatSize(copies.camera.copied),

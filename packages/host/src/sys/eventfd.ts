@@ -39,6 +39,11 @@ export function drain(fd: Fd): boolean {
   return result > 0;
 }
 
+/** Blocks this thread until a doorbell that is a blocking descriptor rings, and sets it back: only measurements have time for that. */
+export function waitForRing(fd: Fd): void {
+  if (retry(() => libc.read(fd.number, sink, 8)) < 0) throw new SysError('read', lastErrno(), 'waiting for a doorbell');
+}
+
 /**
  * Reads without waiting, whether the descriptor is a blocking one or not: in one call, between whose question and answer nobody
  * comes; where the kernel cannot do that with what the descriptor is, it is asked before.

@@ -2,7 +2,7 @@
 
 export { closesAtOnce } from './closing.ts';
 export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
-export { drain, eventfd, signal } from './eventfd.ts';
+export { drain, eventfd, signal, waitForRing } from './eventfd.ts';
 export { extendedAttribute } from './extended-attribute.ts';
 export { faultGuardMissing } from './fault-guard.ts';
 export { canWrite, closeOnExec, Fd, type FdCloser, setBlocking, setNonBlocking } from './fd.ts';
@@ -17,7 +17,7 @@ export {
   setNoNewPrivileges,
   setParentDeathSignal,
 } from './process-limits.ts';
-export { mappingsOf, openDescriptors, residentMemory } from './process-state.ts';
+export { mappingsOf, openDescriptors, processorTime, residentMemory } from './process-state.ts';
 export { copyMemory, detach, viewAt } from './raw-memory.ts';
 export {
   type ArgumentTest,

@@ -15,6 +15,21 @@ export function mappingsOf(name: string): number {
     .filter((line) => line.includes(name)).length;
 }
 
+/** Ticks of processor times in /proc in a second: USER_HZ, 100 on every Linux. */
+const USER_HZ = 100;
+
+/** Processor time of a process and its threads since it started, in seconds, to a hundredth; undefined if there is none of that id. */
+export function processorTime(pid: number): number | undefined {
+  try {
+    // The name, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it (proc(5)).
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(/\) (?!.*\) )/);
+    const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+    return user === undefined || system === undefined ? undefined : (user + system) / USER_HZ;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Resident memory of a process in bytes; undefined if there is none of that id. */
 export function residentMemory(pid: number | 'self' = 'self'): number | undefined {
   try {
