@@ -15,11 +15,15 @@ process.on('SIGUSR1', () => {});
 /** When a file was written; 0 if there is none. */
 const written = (path) => statSync(new URL(path, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** The files of one piece (scripts/bundle.ts) start faster; whoever has compiled since runs what was compiled. */
+/**
+ * The files of one piece (scripts/bundle.ts) start faster; whoever has compiled since runs what was compiled, and so does who
+ * wants to reach single modules, with a debugger or a hook: PARAVIDEO_MODULES=1.
+ */
 function program() {
+  const modules = process.env.PARAVIDEO_MODULES === '1';
   const bundled = written('../bundle/cli/main.js');
   const compiled = Math.max(written('../tsconfig.tsbuildinfo'), written('../../core/tsconfig.tsbuildinfo'));
-  if (bundled > 0 && bundled >= compiled) return '../bundle/cli/main.js';
+  if (!modules && bundled > 0 && bundled >= compiled) return '../bundle/cli/main.js';
   return written('../dist/cli/main.js') > 0 ? '../dist/cli/main.js' : undefined;
 }
 

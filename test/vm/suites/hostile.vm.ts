@@ -38,7 +38,8 @@ afterEach(async () => {
 /** Starts a rig whose daemon will lie once it is told to. */
 async function liar(transport: (typeof TRANSPORTS)[number], seed: number): Promise<VmRig> {
   const before = process.env.NODE_OPTIONS;
-  Object.assign(process.env, { NODE_OPTIONS: `--import ${MUTATOR}`, PARAVIDEO_MUTATE: String(seed) });
+  // The mutator reaches into a module, so the daemon has to be made of modules.
+  Object.assign(process.env, { NODE_OPTIONS: `--import ${MUTATOR}`, PARAVIDEO_MUTATE: String(seed), PARAVIDEO_MODULES: '1' });
   try {
     return await startRig(
       [
@@ -52,6 +53,7 @@ async function liar(transport: (typeof TRANSPORTS)[number], seed: number): Promi
     if (before === undefined) delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = before;
     delete process.env.PARAVIDEO_MUTATE;
+    delete process.env.PARAVIDEO_MODULES;
   }
 }
 

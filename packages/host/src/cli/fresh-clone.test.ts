@@ -62,12 +62,14 @@ describe('the command of a fresh clone', () => {
       writeFileSync(join(home, path), text);
       utimesSync(join(home, path), seconds, seconds);
     };
-    const runs = () => spawnSync(process.execPath, [join(home, 'bin/start.js')], { encoding: 'utf8' }).stdout;
+    const runs = (env: NodeJS.ProcessEnv = {}) =>
+      spawnSync(process.execPath, [join(home, 'bin/start.js')], { encoding: 'utf8', env: { ...process.env, ...env } }).stdout;
     place('bundle/cli/main.js', 1000, "console.log('bundled');");
     expect(runs()).toBe('bundled\n');
     place('dist/cli/main.js', 1000, "console.log('compiled');");
     place('tsconfig.tsbuildinfo', 1000);
     expect(runs()).toBe('bundled\n');
+    expect(runs({ PARAVIDEO_MODULES: '1' })).toBe('compiled\n');
     place('../core/tsconfig.tsbuildinfo', 1001);
     expect(runs()).toBe('compiled\n');
     place('../core/tsconfig.tsbuildinfo', 999);
