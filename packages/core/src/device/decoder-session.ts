@@ -5,7 +5,15 @@
  */
 import type { PictureLayout } from '../picture/index.ts';
 import type { Clock, DecoderFactory, HostBuffers, StreamFormat } from '../ports/index.ts';
-import { DecoderStream, type FormatAnswer, type StreamOutput, type StreamResult, V4L2_POLICY } from '../stream/index.ts';
+import {
+  DecoderStream,
+  type FormatAnswer,
+  type StreamOutput,
+  type StreamResult,
+  sameLayout,
+  sameResolution,
+  V4L2_POLICY,
+} from '../stream/index.ts';
 import {
   Errno,
   timeval,
@@ -29,7 +37,7 @@ import type { BufferBudget } from './buffer-planes.ts';
 import { BufferQueue } from './buffer-queue.ts';
 import type { OfferedCodec } from './decoder-codecs.ts';
 import { decoderControls, describeStream } from './decoder-controls.ts';
-import { DecoderFormats, sameLayout, sameResolution } from './decoder-formats.ts';
+import { DecoderFormats } from './decoder-formats.ts';
 import { dispatch, type IoctlTable } from './ioctl-table.ts';
 import type { DeviceLimits } from './limits.ts';
 import type { IoctlCall, SessionEvents } from './media-device.ts';

@@ -2,6 +2,7 @@
 export type { Codec } from './codec-life.ts';
 export * from './codec-stream.ts';
 export * from './cookie-table.ts';
+export * from './decoder-parameters.ts';
 export * from './decoder-phase.ts';
 export * from './decoder-stream.ts';
 export * from './loans.ts';
