@@ -67,8 +67,14 @@ describe('a daemon', () => {
       return { socket: 'pci', own: bare, hand };
     },
     'sent by one who is turned away': async (held: Fd) => {
-      const own = connectUnix(path('victim'));
-      return { socket: 'victim', own, hand: () => send(own, Uint8Array.of(1, 0), [held]) };
+      let socket: Fd | undefined;
+      const own = { [Symbol.dispose]: () => socket?.close() };
+      const hand = () => {
+        // Not before the daemon is stopped: it could turn it away, and the descriptor would stay here.
+        socket = connectUnix(path('victim'));
+        send(socket, Uint8Array.of(1, 0), [held]);
+      };
+      return { socket: 'victim', own, hand };
     },
   };
 
