@@ -2,33 +2,20 @@
 /** The camera through the whole protocol: the TypeScript driver on one side, a `SolidSource` on the other. */
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { CaptureClient, MediaDriver } from '../driver/index.ts';
+import { CaptureClient } from '../driver/index.ts';
 import { fourcc } from '../picture/index.ts';
-import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
-import { errnoOf, ManualClock, mediaTransport, SolidSource, solidPlanes } from '../testing/index.ts';
-import type { InProcessTransport } from '../virtio-device/index.ts';
+import { errnoOf, ManualClock, SolidSource, solidPlanes, TestCameras } from '../testing/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE as CAPTURE_MPLANE,
   Errno,
-  V4L2_BUF_FLAG_ERROR,
-  V4L2_BUF_FLAG_QUEUED,
   V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
   V4L2_CAP_STREAMING,
   V4L2_CAP_TIMEPERFRAME,
   V4L2_CAP_VIDEO_CAPTURE,
-  V4L2_CID_BRIGHTNESS,
-  V4L2_CID_HFLIP,
-  V4L2_CID_TEST_PATTERN,
   V4L2_COLORSPACE_SRGB,
-  V4L2_CTRL_FLAG_NEXT_CTRL,
-  V4L2_EVENT_CTRL,
-  V4L2_EVENT_EOS,
-  V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK,
-  V4L2_EVENT_SUB_FL_SEND_INITIAL,
   V4L2_FIELD_ANY,
   V4L2_FIELD_NONE,
-  V4L2_IN_ST_NO_SIGNAL,
   V4L2_INPUT_TYPE_CAMERA,
   V4L2_MEMORY_USERPTR,
   VIDIOC_DQBUF,
@@ -40,42 +27,11 @@ import {
   v4l2_streamparm,
 } from '../wire/index.ts';
 import { CaptureDevice } from './capture-device.ts';
-import type { CaptureDeviceOptions } from './capture-node.ts';
 import { DeviceError } from './device-error.ts';
 
-const open: { transport: InProcessTransport; device: CaptureDevice }[] = [];
-
-/** One guest with a camera over `source`. `store` stands in for the copy into guest memory. */
-async function guest(
-  source: FrameSource,
-  o: Partial<CaptureDeviceOptions> = {},
-  store?: (copy: () => Promise<boolean>, from: readonly PlaneStorage[], to: readonly BufferMemory[]) => Promise<boolean>,
-) {
-  let device: CaptureDevice | undefined;
-  const transport = mediaTransport({
-    device: ({ arena, access }) => {
-      const wrapped = {
-        open: true,
-        store: (from: readonly PlaneStorage[], to: readonly BufferMemory[]) =>
-          store === undefined ? access.store(from, to) : store(() => access.store(from, to), from, to),
-        load: access.load.bind(access),
-      };
-      device = new CaptureDevice({ source, buffers: arena, access: wrapped, clock: new ManualClock(), ...o });
-      return device;
-    },
-  });
-  if (device === undefined) expect.unreachable('the transport makes its device at once');
-  open.push({ transport, device });
-  return { transport, device, driver: await MediaDriver.attach(transport) };
-}
-
-afterEach(async () => {
-  for (const { transport, device } of open.splice(0)) {
-    await transport.close();
-    await device[Symbol.asyncDispose]();
-    expect(transport.bugs).toEqual([]);
-  }
-});
+const cameras = new TestCameras();
+const { guest } = cameras;
+afterEach(async () => expect(await cameras.close()).toEqual([]));
 
 describe('a camera', () => {
   it('P15: says what it is in the configuration space', async () => {
@@ -338,63 +294,6 @@ describe('streaming from a camera', () => {
     expect((await client.next()).error).toBe(false);
     await client.close();
   });
-
-  it('returns every buffer with ERROR when the camera is lost, answers EIO, and works again after STREAMOFF', async () => {
-    const source = new SolidSource();
-    const { driver } = await guest(source);
-    const client = await CaptureClient.open(driver, { buffers: 3 });
-    await client.configure();
-    await client.start();
-    source.unplug();
-    for (let i = 0; i < 3; i++) expect((await client.session.dqbuf(CAPTURE)).flags & V4L2_BUF_FLAG_ERROR).not.toBe(0);
-    expect(await errnoOf(client.session.qbuf({ index: 0, type: CAPTURE }))).toBe(Errno.EIO);
-    expect(await errnoOf(client.session.streamon(CAPTURE))).toBe(Errno.EIO);
-    await client.stop();
-    source.plug();
-    await client.start();
-    source.tick();
-    expect((await client.next()).error).toBe(false);
-    await client.close();
-  });
-
-  it('watches its source no longer than it lives', async () => {
-    const source = new SolidSource();
-    const watch = source.watch.bind(source);
-    let watchers = 0;
-    source.watch = (listener) => {
-      const watching = watch(listener);
-      watchers += 1;
-      return {
-        [Symbol.dispose]: () => {
-          watchers -= 1;
-          watching[Symbol.dispose]();
-        },
-      };
-    };
-    const { device } = await guest(source);
-    expect(watchers).toBe(1);
-    await device[Symbol.asyncDispose]();
-    expect(watchers).toBe(0);
-  });
-
-  it('answers ENODEV to STREAMON and S_FMT while the camera is away, and its input has no signal', async () => {
-    const source = new SolidSource();
-    const { driver } = await guest(source);
-    const session = await driver.open();
-    await session.reqbufs(CAPTURE, 1);
-    await session.qbuf({ index: 0, type: CAPTURE });
-    source.unplug();
-    const format = await session.gFmt(CAPTURE);
-    expect(await errnoOf(session.sFmt(format))).toBe(Errno.ENODEV);
-    expect(await errnoOf(session.streamon(CAPTURE))).toBe(Errno.ENODEV);
-    expect((await session.enumInput(0))?.status).toBe(V4L2_IN_ST_NO_SIGNAL);
-    expect((await session.querybuf(CAPTURE, 0)).flags & V4L2_BUF_FLAG_QUEUED).not.toBe(0);
-    source.plug();
-    await session.streamon(CAPTURE);
-    source.tick();
-    expect((await session.dqbuf(CAPTURE)).sequence).toBe(0);
-    expect((await session.enumInput(0))?.status).toBe(0);
-  });
 });
 
 describe('several sessions', () => {
@@ -443,69 +342,5 @@ describe('several sessions', () => {
     await session.close();
     await (await driver.open()).gInput();
     expect([source.running, transport.arena.blocks]).toEqual([0, 0]);
-  });
-});
-
-describe('controls of a camera', () => {
-  it('are those of the source, with ids in order', async () => {
-    const { driver } = await guest(new SolidSource());
-    const session = await driver.open();
-    const ids: number[] = [];
-    for (let id = 0; ; ) {
-      const control = await session.queryctrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0);
-      if (control === undefined) break;
-      id = control.id;
-      ids.push(id);
-    }
-    expect(ids).toEqual([...ids].sort((a, b) => a - b));
-    for (const id of [V4L2_CID_BRIGHTNESS, V4L2_CID_HFLIP, V4L2_CID_TEST_PATTERN]) expect(ids).toContain(id);
-    expect((await session.querymenu(V4L2_CID_TEST_PATTERN, 2))?.name).toBe('Counting');
-    expect(await session.querymenu(V4L2_CID_TEST_PATTERN, 1)).toBeUndefined();
-  });
-
-  it('act on the source, and are heard by other sessions and other guests, not by the one that set them', async () => {
-    const source = new SolidSource();
-    const here = await guest(source);
-    const there = await guest(source);
-    const [one, two, three] = [await here.driver.open(), await here.driver.open(), await there.driver.open()];
-    for (const session of [one, two, three]) await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS);
-    expect(await one.sCtrl(V4L2_CID_BRIGHTNESS, 1000)).toBe(255);
-    expect(source.controls.get(V4L2_CID_BRIGHTNESS)).toBe(255);
-    for (const session of [two, three]) {
-      expect(await session.nextEvent()).toMatchObject({
-        type: V4L2_EVENT_CTRL,
-        id: V4L2_CID_BRIGHTNESS,
-        control: { changes: 1, value: 255 },
-      });
-      expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(255);
-    }
-    await one.gCtrl(V4L2_CID_BRIGHTNESS);
-    expect(one.tryNextEvent()).toBeUndefined();
-  });
-
-  it('P10: tell their state with SEND_INITIAL, and come back with ALLOW_FEEDBACK', async () => {
-    const { driver } = await guest(new SolidSource());
-    const session = await driver.open();
-    const flags = V4L2_EVENT_SUB_FL_SEND_INITIAL | V4L2_EVENT_SUB_FL_ALLOW_FEEDBACK;
-    await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS, flags);
-    expect(session.tryNextEvent()).toMatchObject({
-      control: { changes: 3, value: 128, minimum: 0, maximum: 255, step: 1, defaultValue: 128 },
-    });
-    await session.sCtrl(V4L2_CID_BRIGHTNESS, 7);
-    expect(await session.nextEvent()).toMatchObject({ control: { changes: 1, value: 7 } });
-    expect(await errnoOf(session.subscribeEvent(V4L2_EVENT_CTRL, 0x1234))).toBe(Errno.EINVAL);
-    expect(await errnoOf(session.subscribeEvent(V4L2_EVENT_EOS))).toBe(Errno.EINVAL);
-  });
-
-  it('P6: errors of the ext-controls ioctls carry error_idx to the guest', async () => {
-    const { driver } = await guest(new SolidSource());
-    const session = await driver.open();
-    const controls = [
-      { id: V4L2_CID_BRIGHTNESS, value: 5 },
-      { id: V4L2_CID_TEST_PATTERN, value: 77 },
-    ];
-    expect(await session.tryExtCtrls(controls)).toMatchObject({ errno: Errno.ERANGE, errorIdx: 1 });
-    expect(await session.sExtCtrls(controls)).toMatchObject({ errno: Errno.ERANGE, errorIdx: 2 });
-    expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(128);
   });
 });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { type PictureLayout, pictureLayout } from '../picture/index.ts';
-import { type Frame, type FrameConsumer, NoMemoryError, type SourceControl, type WantedFrames } from '../ports/index.ts';
-import { ToyCapture } from '../testing/index.ts';
+import { NoMemoryError, type SourceControl, type WantedFrames } from '../ports/index.ts';
+import { ToyCapture, ToyConsumer } from '../testing/index.ts';
 import { Errno, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 import { ControlLock } from './control-lock.ts';
 import { EachSource } from './each-source.ts';
@@ -18,20 +18,6 @@ const WANTED: WantedFrames = {
   layout: pictureLayout(V4L2_PIX_FMT_MJPEG, 64, 48) as PictureLayout,
   interval: { numerator: 1, denominator: 30 },
 };
-
-class Consumer implements FrameConsumer {
-  readonly sequences: number[] = [];
-  readonly reasons: string[] = [];
-  wantsFrame(): boolean {
-    return true;
-  }
-  frame(frame: Frame): void {
-    this.sequences.push(frame.sequence);
-  }
-  lost(reason: string): void {
-    this.reasons.push(reason);
-  }
-}
 
 /** A camera of which any number of captures can be made, each with controls of its own. */
 function camera() {
@@ -53,7 +39,7 @@ describe('a source whose guests have controls of their own', () => {
     const heard: string[] = [];
     using _a = a.controls.onChange((_id, value) => heard.push(`a ${value}`));
     using _b = b.controls.onChange((_id, value) => heard.push(`b ${value}`));
-    const [ours, theirs] = [new Consumer(), new Consumer()];
+    const [ours, theirs] = [new ToyConsumer(), new ToyConsumer()];
     a.start(WANTED, ours);
     b.start(WANTED, theirs);
     expect(a.controls.set(LEVEL, 5)).toBe(0);
@@ -88,13 +74,13 @@ describe('a source whose guests have controls of their own', () => {
     const { made, push, guest } = camera();
     const own = guest();
     own.controls.set(LEVEL, 1);
-    const first = new Consumer();
+    const first = new ToyConsumer();
     const stream = own.start(WANTED, first);
     push(1);
     own.controls.set(LEVEL, 5);
     expect([own.separated, first.sequences]).toEqual([true, [0]]);
     stream[Symbol.dispose]();
-    const second = new Consumer();
+    const second = new ToyConsumer();
     own.start(WANTED, second);
     await own[Symbol.asyncDispose]();
     expect([own.separated, made[1]?.ended, made[0]?.starts, made[0]?.running]).toEqual([false, true, 1, undefined]);
@@ -111,7 +97,7 @@ describe('a source whose guests have controls of their own', () => {
       };
       return source;
     });
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     own.start(WANTED, consumer);
     expect(own.controls.set(LEVEL, 2)).toBe(0);
     push(0);

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { type PictureLayout, pictureLayout } from '../picture/index.ts';
-import {
-  type Capture,
-  type Frame,
-  type FrameConsumer,
-  NoMemoryError,
-  SourceBusyError,
-  type WantedFrames,
-} from '../ports/index.ts';
-import { ToyCapture, toyModes } from '../testing/index.ts';
+import { type Capture, type FrameConsumer, NoMemoryError, SourceBusyError, type WantedFrames } from '../ports/index.ts';
+import { ToyCapture, ToyConsumer, toyModes } from '../testing/index.ts';
 import { V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 import { SharedSource } from './shared-source.ts';
 import { SourceError } from './source-error.ts';
@@ -23,31 +16,11 @@ const MJPEG = wanted(V4L2_PIX_FMT_MJPEG);
 const GREY = wanted(V4L2_PIX_FMT_GREY);
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(length);
 
-class Consumer implements FrameConsumer {
-  readonly frames: Frame[] = [];
-  readonly reasons: string[] = [];
-  wants = true;
-  keep = false;
-  wantsFrame(): boolean {
-    return this.wants;
-  }
-  frame(frame: Frame): void {
-    this.frames.push(frame);
-    if (this.keep) frame.retain();
-  }
-  lost(reason: string): void {
-    this.reasons.push(reason);
-  }
-  get sequences(): number[] {
-    return this.frames.map(({ sequence }) => sequence);
-  }
-}
-
 describe('a shared source', () => {
   it('starts its capture once for all who want the same, and hands them the same frame', async () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    const [a, b] = [new Consumer(), new Consumer()];
+    const [a, b] = [new ToyConsumer(), new ToyConsumer()];
     const one = source.start(MJPEG, a);
     const two = source.start({ layout: { ...MJPEG.layout }, interval: { numerator: 2, denominator: 60 } }, b);
     expect(toy.push(bytes(5))).toBe(true);
@@ -65,7 +38,7 @@ describe('a shared source', () => {
   it('releases a captured frame when the last who retained it has, and tells whoever counts wrong', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    const [a, b, busy] = [new Consumer(), new Consumer(), new Consumer()];
+    const [a, b, busy] = [new ToyConsumer(), new ToyConsumer(), new ToyConsumer()];
     a.keep = true;
     b.keep = true;
     busy.wants = false;
@@ -89,7 +62,7 @@ describe('a shared source', () => {
   it('gives no frame to a stream that ended while others were given it', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    const [other, last] = [new Consumer(), new Consumer()];
+    const [other, last] = [new ToyConsumer(), new ToyConsumer()];
     const ending: FrameConsumer = {
       wantsFrame: () => true,
       lost: () => {},
@@ -108,23 +81,23 @@ describe('a shared source', () => {
   it('says that a camera with one layout at a time is busy, or that there is no memory, and tells of other faults later', async () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    source.start(MJPEG, new Consumer());
-    expect(() => source.start(GREY, new Consumer())).toThrow(SourceBusyError);
+    source.start(MJPEG, new ToyConsumer());
+    expect(() => source.start(GREY, new ToyConsumer())).toThrow(SourceBusyError);
     const failing = (error: Error): Capture =>
       Object.assign(new ToyCapture(), {
         start: () => {
           throw error;
         },
       });
-    expect(() => new SharedSource(failing(new NoMemoryError('none'))).start(GREY, new Consumer())).toThrow(NoMemoryError);
+    expect(() => new SharedSource(failing(new NoMemoryError('none'))).start(GREY, new ToyConsumer())).toThrow(NoMemoryError);
     const broken = new SharedSource(failing(new RangeError('odd')));
-    const [told, gone] = [new Consumer(), new Consumer()];
+    const [told, gone] = [new ToyConsumer(), new ToyConsumer()];
     broken.start(GREY, told);
     broken.start(GREY, gone)[Symbol.dispose]();
     expect(told.reasons).toEqual([]);
     await Promise.resolve();
     expect([told.reasons, gone.reasons]).toEqual([['no such frames can be had: odd'], []]);
-    expect(() => source.start({ ...GREY, interval: { numerator: 0, denominator: 1 } }, new Consumer())).toThrow(SourceError);
+    expect(() => source.start({ ...GREY, interval: { numerator: 0, denominator: 1 } }, new ToyConsumer())).toThrow(SourceError);
   });
 });
 
@@ -135,7 +108,7 @@ describe('the presence of a source', () => {
     const heard: string[] = [];
     const watching = source.watch((change) => heard.push(`${change}: ${source.presence.kind}`));
     expect(source.presence).toEqual({ kind: 'absent', reason: 'not found' });
-    const early = new Consumer();
+    const early = new ToyConsumer();
     source.start(MJPEG, early);
     await Promise.resolve();
     toy.vanish('still not found');
@@ -156,7 +129,7 @@ describe('the presence of a source', () => {
   it('ends the streams when the camera goes, before whoever watches is told, and others start when it is back', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    const first = new Consumer();
+    const first = new ToyConsumer();
     first.keep = true;
     const seen: (readonly string[])[] = [];
     using _watching = source.watch(() => seen.push([...first.reasons]));
@@ -167,7 +140,7 @@ describe('the presence of a source', () => {
     first.frames[0]?.release();
     stream[Symbol.dispose]();
     toy.appear();
-    const second = new Consumer();
+    const second = new ToyConsumer();
     source.start(MJPEG, second);
     toy.push(bytes(4));
     expect([second.sequences, toy.out]).toEqual([[1], 0]);
@@ -176,7 +149,7 @@ describe('the presence of a source', () => {
   it('is what the capture says of one start, too', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     source.start(MJPEG, consumer);
     toy.running?.sink.ended('its cable is bad');
     expect([consumer.reasons, toy.running, source.presence.kind]).toEqual([['its cable is bad'], undefined, 'present']);
@@ -189,7 +162,7 @@ describe('the presence of a source', () => {
     const source = new SharedSource(toy);
     const heard: string[] = [];
     using _watching = source.watch((change) => heard.push(change));
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     source.start(GREY, consumer);
     const before = source.capabilities;
     toy.appear(toyModes([V4L2_PIX_FMT_GREY], [32, 32], [64, 48]));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   type Fraction,
-  type Frame,
   type FrameConsumer,
   NO_CONTROLS,
   type PictureLayout,
@@ -12,7 +11,7 @@ import {
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_RGB24,
 } from '@paravideo/core';
-import { ManualClock } from '@paravideo/core/testing';
+import { ManualClock, ToyConsumer } from '@paravideo/core/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { mappingsOf } from '../sys/index.ts';
 import type { FrameMoment, FramePool } from './frame-pool.ts';
@@ -54,26 +53,6 @@ class Renderer implements FrameRenderer {
   }
 }
 
-class Consumer implements FrameConsumer {
-  readonly frames: Frame[] = [];
-  readonly reasons: string[] = [];
-  wants = true;
-  keep = false;
-  wantsFrame(): boolean {
-    return this.wants;
-  }
-  frame(frame: Frame): void {
-    this.frames.push(frame);
-    if (this.keep) frame.retain();
-  }
-  lost(reason: string): void {
-    this.reasons.push(reason);
-  }
-  get sequences(): number[] {
-    return this.frames.map(({ sequence }) => sequence);
-  }
-}
-
 describe('a paced capture', () => {
   let clock: ManualClock;
   let renderer: Renderer;
@@ -112,7 +91,7 @@ describe('a paced capture', () => {
   };
 
   it('renders once for all streams of a layout, and counts layouts of one interval alike', async () => {
-    const consumers = [new Consumer(), new Consumer(), new Consumer()];
+    const consumers = [new ToyConsumer(), new ToyConsumer(), new ToyConsumer()];
     for (const [i, consumer] of consumers.entries()) {
       start(consumer, i === 2 ? RGB : { ...NV12 }, i === 1 ? { numerator: 10, denominator: 1000 } : AT_100);
     }
@@ -139,7 +118,7 @@ describe('a paced capture', () => {
   });
 
   it('paces streams of different intervals apart', async () => {
-    const [fast, slow] = [new Consumer(), new Consumer()];
+    const [fast, slow] = [new ToyConsumer(), new ToyConsumer()];
     for (const [consumer, interval] of [
       [fast, AT_100],
       [slow, AT_50],
@@ -154,7 +133,7 @@ describe('a paced capture', () => {
   });
 
   it('skips the work, and counts on, while nobody wants a frame', async () => {
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     start(consumer, NV12);
     await run(2);
     consumer.wants = false;
@@ -168,7 +147,7 @@ describe('a paced capture', () => {
 
   it('loses the frame, with a gap in the sequence, when the one before is not ready or no slot is free', async () => {
     renderer.prompt = false;
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     start(consumer, NV12);
     await run(3);
     expect(renderer.renders).toHaveLength(1);
@@ -194,7 +173,7 @@ describe('a paced capture', () => {
     const patient = made({ inFlight: 2, trials: 0 });
     await using shared = new SharedSource(patient);
     renderer.prompt = false;
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     const stream = start(consumer, NV12, AT_100, shared);
     await run(3);
     expect(renderer.renders).toHaveLength(2);
@@ -218,7 +197,7 @@ describe('a paced capture', () => {
     const slow = made({ trials: 2 });
     const shared = new SharedSource(slow);
     renderer.prompt = false;
-    const [first, second] = [new Consumer(), new Consumer()];
+    const [first, second] = [new ToyConsumer(), new ToyConsumer()];
     start(first, NV12, AT_100, shared);
     await run(3);
     expect(renderer.renders.map(({ moment }) => moment.trial)).toEqual([true]);
@@ -253,7 +232,7 @@ describe('a paced capture', () => {
   it('does not warm up for ever, nor for a picture that cannot be made', async () => {
     await using slow = new SharedSource(made({ trials: 2 }));
     renderer.prompt = false;
-    const [consumer, other] = [new Consumer(), new Consumer()];
+    const [consumer, other] = [new ToyConsumer(), new ToyConsumer()];
     start(consumer, NV12, AT_100, slow);
     await settle();
     clock.advance(400_000);
@@ -276,7 +255,7 @@ describe('a paced capture', () => {
   it('can be left, and closed, while it warms up', async () => {
     const slow = new SharedSource(made({ trials: 3 }));
     renderer.prompt = false;
-    const [consumer, lost] = [new Consumer(), new Consumer()];
+    const [consumer, lost] = [new ToyConsumer(), new ToyConsumer()];
     const stream = start(consumer, NV12, AT_100, slow);
     start(lost, RGB, AT_100, slow);
     await settle();
@@ -290,7 +269,7 @@ describe('a paced capture', () => {
   });
 
   it('calls no stream after stop, not even with a picture in the making, and keeps retained frames', async () => {
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     consumer.keep = true;
     const stream = start(consumer, NV12);
     await run(1);
@@ -319,7 +298,7 @@ describe('a paced capture', () => {
   });
 
   it('lets a consumer stop its stream inside a frame call', async () => {
-    const other = new Consumer();
+    const other = new ToyConsumer();
     const consumer: FrameConsumer = { wantsFrame: () => true, lost: () => {}, frame: () => stream[Symbol.dispose]() };
     const stream = start(consumer, NV12);
     const second = start(other, NV12);
@@ -332,7 +311,7 @@ describe('a paced capture', () => {
   });
 
   it('tells every stream when it is closed, also those that come later', async () => {
-    const [running, late] = [new Consumer(), new Consumer()];
+    const [running, late] = [new ToyConsumer(), new ToyConsumer()];
     const stream = start(running, NV12);
     await run(1);
     const closed = source[Symbol.asyncDispose]();
@@ -349,7 +328,7 @@ describe('a paced capture', () => {
     renderer.open = () => {
       throw new SourceError('an odd width');
     };
-    const consumer = new Consumer();
+    const consumer = new ToyConsumer();
     start(consumer, NV12);
     await settle();
     expect(consumer.reasons).toEqual(['no such frames can be had: an odd width']);
