@@ -99,17 +99,18 @@ export class PictureWriter implements Disposable {
       const left = at.left * across;
       const black = BLACK.get(format)?.[i] ?? [0];
       for (let y = 0; y < rows; y += 1) {
-        const line = slot.subarray(offset + y * stride, offset + y * stride + lineBytes);
+        const line = offset + y * stride;
+        const lineEnd = line + lineBytes;
         if (y < first || y >= end) {
-          fill(line, 0, lineBytes, black);
+          fill(slot, line, lineEnd, black);
           continue;
         }
         const row = start + (y - first) * pitch;
         if (bytes < lineBytes) {
-          fill(line, 0, left, black);
-          fill(line, left + bytes, lineBytes, black);
+          fill(slot, line, line + left, black);
+          fill(slot, line + left + bytes, lineEnd, black);
         }
-        line.set(source.subarray(row, row + bytes), left);
+        slot.set(source.subarray(row, row + bytes), line + left);
       }
     }
     return true;
@@ -142,9 +143,9 @@ export class PictureWriter implements Disposable {
   }
 }
 
-/** Writes a pattern from `from` to `to`, which is at a beginning of it. */
-function fill(line: Uint8Array, from: number, to: number, pattern: readonly number[]): void {
+/** Repeats a pattern of one or two bytes from `from` to `to`. */
+function fill(bytes: Uint8Array, from: number, to: number, pattern: readonly number[]): void {
   const [first = 0, second] = pattern;
-  line.fill(first, from, to);
-  if (second !== undefined) for (let i = from + 1; i < to; i += 2) line[i] = second;
+  bytes.fill(first, from, to);
+  if (second !== undefined) for (let i = from + 1; i < to; i += 2) bytes[i] = second;
 }
