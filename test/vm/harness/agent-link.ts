@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { GuestError } from './guest-error.ts';
+import { eachLine } from './lines.ts';
 
 /** Exit status of what a restart of the guest ended, as of what a signal ends. */
 const KILLED = 137;
@@ -89,7 +89,7 @@ export class AgentLink implements Disposable {
     socket.on('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
     });
-    createInterface({ input: socket }).on('line', (line) => this.#take(line.trim().split(' ')));
+    eachLine(socket, (line) => this.#take(line.trim().split(' ')));
   }
 
   #take([verb, first, second]: readonly string[]): void {

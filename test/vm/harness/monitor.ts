@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { GuestError } from './guest-error.ts';
+import { eachLine } from './lines.ts';
 
 /** A command of QEMU's monitor protocol (QMP). */
 export interface MonitorCommand {
@@ -42,7 +42,7 @@ export class Monitor implements Disposable {
       for (const hear of [...this.#asked.values(), ...this.#awaited]) hear(undefined);
     });
     this.#socket.write(`${JSON.stringify({ execute: 'qmp_capabilities' })}\n`);
-    createInterface({ input: this.#socket }).on('line', (line) => this.#take(JSON.parse(line) as Answer & Partial<MonitorEvent>));
+    eachLine(this.#socket, (line) => this.#take(JSON.parse(line) as Answer & Partial<MonitorEvent>));
   }
 
   /** Gives a command. Throws `GuestError` with what QEMU says if it refuses. */
