@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One open file of a camera. */
-import { type Frame, type FrameConsumer, NoMemoryError, SourceBusyError } from '../ports/index.ts';
+import { type Frame, type FrameConsumer, type FrameStream, NoMemoryError, SourceBusyError } from '../ports/index.ts';
 import { timevalBytes } from '../v4l2/index.ts';
 import { Errno, V4L2_BUF_FLAG_ERROR, V4L2_EVENT_SOURCE_CHANGE, V4L2_EVENT_SRC_CH_RESOLUTION, v4l2_event } from '../wire/index.ts';
 import { BufferQueue, type BufferResult, type QueueClient } from './buffer-queue.ts';
@@ -23,7 +23,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   readonly node: CaptureNode;
   readonly captureQueue: BufferQueue;
   readonly queues: readonly BufferQueue[];
-  #stream: Disposable | undefined;
+  #stream: FrameStream | undefined;
   /** sequence number of the source when the stream began */
   #first: number | undefined;
   readonly #filling: BufferFilling[] = [];
@@ -74,7 +74,9 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
     return 0;
   }
 
-  queued(): void {}
+  queued(): void {
+    this.#stream?.ready?.();
+  }
 
   stop(): void | Promise<void> {
     this.#endStream();

@@ -36,7 +36,10 @@ export interface CaptureSink {
   ended(reason: string): void;
 }
 
-/** The port. Disposing of it ends the adapter; frames that are not released by then stay valid. */
+/**
+ * The port. Between its users they keep at most the last four frames of a start for those who come later, and hold those that are
+ * being copied: eight frames that are not released are enough for a start, and a frame for which there is no memory is skipped, and
+ * counted in `sequence`. Disposing of it ends the adapter; frames that are not released by then stay valid. */
 export interface Capture extends AsyncDisposable {
   /** What it can deliver now; while it is away, what it last could, or is expected to. A new object when that changes. */
   readonly modes: SourceModes;

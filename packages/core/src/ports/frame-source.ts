@@ -48,7 +48,7 @@ export interface Frame {
   release(): void;
 }
 
-/** The user of a stream. No method may throw. */
+/** The user of a stream. It gets the latest frame, unless the source is one that lets frames wait. No method may throw. */
 export interface FrameConsumer {
   /** False while there is no buffer to fill: the source may skip work, and counts the frame in `sequence` all the same. */
   wantsFrame(): boolean;
@@ -59,6 +59,12 @@ export interface FrameConsumer {
    * `start` has returned. Another stream can be started when the source is there.
    */
   lost(reason: string): void;
+}
+
+/** A stream of a consumer; disposing of it ends it. */
+export interface FrameStream extends Disposable {
+  /** The consumer wants a frame again: one that waits for it comes before this returns. Absent where none ever waits. */
+  ready?(): void;
 }
 
 /** What a stream is to bring; the capabilities of the source allow it. */
@@ -81,5 +87,5 @@ export interface FrameSource {
    * retained stay valid. Throws `NoMemoryError` if there is no memory for its frames, and `SourceBusyError` if they cannot be had
    * beside those of others.
    */
-  start(wanted: WantedFrames, consumer: FrameConsumer): Disposable;
+  start(wanted: WantedFrames, consumer: FrameConsumer): FrameStream;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './control-lock.ts';
 export * from './each-source.ts';
+export * from './every-frame.ts';
 export * from './no-controls.ts';
 export * from './shared-source.ts';
 export * from './source-controls.ts';

@@ -106,6 +106,7 @@ const camera = z.strictObject({
   sizes: sizes.default('list'),
   rates: z.array(fps).min(1).optional(),
   controls: z.enum(['each', 'shared', 'locked', 'none']).optional(),
+  delivery: z.enum(['latest', 'every']).default('latest'),
   planes: z.enum(['single', 'multi']).default('single'),
 });
 

@@ -5,6 +5,7 @@ import {
   DecoderDevice,
   type DecoderDeviceOptions,
   type DecoderFactory,
+  everyFrame,
   type MediaDevice,
   type MediaSession,
   type SessionEvents,
@@ -82,9 +83,10 @@ export class DeviceFactory implements AsyncDisposable {
     return (guest) => {
       const access = this.#pool.access(guest);
       const own = controls.forGuest();
-      const source = walledSource(withDefaults(own, config, field));
+      const walled = walledSource(withDefaults(own, config, field));
+      const source = guest.budget === undefined ? walled : budgetedSource(walled, guest.budget);
       return new HostedCamera(own, {
-        source: guest.budget === undefined ? source : budgetedSource(source, guest.budget),
+        source: config.delivery === 'every' ? everyFrame(source) : source,
         buffers: guest.arena,
         access,
         clock: this.#clock,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  everyFrame,
+  FRAMES_WAITING,
   type Fraction,
   type FrameConsumer,
+  type FrameSource,
   NO_CONTROLS,
   type PictureLayout,
   pictureLayout,
@@ -79,8 +82,12 @@ describe('a paced capture', () => {
   });
 
   /** A stream of 100 frames a second, unless told otherwise. */
-  const start = (consumer: FrameConsumer, layout: PictureLayout, interval: Fraction = AT_100, from = source): Disposable =>
-    from.start({ layout, interval }, consumer);
+  const start = (
+    consumer: FrameConsumer,
+    layout: PictureLayout,
+    interval: Fraction = AT_100,
+    from: FrameSource = source,
+  ): Disposable => from.start({ layout, interval }, consumer);
 
   /** Time for so many frames at 100 a second: just short of 10 ms each, so that every round sees one tick. */
   const run = async (frames: number): Promise<void> => {
@@ -308,6 +315,18 @@ describe('a paced capture', () => {
     await settle();
     expect(mappingsOf('paced-test')).toBe(maps);
     await source[Symbol.asyncDispose]();
+  });
+
+  it('misses no frame for one stream while another, which gets every frame, takes none', async () => {
+    const spacious = new SharedSource(made({ slots: FRAMES_WAITING + 1, trials: 0 }));
+    const [slow, quick] = [new ToyConsumer(), new ToyConsumer()];
+    slow.wants = false;
+    start(slow, NV12, AT_100, everyFrame(spacious));
+    start(quick, NV12, AT_100, spacious);
+    await run(FRAMES_WAITING + 4);
+    expect(quick.sequences).toEqual(Array.from({ length: FRAMES_WAITING + 4 }, (_, i) => i));
+    await spacious[Symbol.asyncDispose]();
+    expect(mappingsOf('paced-test')).toBe(maps);
   });
 
   it('tells every stream when it is closed, also those that come later', async () => {
