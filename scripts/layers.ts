@@ -4,6 +4,7 @@
  * `src` see every layer of it. Tests may import any layer, but not a forbidden package, and take part in no cycle.
  */
 import ts from 'typescript';
+import { cycles } from './cycles.ts';
 
 /** Layers of one package, and the packages that only some of them may import. */
 export interface PackageRules {
@@ -139,7 +140,7 @@ export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record
     if (!place.test) graph.set(file.path, edges);
     all.set(file.path, edges);
   }
-  return [...findings, ...reaches(all, rules), ...cycles(graph)];
+  return [...findings, ...reaches(all, rules), ...cycles(graph).map((way) => `import cycle: ${way.join(' -> ')}`)];
 }
 
 /** For each file that reaches a layer from which its own is kept apart, the shortest way there. */
@@ -225,23 +226,4 @@ function checkPackage(place: Place, name: string, rule: PackageRules): string | 
   if (!only) return `packages/${place.package} may not import this package`;
   if (place.layer !== undefined && only.includes(place.layer)) return undefined;
   return `only ${only.join(', ')} may import ${scoped}`;
-}
-
-/** Each cycle once, as the path around it. */
-function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
-  const found: string[] = [];
-  const state = new Map<string, 'open' | 'done'>();
-  const path: string[] = [];
-  const visit = (node: string): void => {
-    state.set(node, 'open');
-    path.push(node);
-    for (const next of graph.get(node) ?? []) {
-      if (state.get(next) === 'open') found.push(`import cycle: ${[...path.slice(path.indexOf(next)), next].join(' -> ')}`);
-      else if (!state.has(next) && graph.has(next)) visit(next);
-    }
-    path.pop();
-    state.set(node, 'done');
-  };
-  for (const node of graph.keys()) if (!state.has(node)) visit(node);
-  return found;
 }

@@ -1,58 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events: buffers that the device fills when a buffer is done, a V4L2 event happened or a session
- * broke. They are handled in a work item, in order, and go back to the device at once.
+ * Events that the device reports: a buffer is done, a V4L2 event happened, a session broke. They
+ * are handled in a work item, in order, and their buffers go back to the device at once.
  */
-#include <linux/scatterlist.h>
-#include <linux/slab.h>
 #include <media/v4l2-event.h>
 
 #include "virtio_media.h"
-
-int vmedia_events_init(struct vmedia_device *dev)
-{
-	dev->events = kcalloc(VMEDIA_EVENT_BUFFERS, sizeof(*dev->events), GFP_KERNEL);
-	return dev->events ? 0 : -ENOMEM;
-}
-
-static int vmedia_event_post(struct vmedia_device *dev, struct virtio_media_event_dqbuf *event)
-{
-	struct scatterlist sg;
-
-	sg_init_one(&sg, event, sizeof(*event));
-	return virtqueue_add_inbuf(dev->eventq, &sg, 1, event, GFP_KERNEL);
-}
-
-void vmedia_events_post(struct vmedia_device *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < VMEDIA_EVENT_BUFFERS; i++)
-		if (vmedia_event_post(dev, &dev->events[i]))
-			break;
-}
-
-void vmedia_events_drain(struct vmedia_device *dev)
-{
-	while (virtqueue_detach_unused_buf(dev->eventq))
-		;
-}
-
-void vmedia_events_run(struct vmedia_device *dev)
-{
-	queue_work(system_highpri_wq, &dev->event_work);
-}
-
-void vmedia_events_flush(struct vmedia_device *dev)
-{
-	vmedia_events_run(dev);
-	flush_work(&dev->event_work);
-}
-
-void vmedia_eventq_ready(struct virtqueue *vq)
-{
-	vmedia_events_run(vq->vdev->priv);
-}
 
 static void vmedia_event_v4l2(struct vmedia_session *s, const struct virtio_media_v4l2_event *wire)
 {
@@ -121,14 +74,14 @@ void vmedia_event_work(struct work_struct *work)
 			/* The device can write to its buffers at any time: look at a copy. */
 			len = min_t(unsigned int, len, sizeof(dev->event));
 			memcpy(&dev->event, event, len);
-			vmedia_event_post(dev, event);
+			vmedia_eventq_post(dev, event);
 			if (len >= sizeof(dev->event.hdr))
 				vmedia_event_handle(dev, &dev->event, len);
 		}
 		virtqueue_kick(dev->eventq);
 		/* A device that never pauses must not keep those waiting who flush this work. */
 		if (!left) {
-			vmedia_events_run(dev);
+			vmedia_eventq_run(dev);
 			return;
 		}
 	} while (!virtqueue_enable_cb(dev->eventq) && !virtqueue_is_broken(dev->eventq));

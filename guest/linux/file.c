@@ -19,7 +19,7 @@ static void vmedia_break_work(struct work_struct *work)
 	struct vmedia_session *s = container_of(work, struct vmedia_session, break_work);
 
 	mutex_lock(&s->lock);
-	vmedia_session_break(s);
+	vmedia_queues_break(s);
 	mutex_unlock(&s->lock);
 }
 
@@ -50,7 +50,7 @@ static int vmedia_open(struct file *file)
 	mutex_init(&s->lock);
 	INIT_LIST_HEAD(&s->link);
 	INIT_WORK(&s->break_work, vmedia_break_work);
-	INIT_DELAYED_WORK(&s->watch_work, vmedia_session_watch);
+	INIT_DELAYED_WORK(&s->watch_work, vmedia_watch_work);
 	ret = vmedia_queues_init(s);
 	if (ret)
 		goto free;
@@ -60,7 +60,7 @@ static int vmedia_open(struct file *file)
 	v4l2_fh_init(&s->fh, &dev->video);
 	vmedia_fh_add(&s->fh, file);
 	/* Events that a former session of this id left behind find nobody. */
-	vmedia_events_flush(dev);
+	vmedia_eventq_flush(dev);
 	mutex_lock(&dev->sessions_lock);
 	/* A session of a device that was reset in between is none. */
 	if (vmedia_session_over(s) || vmedia_session_known(dev, s)) {

@@ -264,7 +264,7 @@ static int vmedia_subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_su
 	 * queue before the application looks.
 	 */
 	if (sub->flags & V4L2_EVENT_SUB_FL_SEND_INITIAL)
-		vmedia_events_flush(s->dev);
+		vmedia_eventq_flush(s->dev);
 	return 0;
 }
 
@@ -423,8 +423,9 @@ static int vmedia_try_ext_ctrls(struct file *file, void *fh, struct v4l2_ext_con
 }
 
 /*
- * There is no vidioc_g_pixelaspect, as there is none in the kernel's own stateful decoders: users read
- * CROPCAP's shape the wrong way round (ffmpeg), or refuse to decode where it is no square (GStreamer).
+ * There is no vidioc_g_pixelaspect, as there is none in the kernel's own stateful decoders: users
+ * read CROPCAP's shape the wrong way round (ffmpeg), or refuse to decode where it is no square
+ * (GStreamer).
  */
 const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
 	.vidioc_querycap = vmedia_querycap,

@@ -154,7 +154,7 @@ static int vmedia_start(struct vmedia_device *dev)
 		return ret;
 	dev->commandq = vqs[0];
 	dev->eventq = vqs[1];
-	vmedia_events_post(dev);
+	vmedia_eventq_fill(dev);
 	virtio_device_ready(dev->vdev);
 	spin_lock_irq(&dev->command_lock);
 	dev->gone = false;
@@ -163,7 +163,7 @@ static int vmedia_start(struct vmedia_device *dev)
 	/* Who knows how long it was away. */
 	memset(&dev->clock, 0, sizeof(dev->clock));
 	/* The event queue is the work's alone from here on; it tells the device of the buffers. */
-	vmedia_events_run(dev);
+	vmedia_eventq_run(dev);
 	return 0;
 }
 
@@ -181,7 +181,7 @@ static void vmedia_stop(struct vmedia_device *dev)
 	/* It may have failed to start again. */
 	if (!dev->eventq)
 		return;
-	vmedia_events_drain(dev);
+	vmedia_eventq_drain(dev);
 	dev->vdev->config->del_vqs(dev->vdev);
 	dev->commandq = NULL;
 	dev->eventq = NULL;
@@ -219,7 +219,7 @@ static int vmedia_probe(struct virtio_device *vdev)
 	ret = vmedia_read_config(dev);
 	if (ret)
 		goto free;
-	ret = vmedia_events_init(dev);
+	ret = vmedia_eventq_init(dev);
 	if (ret)
 		goto free;
 	ret = vmedia_start(dev);

@@ -205,12 +205,12 @@ static int vmedia_stream(struct vmedia_queue *q, u32 code)
 static void vmedia_stop(struct vmedia_queue *q)
 {
 	if (vmedia_stream(q, _IOC_NR(VIDIOC_STREAMOFF)))
-		vmedia_session_break(q->session);
+		vmedia_queues_break(q->session);
 	/*
 	 * An event sent before the answer to STREAMOFF must not finish the
 	 * buffer when it is queued again.
 	 */
-	vmedia_events_flush(q->session->dev);
+	vmedia_eventq_flush(q->session->dev);
 }
 
 /* With the queue's lock. */
@@ -373,6 +373,13 @@ void vmedia_queues_error(struct vmedia_session *s)
 		spin_unlock_irqrestore(&q->lock, flags);
 		vb2_queue_error(&q->vb2);
 	}
+}
+
+void vmedia_queues_break(struct vmedia_session *s)
+{
+	vmedia_session_end(s);
+	vmedia_queues_error(s);
+	wake_up_all(&s->fh.wait);
 }
 
 static int vmedia_queue_init(struct vmedia_session *s, int which)

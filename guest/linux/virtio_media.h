@@ -4,8 +4,12 @@
  *
  * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> buffer.c
  * (a buffer and its lists) -> session.c (a command of a session) -> command.c (one chain on the
- * command queue, one answer); back: event.c (event queue) -> queue.c (a buffer is done) -> buffer.c
- * (what it holds), or the v4l2 event queue.
+ * command queue, one answer). The way back: eventq.c (event queue) starts the work item of event.c
+ * -> queue.c (a buffer is done) -> buffer.c (what it holds), or the v4l2 event queue. watch.c ends
+ * sessions that the device lost.
+ *
+ * No file calls one that calls it, at whatever distance, which a check of the project keeps so: what
+ * is above is reached by work items and by the tables of operations that the kernel calls.
  *
  * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock,
  * vmedia_queue.lock; vmedia_device.reset_lock and .command_lock are innermost. The event work takes
@@ -31,6 +35,14 @@
 #include "virtio_media_wire.h"
 
 #define VMEDIA_EVENT_BUFFERS	32
+
+/*
+ * A device that is silent for so long while a program may wait for it is asked something: if it is
+ * dead it does not answer, if it was restarted it refuses. Programs that wait for a buffer or an
+ * event would otherwise wait for ever.
+ */
+#define VMEDIA_SILENCE		(5 * HZ)
+
 /* Buffers behind read() and write(), as videobuf2 asks for. */
 #define VMEDIA_READ_BUFFERS	1
 
@@ -199,15 +211,10 @@ int vmedia_session_open(struct vmedia_session *s);
 void vmedia_session_close(struct vmedia_session *s);
 /* The device has it no more, or answers nobody. */
 bool vmedia_session_over(struct vmedia_session *s);
-void vmedia_session_watch(struct work_struct *work);
 /* From here on a silent device is asked, as long as a queue streams or events are expected. */
 void vmedia_session_watch_start(struct vmedia_session *s);
 /* Makes the device let go of all the session has. With the session's lock, or as its only user. */
 void vmedia_session_end(struct vmedia_session *s);
-/* Ends the session, its application gets errors from here on. With the session's lock. */
-void vmedia_session_break(struct vmedia_session *s);
-/* All sessions: the device is gone. Who waits is let go; buffers come back once it was reset. */
-void vmedia_sessions_gone(struct vmedia_device *dev);
 
 /*
  * One ioctl with a payload of @in bytes to the device and @out bytes back, both at @payload, in
@@ -229,17 +236,19 @@ struct vmedia_call {
 int vmedia_session_call(struct vmedia_session *s, const struct vmedia_call *call);
 int vmedia_ioctl(struct vmedia_session *s, u32 code, void *payload, size_t in, size_t out);
 
-/* event.c */
-int vmedia_events_init(struct vmedia_device *dev);
-/* Fills the event ring; before the device is ready. */
-void vmedia_events_post(struct vmedia_device *dev);
+/* eventq.c */
+int vmedia_eventq_init(struct vmedia_device *dev);
+/* Puts all event buffers into the ring; before the device is ready. */
+void vmedia_eventq_fill(struct vmedia_device *dev);
+/* Puts one back. */
+int vmedia_eventq_post(struct vmedia_device *dev, struct virtio_media_event_dqbuf *event);
 /* Empties the event ring; after the device was reset. */
-void vmedia_events_drain(struct vmedia_device *dev);
-void vmedia_events_run(struct vmedia_device *dev);
+void vmedia_eventq_drain(struct vmedia_device *dev);
+/* Starts the event work. */
+void vmedia_eventq_run(struct vmedia_device *dev);
 /* What is in the event ring now is handled when this returns. */
-void vmedia_events_flush(struct vmedia_device *dev);
+void vmedia_eventq_flush(struct vmedia_device *dev);
 void vmedia_eventq_ready(struct virtqueue *vq);
-void vmedia_event_work(struct work_struct *work);
 
 /* buffer.c */
 int vmedia_buffer_send(struct vmedia_session *s, struct vb2_buffer *vb);
@@ -261,6 +270,8 @@ void vmedia_queue_done(struct vmedia_session *s, struct virtio_media_event_dqbuf
 void vmedia_queues_fail(struct vmedia_session *s);
 /* The device has no buffer of the session any more, and takes none. */
 void vmedia_queues_error(struct vmedia_session *s);
+/* Ends the session; its application gets errors from here on. With the session's lock. */
+void vmedia_queues_break(struct vmedia_session *s);
 /* Tells the device to free the buffers of a queue; its refusal is that of REQBUFS(0). */
 int vmedia_queue_free_device_buffers(struct vmedia_queue *q);
 /* Asks the device for the first of its buffers. */
@@ -268,6 +279,14 @@ int vmedia_queue_ask(struct vmedia_queue *q);
 
 /* format.c */
 int vmedia_fmt_ioctl(struct vmedia_session *s, u32 code, struct v4l2_format *f);
+
+/* event.c */
+void vmedia_event_work(struct work_struct *work);
+
+/* watch.c */
+void vmedia_watch_work(struct work_struct *work);
+/* All sessions: the device is gone. Who waits is let go; buffers come back once it was reset. */
+void vmedia_sessions_gone(struct vmedia_device *dev);
 
 /* ioctl.c */
 extern const struct v4l2_ioctl_ops vmedia_ioctl_ops;
