@@ -8,8 +8,8 @@
  * -> queue.c (a buffer is done) -> buffer.c (what it holds), or the v4l2 event queue. watch.c ends
  * sessions that the device lost.
  *
- * No file calls one that calls it, at whatever distance, which a check of the project keeps so: what
- * is above is reached by work items and by the tables of operations that the kernel calls.
+ * The files call each other without a circle, which a check of the project keeps so: what is above
+ * is reached by work items and by the tables of operations that the kernel calls.
  *
  * Locks, in the order they are taken: vmedia_session.lock, vmedia_device.sessions_lock,
  * vmedia_queue.lock; vmedia_device.reset_lock and .command_lock are innermost. The event work takes

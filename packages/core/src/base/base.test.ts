@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { addressText, bit, clamp, clearBytes, roundToStep, roundUp, sameBytes, words } from './index.ts';
 
 describe('bits', () => {
-  it('count beyond 32', () => {
+  it('have values beyond the 32nd', () => {
     expect([bit(0), bit(32), bit(63)]).toEqual([1n, 0x1_0000_0000n, 0x8000_0000_0000_0000n]);
   });
 });
 
 describe('bytes', () => {
-  it('are the same if their number and each of them is', () => {
+  it('are the same if there are as many and each is the same', () => {
     expect(sameBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(true);
     expect(sameBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
     expect(sameBytes(Uint8Array.of(1, 2), Uint8Array.of(1))).toBe(false);
@@ -30,7 +30,7 @@ describe('bytes', () => {
     expect([...words(1, 0xffff_fffe)]).toEqual([1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff]);
   });
 
-  it('have addresses that people can read, whatever they are', () => {
+  it('have an address that people can read, whatever number it is', () => {
     expect([0x1000, -1, 1.5, Number.NaN, 2 ** 53].map(addressText)).toEqual(['0x1000', '-1', '1.5', 'NaN', '9007199254740992']);
     expect(addressText(Number.POSITIVE_INFINITY)).toBe('an address above 2^53');
   });

@@ -463,7 +463,7 @@ describe('every check can fail', () => {
     }
   }
 
-  it('and each passes with the same device unbroken', async () => {
+  it('every check passes with the same device unbroken', async () => {
     for (const id of new Set(BROKEN.flatMap((broken) => broken.ids))) {
       expect([id, await outcome({ kind: id === 'DEC' ? 'decoder' : 'camera' }, id)]).toEqual([id, 'pass']);
     }

@@ -13,8 +13,8 @@ import { DeviceError } from './device-error.ts';
 
 const B = v4l2_buffer.fields;
 
-describe('streaming', () => {
-  it('needs buffers, and starting twice is starting once', () => {
+describe('a queue that streams', () => {
+  it('needs buffers, and is not changed by a second STREAMON', () => {
     const { queue, request, calls } = rig();
     expect(queue.streamOn()).toBe(Errno.EINVAL);
     expect(queue.streamOff()).toBe(0);
@@ -104,7 +104,7 @@ describe('streaming', () => {
     ]);
   });
 
-  it('after a failure returns waiting buffers with ERROR, answers EIO, and works again after STREAMOFF', () => {
+  it('returns waiting buffers with ERROR after a failure, answers EIO, and works again after STREAMOFF', () => {
     const { queue, request, buffer, seen } = rig();
     request(3);
     buffer('queue', 0);

@@ -113,7 +113,7 @@ describe('memory that was given back and is not clean yet', () => {
     expect([fields.count.get(view, 0), queue.count]).toEqual([4, 4]);
   });
 
-  it('is an error when it is not enough for one, and leaves the queue to others', async () => {
+  it('ends in ENOMEM when it is not enough for one buffer, and the queue is free for others', async () => {
     const { queue, request, clean, arena } = dirtyRig(0);
     const block = arena.allocate(4 * PAGE);
     const { errno } = request(4);

@@ -24,7 +24,7 @@ import { bufferMemory } from './v4l2-buffer.ts';
 const B = v4l2_buffer.fields;
 const P = v4l2_plane.fields;
 
-describe('QUERYBUF, PREPARE_BUF, QBUF', () => {
+describe('a queue asked by QUERYBUF, PREPARE_BUF and QBUF', () => {
   it('refuses an index, a memory type or a number of planes that is not there', () => {
     const { request, buffer } = rig({ type: MULTI });
     request(1);
@@ -63,7 +63,7 @@ describe('QUERYBUF, PREPARE_BUF, QBUF', () => {
     expect(queue.plane(12345)).toBeUndefined();
   });
 
-  it('goes from dequeued to prepared to queued, and never twice', () => {
+  it('takes a buffer from dequeued to prepared to queued, and no step twice', () => {
     const { request, buffer } = rig();
     request(1);
     expect(buffer('prepare', 0).flags & V4L2_BUF_FLAG_PREPARED).not.toBe(0);

@@ -84,8 +84,8 @@ describe('a camera', () => {
   });
 });
 
-describe('formats of a camera', () => {
-  it('enumerates the formats that its API can carry, and nothing for other types', async () => {
+describe('a camera that is asked for formats', () => {
+  it('enumerates those that its API can carry, and none for other types', async () => {
     const { driver } = await guest(new SolidSource());
     const session = await driver.open();
     const found: number[] = [];
@@ -109,7 +109,7 @@ describe('formats of a camera', () => {
     expect(await session.enumFrameintervals(fourcc('RGB3'), 64, 48, 0)).toBeUndefined();
   });
 
-  it('negotiates to the nearest, answers TRY_FMT the same twice, and changes nothing by it', async () => {
+  it('answers with the nearest, answers TRY_FMT the same twice, and changes nothing by it', async () => {
     const { driver } = await guest(new SolidSource());
     const session = await driver.open();
     const asked = {
@@ -145,7 +145,7 @@ describe('formats of a camera', () => {
     expect(await errnoOf(session.sFmt({ type }))).toBe(Errno.EINVAL);
   });
 
-  it('sets the interval to the nearest; 0 in it means the default', async () => {
+  it('sets the nearest interval, and the default where one of its numbers is 0', async () => {
     const { driver } = await guest(new SolidSource());
     const session = await driver.open();
     expect(await session.gParm(CAPTURE)).toEqual({
@@ -163,7 +163,7 @@ describe('formats of a camera', () => {
   });
 });
 
-describe('streaming from a camera', () => {
+describe('a camera that streams', () => {
   it('delivers frames into mapped buffers, with sequence, timestamp and flags', async () => {
     const source = new SolidSource();
     const { driver, transport } = await guest(source);
@@ -296,8 +296,8 @@ describe('streaming from a camera', () => {
   });
 });
 
-describe('several sessions', () => {
-  it('may look, but only the one that has buffers may stream; everybody gets EBUSY from S_FMT', async () => {
+describe('several sessions of a camera', () => {
+  it('may all look, but only the one that has buffers may stream, and S_FMT is EBUSY for all', async () => {
     const { driver } = await guest(new SolidSource());
     const [one, two] = [await driver.open(), await driver.open()];
     await one.reqbufs(CAPTURE, 2);
@@ -321,7 +321,7 @@ describe('several sessions', () => {
     await one.reqbufs(CAPTURE, 1);
   });
 
-  it('sets the interval unless somebody streams', async () => {
+  it('may set the interval unless one of them streams', async () => {
     const { driver } = await guest(new SolidSource());
     const [one, two] = [await driver.open(), await driver.open()];
     await one.reqbufs(CAPTURE, 1);
@@ -330,7 +330,7 @@ describe('several sessions', () => {
     expect(await errnoOf(two.sParm(CAPTURE, { numerator: 1, denominator: 30 }))).toBe(Errno.EBUSY);
   });
 
-  it('closing while streaming stops the camera and frees everything', async () => {
+  it('stop the camera and free everything when the one that streams is closed', async () => {
     const source = new SolidSource();
     const { driver, transport } = await guest(source);
     const session = await driver.open();

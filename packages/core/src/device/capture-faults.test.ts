@@ -155,7 +155,7 @@ describe('a queue of buffers', () => {
       },
     ],
     ['rejects', () => Promise.reject(FAULT)],
-  ] as const)('does not stay on its way when its client %s at the start', async (_how, start) => {
+  ] as const)('is not left half started when its client %s at the start', async (_how, start) => {
     let tries = 0;
     const { queue } = queueOf({ start: () => (tries++ === 0 ? start() : 0) });
     await expect((async () => queue.streamOn())()).rejects.toBe(FAULT);
@@ -173,7 +173,7 @@ describe('a queue of buffers', () => {
       },
     ],
     ['rejects', () => Promise.reject(FAULT)],
-  ] as const)('has stopped although its client %s at the end', async (_how, stop) => {
+  ] as const)('is stopped even when its client %s at the end', async (_how, stop) => {
     const { queue } = queueOf({ stop });
     expect(await queue.streamOn()).toBe(0);
     await expect((async () => queue.streamOff())()).rejects.toBe(FAULT);

@@ -16,7 +16,7 @@ const cameras = new TestCameras();
 const { guest } = cameras;
 afterEach(async () => expect(await cameras.close()).toEqual([]));
 
-describe('the source of a camera', () => {
+describe('a camera whose source may go away', () => {
   it('returns every buffer with ERROR when the camera is lost, answers EIO, and works again after STREAMOFF', async () => {
     const source = new SolidSource();
     const { driver } = await guest(source);
@@ -35,7 +35,7 @@ describe('the source of a camera', () => {
     await client.close();
   });
 
-  it('watches its source no longer than it lives', async () => {
+  it('stops watching its source when it is disposed of', async () => {
     const source = new SolidSource();
     const watch = source.watch.bind(source);
     let watchers = 0;

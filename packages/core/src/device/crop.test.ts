@@ -37,7 +37,7 @@ const table = ioctlTable<undefined>(
 );
 
 describe('the old cropping API', () => {
-  it('is made of selections: crop for capture, compose for output; a pixel is height to width', () => {
+  it('is made of selections: crop for capture, compose for output; the aspect of a pixel is height to width', () => {
     const call = makeCall(VIDIOC_CROPCAP, v4l2_cropcap.size);
     const f = v4l2_cropcap.fields;
     f.type.set(call.payload, 0, V4L2_BUF_TYPE_VIDEO_CAPTURE);

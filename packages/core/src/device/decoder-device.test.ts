@@ -127,7 +127,7 @@ describe('the device', () => {
     );
   });
 
-  test('VM-D4: what a decoder does not have is ENOTTY', async () => {
+  test('VM-D4: an ioctl that a decoder does not have is ENOTTY', async () => {
     for (const nr of [VIDIOC_G_PARM, VIDIOC_ENUMINPUT]) {
       expect((await session.ioctl(nr, new Uint8Array(nr === VIDIOC_G_PARM ? 204 : 80))).errno).toBe(Errno.ENOTTY);
     }
@@ -312,7 +312,7 @@ describe('selections', () => {
     for (const target of ALL) expect(await session.gSelection(V4L2_BUF_TYPE_VIDEO_CAPTURE, target)).toEqual(coded);
   });
 
-  test('after it they tell the coded picture and its visible part', async () => {
+  test('after the header they tell the coded picture and its visible part', async () => {
     await header({ width: 64, height: 48, visible });
     for (const type of [V4L2_BUF_TYPE_VIDEO_CAPTURE, CAPTURE]) {
       for (const target of ALL) {
@@ -322,7 +322,7 @@ describe('selections', () => {
     }
   });
 
-  test('OUTPUT and other targets have none', async () => {
+  test('OUTPUT and other targets have no rectangles', async () => {
     for (const type of [V4L2_BUF_TYPE_VIDEO_OUTPUT, OUTPUT]) {
       expect(await errnoOf(session.gSelection(type, V4L2_SEL_TGT_CROP))).toBe(Errno.EINVAL);
     }

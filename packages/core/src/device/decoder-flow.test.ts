@@ -67,7 +67,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(client.returned().map(({ index }) => index)).toEqual([1]);
   });
 
-  test('however short the stream: the buffer that triggers SOURCE_CHANGE, and those after it, stay queued until CAPTURE is set up', async () => {
+  test('the buffer that triggers SOURCE_CHANGE, and those after it, stay queued until CAPTURE is set up, however short the stream', async () => {
     // dev-decoder, "Initialization", 4: "If data in a buffer that triggers the event is required to decode the first frame, it
     // will not be returned to the client, until the initialization sequence completes". So a client whose buffers have all come
     // back knows that there was no header in them.
@@ -96,7 +96,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(client.returned().map(({ index }) => index)).toEqual([0]);
   });
 
-  test('CAPTURE set up first, with the right size, by an application that listens: SOURCE_CHANGE, and no LAST', async () => {
+  test('an application that listens and set CAPTURE up first, with the right size, gets SOURCE_CHANGE and no LAST', async () => {
     await session.sFmt({ type: OUTPUT, width: 64, height: 48 });
     await client.startCapture({ count: 3 });
     expect(await errnoOf(session.sFmt({ type: OUTPUT, width: 64, height: 48 }))).toBe(Errno.EBUSY);
@@ -112,7 +112,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
   });
 
-  test('CAPTURE buffers made for a smaller picture before the header was found: LAST, no error, and then a new set-up', async () => {
+  test('CAPTURE buffers made for a smaller picture before the header was found bring LAST, no error, and a new set-up', async () => {
     await client.startOutput({ width: 32, height: 32 });
     const early = await BufferSet.create(session, await session.gFmt(CAPTURE), 3, 'mmap', 'read');
     await client.send(0, toyChunk(toyHeader(), toyPicture(5, 'key')));
@@ -126,7 +126,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(await pictures()).toEqual([5]);
   });
 
-  test('one that set the right size and does not listen decodes on without an interruption', async () => {
+  test('an application that set the right size and does not listen decodes on without an interruption', async () => {
     const deaf = await guest.open('deaf');
     await deaf.startOutput({ width: 64, height: 48 });
     await deaf.startCapture();
@@ -135,7 +135,7 @@ describe('initialisation and CAPTURE set-up', () => {
     await deaf.session.close();
   });
 
-  test('one that set a wrong size and does not listen gets LAST', async () => {
+  test('an application that set a wrong size and does not listen gets LAST', async () => {
     const deaf = await guest.open('deaf');
     await deaf.startOutput({ width: 32, height: 32 });
     await deaf.startCapture();
@@ -157,7 +157,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(await eventTypes()).toEqual([V4L2_EVENT_SOURCE_CHANGE]);
   });
 
-  test('several memory planes, and the visible rectangle', async () => {
+  test('pictures come in several memory planes, with their visible rectangle', async () => {
     await client.startOutput();
     const visible = { left: 0, top: 8, width: 60, height: 40 };
     await client.send(0, toyChunk(toyHeader({ visible }), toyPicture(1, 'key')));
@@ -189,7 +189,7 @@ describe('initialisation and CAPTURE set-up', () => {
     expect(guest.factory.made).toBe(2);
   });
 
-  test('the same without S_FMT: the stream is new, so its event comes although nothing is different', async () => {
+  test('REQBUFS(0) on OUTPUT without S_FMT leads to an event, too: the stream is new, although nothing is different', async () => {
     await decoding();
     await session.streamoff(OUTPUT);
     await client.coded?.release();
@@ -289,7 +289,7 @@ describe('decoding', () => {
 });
 
 describe('drain', () => {
-  test('all pictures, LAST, EOS, then EPIPE until START, which goes on with what was queued meanwhile', async () => {
+  test('a drain brings all pictures, LAST and EOS, then EPIPE until START, which goes on with what was queued meanwhile', async () => {
     await decoding(4, toyHeader({ depth: 3 }));
     await client.send(0, toyPicture(0, 'key'));
     await client.send(1, toyPicture(1));
@@ -390,7 +390,7 @@ describe('dynamic resolution change', () => {
   const change = (): Uint8Array =>
     toyChunk(toyPicture(0, 'key'), toyHeader({ width: 128, height: 96 }), toyPicture(10, 'key'), toyPicture(11));
 
-  test('old pictures, SOURCE_CHANGE, LAST; then CAPTURE is set up again and the new ones come', async () => {
+  test('a change brings the old pictures, SOURCE_CHANGE and LAST; the new pictures come once CAPTURE is set up again', async () => {
     await decoding();
     await client.send(1, change());
     expect(await pictures()).toEqual([0, 'last']);
@@ -403,7 +403,7 @@ describe('dynamic resolution change', () => {
     expect(await pictures()).toEqual([10, 11, 12]);
   });
 
-  test('buffers that are large enough go on with START', async () => {
+  test('buffers that are large enough are used further after START', async () => {
     await decoding(4, toyHeader({ width: 128, height: 96 }));
     await client.send(1, toyChunk(toyPicture(0, 'key'), toyHeader({ width: 64, height: 48 }), toyPicture(5, 'key')));
     expect(await pictures()).toEqual([0, 'last']);
@@ -411,7 +411,7 @@ describe('dynamic resolution change', () => {
     expect(await pictures()).toEqual([5]);
   });
 
-  test('buffers that are too small come back with the error flag after a START', async () => {
+  test('buffers that are too small come back with the error flag after START', async () => {
     await decoding();
     await client.send(1, change());
     expect(await pictures()).toEqual([0, 'last']);
@@ -445,7 +445,7 @@ describe('dynamic resolution change', () => {
     expect(await eventTypes()).toEqual([V4L2_EVENT_EOS]);
   });
 
-  test('a seek to another resolution makes one', async () => {
+  test('a seek to another resolution is a change', async () => {
     await decoding();
     await session.streamoff(OUTPUT);
     await session.streamon(OUTPUT);

@@ -188,7 +188,7 @@ class Model {
   }
 }
 
-test('P8, VM-DX10: whatever a client does, each QBUF has one DQBUF, pictures are right, and the session works again', async () => {
+test('P8, VM-DX10: each QBUF has one DQBUF, pictures are right, and the session works again, whatever a client does', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 80 }), async (ops) => {
       const guest = await ToyGuest.start();

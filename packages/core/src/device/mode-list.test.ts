@@ -44,14 +44,14 @@ function rates(capabilities: SourceModes, width = 640, height = 480): number[] {
   return listed.intervals.map(({ numerator, denominator }) => Number((denominator / numerator).toFixed(2)));
 }
 
-describe('the list of a camera', () => {
+describe("the list of a camera's sizes and rates", () => {
   it('begins with the default, goes on from small to large, and ends at 1080p30', () => {
     const list = listModes(scaling({ commonSizes: COMMON }));
     expect(sizes(list)).toEqual(['1280x720', '160x120', '320x240', '640x480', '1920x1080']);
     expect(rates(list)).toEqual([30, 25, 24, 20, 15, 10, 5]);
   });
 
-  it('has what the configuration asks for first, and ends there if that is more', () => {
+  it('begins with what the configuration asks for, and ends there if that is more', () => {
     const o = { size: parse('3840x2160'), interval: { numerator: 1, denominator: 60 } };
     const list = listModes(scaling({ commonSizes: COMMON }), o);
     expect(list).toMatchObject({ defaultSize: o.size, defaultInterval: o.interval });
@@ -59,7 +59,7 @@ describe('the list of a camera', () => {
     expect(rates(list)).toEqual([60, 50, 30, 25, 24, 20, 15, 10, 5]);
   });
 
-  it('takes a size and a rate that no list would have', () => {
+  it('begins with a size and a rate of the configuration that no list would have', () => {
     const list = listModes(scaling({ commonSizes: COMMON }), {
       size: parse('642x402'),
       interval: { numerator: 1001, denominator: 30000 },
@@ -68,7 +68,7 @@ describe('the list of a camera', () => {
     expect(rates(list)).toEqual([29.97, 30, 25, 24, 20, 15, 10, 5]);
   });
 
-  it('can be given, however large', () => {
+  it('is that of the configuration where there is one, however large', () => {
     const list = listModes(scaling({ commonSizes: COMMON }), {
       size: parse('640x480'),
       sizes: ['3840x2160', '640x480', '320x240', '320x240'].map(parse),
@@ -78,7 +78,7 @@ describe('the list of a camera', () => {
     expect(rates(list)).toEqual([30, 120, 10]);
   });
 
-  it('leaves out what a format cannot have', () => {
+  it('leaves out the sizes that a format cannot have', () => {
     const list = listModes(scaling({ commonSizes: COMMON }));
     expect(sizes(list, GREY)).toEqual(['160x120', '320x240', '640x480']);
   });
@@ -88,17 +88,17 @@ describe('the list of a camera', () => {
     ['1080x1920', ['1080x1920', '120x214', '180x320', '240x426', '360x640', '540x960', '720x1280']],
     ['320x180', ['320x180', '214x120']],
     ['98x64', ['98x64']],
-  ])('keeps the shape of a source that has one: %s', (native, listed) => {
+  ])('keeps the shape of a source that has one (%s)', (native, listed) => {
     expect(sizes(listModes(scaling({ defaultSize: parse(native) })))).toEqual(listed);
   });
 
-  it('does not offer the whole of a large film when the configuration asks for less', () => {
+  it('leaves out the size of a large film when the configuration asks for less', () => {
     const film = scaling({ defaultSize: parse('3840x2160') });
     expect(sizes(listModes(film)).slice(0, 1)).toEqual(['3840x2160']);
     expect(sizes(listModes(film, { size: parse('1280x720') })).at(-1)).toBe('1920x1080');
   });
 
-  it('is the whole of what a source has that has a list', () => {
+  it('is all that the source lists, where the source has a list', () => {
     const list = listModes(new SolidSource().capabilities, { size: parse('128x96') });
     expect(sizes(list)).toEqual(['128x96', '64x48']);
     expect(rates(list)).toEqual([30, 60]);

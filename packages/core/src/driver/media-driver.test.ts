@@ -155,7 +155,7 @@ describe('MediaDriver', () => {
     expect(payload).toEqual(new Uint8Array(32).fill(9));
   });
 
-  it('VM-D2: success without the whole payload is an error of the device', async () => {
+  it('VM-D2: a success without the whole payload is taken for an error of the device', async () => {
     const { driver } = await rig(echo((command) => (u32(command, 0) === CMD_IOCTL ? words(0, 0) : undefined)));
     const session = await driver.open();
     await expect(session.gFmt(1)).rejects.toMatchObject({ name: 'DriverError' });
@@ -279,7 +279,7 @@ describe('DQBUF in the driver', () => {
     return { ...r, session };
   }
 
-  it('gives buffers in the order of their events, pointers not looked at (VM-R6)', async () => {
+  it('gives buffers in the order of their events, and does not look at pointers (VM-R6)', async () => {
     const { session, device } = await streaming();
     const first = session.dqbuf(1);
     device.event(dqbufEvent(session.id, 1));
@@ -290,7 +290,7 @@ describe('DQBUF in the driver', () => {
     expect(session.queue(1).queued).toBe(0);
   });
 
-  it('EINVAL before STREAMON and without buffers', async () => {
+  it('answers EINVAL before STREAMON and without buffers', async () => {
     const { driver } = await rig(echo());
     const session = await driver.open();
     await expect(session.dqbuf(1)).rejects.toMatchObject({ errno: Errno.EINVAL });
@@ -298,7 +298,7 @@ describe('DQBUF in the driver', () => {
     await expect(session.dqbuf(1)).rejects.toMatchObject({ errno: Errno.EINVAL });
   });
 
-  it('EPIPE after LAST until DECODER_CMD START or STREAMOFF, for those who wait as well', async () => {
+  it('answers EPIPE after LAST until DECODER_CMD START or STREAMOFF, also to a caller that waits', async () => {
     const { session, device } = await streaming();
     const waits = Promise.allSettled([session.dqbuf(1), session.dqbuf(1)]);
     device.event(dqbufEvent(session.id, 0, V4L2_BUF_FLAG_LAST));
@@ -310,7 +310,7 @@ describe('DQBUF in the driver', () => {
     expect(session.tryDqbuf(1)).toBeUndefined();
   });
 
-  it('STREAMOFF drops finished buffers and wakes those who wait', async () => {
+  it('is woken by STREAMOFF, which drops finished buffers', async () => {
     const { session, device } = await streaming();
     device.event(dqbufEvent(session.id, 0));
     await settle();
@@ -324,7 +324,7 @@ describe('DQBUF in the driver', () => {
     await refused;
   });
 
-  it('a second event for one QBUF is not taken for a buffer', async () => {
+  it('takes a second event for one QBUF for no buffer', async () => {
     const { session, device } = await streaming();
     for (let i = 0; i < 3; i++) device.event(dqbufEvent(session.id, 0));
     await settle();

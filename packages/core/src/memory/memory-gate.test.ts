@@ -6,7 +6,7 @@ import { MemoryGate } from './memory-gate.ts';
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 describe('the gate of guest memory', () => {
-  it('closes when what is in has ended, and holds back what comes', async () => {
+  it('closes when the accesses under way have ended, and holds back new ones', async () => {
     const gate = new MemoryGate();
     const inside = Promise.withResolvers<boolean>();
     const first = gate.enter(() => inside.promise);
@@ -24,7 +24,7 @@ describe('the gate of guest memory', () => {
     expect([await second, await third, order]).toEqual([true, true, ['closed', 'second', 'third']]);
   });
 
-  it('gives up what waits, and lets in what comes after it is open again', async () => {
+  it('gives up the accesses that wait, and lets new ones in when it is open again', async () => {
     const gate = new MemoryGate();
     await gate.close();
     let ran = 0;
@@ -36,7 +36,7 @@ describe('the gate of guest memory', () => {
     expect(ran).toBe(0);
   });
 
-  it('tells when the jobs of now have ended, whatever comes after them', async () => {
+  it('tells when the accesses of now have ended, whatever comes after them', async () => {
     const gate = new MemoryGate();
     expect(gate.ended()).toBeUndefined();
     const now = Promise.withResolvers<boolean>();

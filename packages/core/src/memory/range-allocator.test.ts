@@ -34,14 +34,14 @@ describe('a range allocator', () => {
     expect(ranges.take(4096)).toBe(4096);
   });
 
-  it('has nothing for a length that is not positive, and nothing of nothing', () => {
+  it('gives nothing for a length that is not positive, or out of an empty range', () => {
     const ranges = new RangeAllocator(0, 10);
     expect([ranges.take(0), ranges.take(-1), ranges.take(Number.NaN)]).toEqual([undefined, undefined, undefined]);
     expect(new RangeAllocator(0, 0).take(1)).toBeUndefined();
     expect(new RangeAllocator(0, 4095, 4096).takeFirst(4096)).toBeUndefined();
   });
 
-  it('takes the first of what is free, whole units up to a limit', () => {
+  it('takes the first free piece, in whole units and up to a limit', () => {
     const ranges = new RangeAllocator(0, 0, 10);
     ranges.give(20, 30);
     ranges.give(80, 10);
@@ -52,7 +52,7 @@ describe('a range allocator', () => {
     expect(ranges.takeFirst(1000)).toBeUndefined();
   });
 
-  it('does what a table of single places does, whatever comes', () => {
+  it('agrees with a naive table of single places, whatever is taken and given back', () => {
     const size = 64;
     const step = fc.record({ length: fc.integer({ min: 1, max: 20 }), align: fc.constantFrom(1, 2, 8, 16), giveAt: fc.nat() });
     fc.assert(

@@ -11,7 +11,7 @@ const RATES: SourceIntervals = {
 };
 
 describe('intervals', () => {
-  it('finds the nearest of a list', () => {
+  it('are compared by their value: the nearest of a list is found', () => {
     expect(nearestInterval(RATES, { numerator: 1, denominator: 50 })).toEqual({ numerator: 1, denominator: 60 });
     expect(nearestInterval(RATES, { numerator: 10, denominator: 1 })).toEqual({ numerator: 1, denominator: 30 });
   });

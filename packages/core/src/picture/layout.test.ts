@@ -185,7 +185,7 @@ describe('alignedLayout', () => {
     });
   });
 
-  it('does not exist for strides that chroma cannot be in proportion to, coded formats, unknown ones and sizes beyond the limit', () => {
+  it('has no answer for strides that chroma cannot be in proportion to, coded and unknown formats, and sizes beyond the limit', () => {
     const none = { stride: 1, height: 1, plane: 1 };
     expect(alignedLayout(fourcc('NV12'), 33, 17, none)).toBeUndefined();
     expect(alignedLayout(fourcc('NV12'), 33, 17, { ...none, stride: 2 })).toEqual(pictureLayout(fourcc('NV12'), 33, 17));

@@ -15,7 +15,7 @@ const RANGE: SourceSizes = {
 };
 
 describe('sizes', () => {
-  it('finds the nearest size of a list or a range', () => {
+  it('are compared by both sides: the nearest of a list or a range is found', () => {
     expect(nearestSize(LIST, { width: 800, height: 600 })).toEqual({ width: 640, height: 480 });
     expect(nearestSize(LIST, { width: 0xffff_ffff, height: 0xffff_ffff })).toEqual({ width: 1280, height: 720 });
     expect(nearestSize(RANGE, { width: 0, height: 5000 })).toEqual({ width: 16, height: 1000 });

@@ -86,7 +86,7 @@ describe('a source whose guests have controls of their own', () => {
     expect([own.separated, made[1]?.ended, made[0]?.starts, made[0]?.running]).toEqual([false, true, 1, undefined]);
   });
 
-  it('keeps the frames that it has where there are none of its own, and is lost with those', async () => {
+  it('goes on with the shared frames where it can have none of its own, and is lost with their capture', async () => {
     const { made, shared, push } = camera();
     const own = new EachSource(shared, () => {
       const source = shared.separate();
@@ -110,7 +110,7 @@ describe('a source whose guests have controls of their own', () => {
 });
 
 describe('a lock of controls', () => {
-  it('is held by the first who sets one, until he lets go; the others read, hear and get EBUSY', () => {
+  it('is held by the first guest that sets a control, until it lets go; the others may read and listen, and get EBUSY', () => {
     const { shared } = camera();
     const lock = new ControlLock();
     const [ours, theirs] = [lock.guard(shared.controls), lock.guard(shared.controls)];

@@ -17,7 +17,7 @@ const GREY = wanted(V4L2_PIX_FMT_GREY);
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(length);
 
 describe('a shared source', () => {
-  it('starts its capture once for all who want the same, and hands them the same frame', async () => {
+  it('starts its capture once for all streams that want the same, and hands them the same frame', async () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
     const [a, b] = [new ToyConsumer(), new ToyConsumer()];
@@ -35,7 +35,7 @@ describe('a shared source', () => {
     expect([toy.ended, a.reasons, b.reasons]).toEqual([true, [], []]);
   });
 
-  it('releases a captured frame when the last who retained it has, and tells whoever counts wrong', () => {
+  it('gives a captured frame back with its last release, and throws at a release or retain too many', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
     const [a, b, busy] = [new ToyConsumer(), new ToyConsumer(), new ToyConsumer()];
@@ -78,7 +78,7 @@ describe('a shared source', () => {
     expect([other.frames, last.sequences, toy.out]).toEqual([[], [0], 0]);
   });
 
-  it('says that a camera with one layout at a time is busy, or that there is no memory, and tells of other faults later', async () => {
+  it('throws at start when the capture is busy or without memory, and tells the stream of other faults afterwards', async () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
     source.start(MJPEG, new ToyConsumer());
@@ -126,7 +126,7 @@ describe('the presence of a source', () => {
     expect(source.presence.kind).toBe('lost');
   });
 
-  it('ends the streams when the camera goes, before whoever watches is told, and others start when it is back', () => {
+  it('ends the streams when the camera goes, before watchers are told, and others start when it is back', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
     const first = new ToyConsumer();
@@ -146,7 +146,7 @@ describe('the presence of a source', () => {
     expect([second.sequences, toy.out]).toEqual([[1], 0]);
   });
 
-  it('is what the capture says of one start, too', () => {
+  it('is not changed when the capture ends a single start, whose streams are told the reason', () => {
     const toy = new ToyCapture();
     const source = new SharedSource(toy);
     const consumer = new ToyConsumer();

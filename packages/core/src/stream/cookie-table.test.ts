@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { CookieTable } from './cookie-table.ts';
 
-test('a cookie stays for every picture of its input, until newer ones push it out', () => {
+test('a cookie stays for every picture of its input, until newer cookies push it out', () => {
   const table = new CookieTable<string>(2);
   table.set(1, 'a');
   table.set(2, 'b');

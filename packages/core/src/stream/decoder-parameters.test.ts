@@ -32,7 +32,7 @@ const make = (): DecoderParameters<StreamCodec> =>
 const asked = { fourcc: ONE, width: 320, height: 240, sizeImage: 0 };
 
 describe('the parameters of a decoder', () => {
-  test('the codec is the one asked for, or else the present one, and the size is within its limits', () => {
+  test('name the codec that is asked for, or else the present one, and a size within its limits', () => {
     const p = make();
     p.setCoded({ ...asked, fourcc: TWO, width: 5000, height: 1 });
     expect([p.codec.fourcc, p.coded.fourcc, p.coded.width, p.coded.height]).toEqual([TWO, TWO, 640, 16]);
@@ -40,7 +40,7 @@ describe('the parameters of a decoder', () => {
     expect([p.codec.fourcc, p.coded.width, p.coded.height]).toEqual([TWO, 320, 240]);
   });
 
-  test('what is nearest is told without setting it', () => {
+  test('tell the nearest format without setting it', () => {
     const p = make();
     const before = [p.codec, p.coded, p.raw];
     expect(p.nearestCoded({ ...asked, fourcc: TWO }).fourcc).toBe(TWO);
@@ -48,7 +48,7 @@ describe('the parameters of a decoder', () => {
     expect([p.codec, p.coded, p.raw]).toEqual(before);
   });
 
-  test('a coded buffer of no given size holds a picture, and one of a given size is within the limits', () => {
+  test('give a coded buffer room for a picture, or the size that is asked for within the limits', () => {
     const p = make();
     const bytes = (sizeImage: number): number | undefined =>
       p.nearestCoded({ ...asked, width: 1280, height: 720, sizeImage }).sizes[0];
@@ -60,7 +60,7 @@ describe('the parameters of a decoder', () => {
     ]);
   });
 
-  test('pictures have the coded size in whole macroblocks, in a format that the codec has', () => {
+  test('give pictures the coded size in whole macroblocks, in a format that the codec has', () => {
     const p = make();
     p.setCoded({ ...asked, width: 321, height: 241 });
     expect([p.raw.fourcc, p.raw.width, p.raw.height]).toEqual([NV12, 336, 256]);
@@ -72,7 +72,7 @@ describe('the parameters of a decoder', () => {
     expect(p.raw.fourcc).toBe(YU12);
   });
 
-  test('the stream is followed on both sides, and forgotten when the coded side is set', () => {
+  test('follow the stream on both sides, and forget it when the coded side is set', () => {
     const p = make();
     p.setRaw(YU12);
     expect(p.layoutFor(stream(175, 143))).toMatchObject({ fourcc: YU12, width: 176, height: 144 });
@@ -86,7 +86,7 @@ describe('the parameters of a decoder', () => {
     expect([p.stream, p.raw.width]).toEqual([undefined, 320]);
   });
 
-  test('a stream beyond the limit of the codec or of a buffer has no layout', () => {
+  test('have no layout for a stream beyond the limit of the codec or of a buffer', () => {
     const p = make();
     expect(p.layoutFor(stream(1921, 100))).toBeUndefined();
     expect(p.layoutFor(stream(100, 1089))).toBeUndefined();
@@ -95,12 +95,12 @@ describe('the parameters of a decoder', () => {
     expect(p.layoutFor(stream(800, 600))?.sizes[0]).toBeLessThan(LIMIT);
   });
 
-  test('a decoder without codecs, or with a format of which nothing is known, is a mistake', () => {
+  test('refuse a decoder without codecs, or with a format of which nothing is known', () => {
     expect(() => new DecoderParameters([], LIMIT)).toThrow(StreamError);
     expect(() => new DecoderParameters([codec(ONE, [fourcc('NONE')])], LIMIT)).toThrow(/no layout for format/);
   });
 
-  test('a resolution is another if size, visible part or least number of buffers differ, but not for other colours', () => {
+  test('tell another resolution by size, visible part and least number of buffers, not by colours', () => {
     const one = stream(64, 48);
     const moved = { ...one.visible, left: 2 };
     expect(sameResolution(one, { ...one, colorimetry: { ...one.colorimetry, colorspace: 1 } })).toBe(true);

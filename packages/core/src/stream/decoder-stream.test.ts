@@ -60,7 +60,7 @@ describe('initialisation', () => {
     expect(await h.told()).toEqual(['in b', 'out 1 c', 'in c']);
   });
 
-  test('so it is where a running output queue does not hold the format, up to the resume', async () => {
+  test('the input that has the header comes back at the resume where a running output queue does not hold the format', async () => {
     const h = new StreamRig();
     h.stream.startOutput(layoutOf(SMALL));
     h.output('1');
@@ -100,7 +100,7 @@ describe('initialisation', () => {
     expect(h.stream.phase).toEqual({ kind: 'parsing', drain: 'no' });
   });
 
-  test('no decoder to be had leaves the stream idle', async () => {
+  test('a stream stays idle where no decoder can be had', async () => {
     const h = new StreamRig();
     const other = h.factory.create('toy', {
       inputDone: () => {},
@@ -146,7 +146,7 @@ describe('decoding', () => {
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'out 3 a', 'in a']);
   });
 
-  test('the bytes are those of the picture', async () => {
+  test('the buffer of a picture has the bytes of the picture', async () => {
     const h = new StreamRig();
     await h.decoding();
     const layout = layoutOf(SMALL);
@@ -184,7 +184,7 @@ describe('decoding', () => {
 });
 
 describe('drain', () => {
-  test('LAST and the end come after every picture, and input queued meanwhile waits for the resume', async () => {
+  test('LAST and the end of the drain come after every picture, and input queued meanwhile waits for the resume', async () => {
     const h = new StreamRig();
     await h.decoding('1', '2', '3');
     h.input('a', toyPicture(0, 'key'));
@@ -199,7 +199,7 @@ describe('drain', () => {
     expect(h.stream.resume(layoutOf(SMALL))).toBe('ignored');
   });
 
-  test('LAST waits for a buffer, and the end does not', async () => {
+  test('LAST waits for a buffer, and the end of the drain does not', async () => {
     const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyPicture(0, 'key'));
@@ -377,7 +377,7 @@ describe('seek', () => {
 });
 
 describe('format change', () => {
-  test('old pictures, the event, LAST from a buffer that the decoder held, then the new ones after a restart', async () => {
+  test('a change brings the old pictures, the event and LAST in a buffer that the decoder held, and the new pictures after a restart', async () => {
     const h = new StreamRig();
     await h.decoding('1', '2', '3');
     h.input('a', toyPicture(0, 'key'), toyHeader(LARGE), toyPicture(0, 'key'));
@@ -420,7 +420,7 @@ describe('format change', () => {
     expect(await h.told()).toEqual(['out 3 a', 'in a', 'out 4 - last', 'eos']);
   });
 
-  test('a drain asked after the change, of input without pictures, ends with the resume', async () => {
+  test('a drain that is asked for after the change, of input without pictures, ends with the resume', async () => {
     const h = new StreamRig();
     await h.decoding('1');
     h.input('a', toyHeader(LARGE));

@@ -205,13 +205,13 @@ describe('how a drain ends', () => {
 });
 
 describe('what a stop of the output queue does to a drain', () => {
-  test('V4L2: it ends it', async () => {
+  test('V4L2: the drain ends', async () => {
     const h = await stoppedInDrain(V4L2_POLICY);
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a']);
     expect(h.stream.phase).toEqual({ kind: 'decoding' });
   });
 
-  test('V10-D35: nothing without LAST buffers, as only a stop of the input or a close cancels one', async () => {
+  test('V10-D35: nothing without LAST buffers, as only a stop of the input or a close cancels a drain', async () => {
     const h = await stoppedInDrain(VIDEO_V10_POLICY);
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a', 'eos']);
   });
@@ -221,7 +221,7 @@ describe('what a stop of the output queue does to a drain', () => {
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a', 'out 3 - last', 'eos']);
   });
 
-  test('V6-D13: nothing, as only STOP and DESTROY interrupt one', async () => {
+  test('V6-D13: nothing, as only STOP and DESTROY interrupt a drain', async () => {
     const h = await stoppedInDrain(VIDEO_V6_POLICY);
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a', 'eos']);
   });
@@ -360,19 +360,19 @@ describe('why a buffer is the last', () => {
     return lasts(h);
   }
 
-  test('V4L2: the one of a change, and the one of a drain', async () => {
+  test('V4L2: it ends a change, or it ends a drain', async () => {
     expect(await both(V4L2_POLICY)).toEqual(['1 no', '2 change', '3 no', '4 drain']);
   });
 
-  test('V10-D65: without LAST buffers none is', async () => {
+  test('V10-D65: without LAST buffers none is the last', async () => {
     expect(await both(VIDEO_V10_POLICY)).toEqual(['1 no', '2 no', '3 no']);
   });
 
-  test('V10-D65: with LAST buffers the one of a change, and the one of a drain', async () => {
+  test('V10-D65: with LAST buffers it ends a change, or it ends a drain', async () => {
     expect(await both(VIDEO_V10_LAST_POLICY)).toEqual(['1 no', '2 change', '3 no', '4 drain']);
   });
 
-  test('V6-D11: none is, as the answer to the drain says it', async () => {
+  test('V6-D11: none is the last, as the answer to the drain says it', async () => {
     expect(await both(VIDEO_V6_POLICY)).toEqual(['1 no', '2 no', '3 no']);
   });
 });

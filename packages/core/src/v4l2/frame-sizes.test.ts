@@ -33,7 +33,7 @@ function sizeAt(sizes: SourceSizes, index: number) {
   return { errno: writeFrameSize(view, sizes), view };
 }
 
-describe('sizes', () => {
+describe('ENUM_FRAMESIZES', () => {
   it('enumerates a list to its end and zeroes what is reserved', () => {
     const { errno, view } = sizeAt(LIST, 1);
     expect(errno).toBe(0);
@@ -60,7 +60,7 @@ describe('sizes', () => {
   });
 });
 
-describe('intervals', () => {
+describe('ENUM_FRAMEINTERVALS', () => {
   it('enumerates a list to its end', () => {
     const view = dirty(v4l2_frmivalenum.size);
     v4l2_frmivalenum.fields.index.set(view, 0, 1);

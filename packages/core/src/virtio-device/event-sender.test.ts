@@ -33,7 +33,7 @@ function rig(size = 8) {
 const event = (value: number): Uint8Array => Uint8Array.of(value, 0, 0, 0);
 
 describe('EventSender', () => {
-  it('keeps order over any number of owners, and sends each event once', () => {
+  it('keeps the order of events over any number of owners, and sends each once', () => {
     const { sender, post, got } = rig();
     const tickets = Array.from({ length: 8 }, (_, i) => sender.add({ owner: i % 3, kind: 0, id: i }, event(i)));
     expect([sender.pending, sender.pendingOf(0), sender.pendingOf(2)]).toEqual([8, 3, 2]);
@@ -44,7 +44,7 @@ describe('EventSender', () => {
     expect(got()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  it('finds what waits at a place, and forgets one event, one owner or all without a gap in the rest', () => {
+  it('finds the event that waits at a place, and forgets one event, one owner or all without a gap in the rest', () => {
     const { sender, post, got } = rig();
     const tickets = [0, 1, 2, 3, 4, 5].map((i) => sender.add({ owner: i >> 1, kind: 7, id: 1 }, event(i)));
     expect(sender.waitingAt({ owner: 1, kind: 7, id: 1 }).map((e) => e.bytes[0])).toEqual([2, 3]);

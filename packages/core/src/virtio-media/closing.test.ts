@@ -68,7 +68,7 @@ describe('the end of a session', () => {
     await transport.close();
   });
 
-  it('a second close waits for the first, and so does the end of the device', async () => {
+  it('a second close waits for the first, and so does disposing of the device', async () => {
     const source = new SolidSource();
     const copied = Promise.withResolvers<boolean>();
     let device: CaptureDevice | undefined;

@@ -243,7 +243,7 @@ describe('VirtioMediaDevice', () => {
     expect(calls).toBe(0);
   });
 
-  it('P19: refuses more than 8 planes', async () => {
+  it('P19: refuses a buffer of more than 8 planes', async () => {
     const guest = new PlainGuest(media(() => 0));
     const id = await guest.open();
     const reply = await guest.ioctl(

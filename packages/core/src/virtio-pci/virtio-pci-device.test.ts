@@ -210,7 +210,7 @@ describe('the configuration space', () => {
     }
   });
 
-  it('cannot be built wrongly', () => {
+  it('is not built from options that contradict each other or are too large', () => {
     expect(() => make({ sharedBytes: 5000 })).toThrow(PciError);
     expect(() => make({ queues: 0 })).toThrow(PciError);
     expect(() => make({ queueSize: 100 })).toThrow(PciError);
@@ -323,7 +323,7 @@ describe('a driver that does as Linux does', () => {
     ]);
   });
 
-  it('gets no vector that is not there, no size that is none, and no queue beyond the last', async () => {
+  it('is given no vector that does not exist, no size that a ring cannot have, and no queue beyond the last', async () => {
     const { device } = make();
     const driver = await VirtioPciDriver.probe(access(device), pause);
     await driver.set('queue_msix_vector', 3);

@@ -165,7 +165,7 @@ describe('virtio-media structs', () => {
     expect(Object.fromEntries(members.map(([member, node]) => [member, node.offset]))).toEqual(offsets);
   });
 
-  test('the list here is complete', () => {
+  test('the list of structs in this test is complete', () => {
     expect([...media.keys()].sort()).toEqual(VIRTIO_MEDIA.map(([name]) => name).sort());
   });
 });

@@ -50,7 +50,7 @@ describe('struct', () => {
     expect(s.fields.e.get(v, 8)).toBe(-3n);
   });
 
-  test('a nested struct and an array have their fields at their place', () => {
+  test('has the fields of a nested struct and of an array at their place', () => {
     const inner = struct('inner', 8, { a: u32, b: u32 });
     const outer = struct('outer', 28, { head: u32, items: array(inner, 3) });
     const v = view();
@@ -60,7 +60,7 @@ describe('struct', () => {
     expect(() => outer.fields.items.at(3)).toThrow(/index 3 is outside an array of 3/);
   });
 
-  test('members of a union share their bytes, and must fit', () => {
+  test('has unions, whose members share their bytes and must fit', () => {
     const both = union('both', 8, { small: u32, large: u64 });
     const v = view();
     both.fields.large.set(v, 0, 0x1_0000_0002n);
@@ -79,7 +79,7 @@ describe('addr64', () => {
     expect(v.getBigUint64(0, true)).toBe(BigInt(value));
   });
 
-  test('what no number can name reads as Infinity, and cannot be written', () => {
+  test('reads an address that no number can name as Infinity, and refuses to write one', () => {
     const v = view();
     for (const value of [1n << 53n, 0xffff_ffff_ffff_ffffn]) {
       v.setBigUint64(0, value, true);
@@ -92,7 +92,7 @@ describe('addr64', () => {
 describe('bytes', () => {
   const s = struct('x', 8, { a: u32, b: bytes(4) }).fields.b;
 
-  test('get copies, set fills up with zeroes and refuses too much', () => {
+  test('are copied by `get`; `set` fills up with zeroes and refuses too much', () => {
     const v = view();
     s.set(v, 8, Uint8Array.of(1, 2, 3, 4));
     const copy = s.get(v, 8);

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeUtf8, encodeUtf8 } from './text.ts';
 
-describe('UTF-8 of names', () => {
-  test('encodes as the platform does, and decodes what it encoded', () => {
+describe('the coding of names in UTF-8', () => {
+  test('is that of the platform, both ways', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(encodeUtf8(text, 1000)).toEqual(new Uint8Array(new TextEncoder().encode(text)));
@@ -13,7 +13,7 @@ describe('UTF-8 of names', () => {
     );
   });
 
-  test('is cut between characters', () => {
+  test('cuts a name between characters', () => {
     expect([...encodeUtf8('aé€', 5)]).toEqual([0x61, 0xc3, 0xa9]);
     expect(encodeUtf8('aé€', 6).length).toBe(6);
   });
@@ -25,11 +25,11 @@ describe('UTF-8 of names', () => {
     ['NUL in three bytes', [0xe0, 0x80, 0x80], 1],
     ['a surrogate', [0xed, 0xa0, 0x80], 1],
     ['beyond U+10FFFF', [0xf4, 0x90, 0x80, 0x80], 1],
-  ])('%s is no UTF-8 and shows as U+FFFD', (_, bytes, count) => {
+  ])('shows %s, which is no UTF-8, as U+FFFD', (_, bytes, count) => {
     expect(decodeUtf8(Uint8Array.from([0x61, ...bytes, 0x62]))).toBe(`a${'\ufffd'.repeat(count)}b`);
   });
 
-  test('random bytes decode to well-formed text', () => {
+  test('makes well-formed text of random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         const text = decodeUtf8(bytes);

@@ -73,7 +73,7 @@ async function broken(cases: readonly { readonly run: () => Promise<void> }[]): 
 }
 
 describe('the suites find adapters that do not conform', () => {
-  it('an arena that does not zero what it gives out', async () => {
+  it('an arena is found out that does not zero what it gives out', async () => {
     const dirty = (): HostBuffersFixture => {
       const arena = new HeapArena(32 * ARENA_ALIGN);
       arena.bytes.fill(1);
@@ -82,7 +82,7 @@ describe('the suites find adapters that do not conform', () => {
     expect(await broken(hostBuffersSuite(dirty))).toBeGreaterThan(0);
   });
 
-  it('an arena that forgets references', async () => {
+  it('an arena is found out that forgets references', async () => {
     const careless = (): HostBuffersFixture => {
       const fixture = arenaFixture();
       const allocate = fixture.buffers.allocate.bind(fixture.buffers);
@@ -95,7 +95,7 @@ describe('the suites find adapters that do not conform', () => {
     expect(await broken(hostBuffersSuite(careless))).toBeGreaterThan(0);
   });
 
-  it('a copier that ignores the offset, one that says yes to everything, one that writes nothing', async () => {
+  it('a copier is found out that ignores the offset, says yes to everything or writes nothing', async () => {
     const changes: ((f: BufferAccessFixture) => Partial<BufferAccessFixture['access']>)[] = [
       (f) => ({ load: (from, _offset, to) => f.access.load(from, 0, to) }),
       (f) => ({ store: (from, to) => f.access.store(from, to).then(() => true) }),
@@ -111,7 +111,7 @@ describe('the suites find adapters that do not conform', () => {
     }
   });
 
-  it('a source that does not stop, one that reuses retained memory', async () => {
+  it('a source is found out that does not stop, or reuses memory that is retained', async () => {
     const restless = (): FrameSourceFixture => {
       const f = sourceFixture();
       const start = f.source.start.bind(f.source);

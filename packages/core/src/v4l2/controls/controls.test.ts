@@ -254,8 +254,8 @@ describe('G_CTRL and S_CTRL', () => {
   });
 });
 
-describe('ext controls: error_idx', () => {
-  it('equals count for what G and S refuse before they do anything, and names the control for TRY', () => {
+describe('the ext-controls ioctls', () => {
+  it('set error_idx to count where G and S refuse before they do anything, and to the control for TRY', () => {
     const set = new ControlSet(SPECS);
     const entries = [{ id: V4L2_CID_BRIGHTNESS, value: 1 }, { id: 0 }];
     expect(run('get', set, entries)).toMatchObject({ errno: Errno.EINVAL, errorIdx: 2 });
@@ -268,21 +268,21 @@ describe('ext controls: error_idx', () => {
     expect(set.number(V4L2_CID_BRIGHTNESS)).toBe(128);
   });
 
-  it('with count 0 tells whether a class is there', () => {
+  it('tell with count 0 whether a class is there', () => {
     const set = new ControlSet(SPECS);
     expect(run('get', set, [], 0).errno).toBe(0);
     expect(run('set', set, [], V4L2_CTRL_CLASS_USER).errno).toBe(0);
     expect(run('try', set, [], 0x00f0_0000).errno).toBe(Errno.EINVAL);
   });
 
-  it('refuses controls of another class than `which`', () => {
+  it('refuse controls of another class than `which`', () => {
     const set = new ControlSet(SPECS);
     const entries = [{ id: V4L2_CID_EXPOSURE_ABSOLUTE }];
     expect(run('get', set, entries, V4L2_CTRL_CLASS_CAMERA).errno).toBe(0);
     expect(run('get', set, entries, V4L2_CTRL_CLASS_USER)).toMatchObject({ errno: Errno.EINVAL, errorIdx: 1 });
   });
 
-  it('gives defaults, which cannot be set, and knows no requests and no range by `which`', () => {
+  it('give defaults by `which`, which cannot be set, and know no requests and no range', () => {
     const set = new ControlSet(SPECS);
     const entries = [{ id: V4L2_CID_BRIGHTNESS, value: 3 }];
     run('set', set, entries);
@@ -293,15 +293,15 @@ describe('ext controls: error_idx', () => {
     expect(run('get', set, entries, V4L2_CTRL_WHICH_MIN_VAL).errno).toBe(Errno.EINVAL);
   });
 
-  it('refuses more controls than a call may have (P19)', () => {
+  it('refuse more controls than a call may have (P19)', () => {
     const set = new ControlSet(SPECS);
     const many = Array.from({ length: 17 }, () => ({ id: V4L2_CID_BRIGHTNESS }));
     expect(run('get', set, many).errno).toBe(Errno.EINVAL);
   });
 });
 
-describe('ext controls: values', () => {
-  it('TRY rounds and changes nothing, S rounds and sets', () => {
+describe('values of the ext-controls ioctls', () => {
+  it('are rounded by TRY, which changes nothing, and by S, which sets them', () => {
     const set = new ControlSet(SPECS);
     expect(run('try', set, [{ id: V4L2_CID_CONTRAST, value: 3 }]).value(0)).toBe(2);
     expect(set.number(V4L2_CID_CONTRAST)).toBe(-2);
@@ -376,7 +376,7 @@ describe('ext controls: values', () => {
   });
 });
 
-describe('changes', () => {
+describe('changes of controls', () => {
   it('are told with who caused them, and only if something changed', () => {
     const set = new ControlSet(SPECS);
     const heard: unknown[] = [];
@@ -402,7 +402,7 @@ describe('changes', () => {
     expect(heard).toBe(2);
   });
 
-  it('have a heading for every class, known or not, so that an application can show them', () => {
+  it('controls of every class, known or not, have a heading, so that an application can show them', () => {
     const vendor = 0x00f0_1234;
     const set = new ControlSet([integer(vendor)]);
     expect(set.ordered.map((control) => control.spec.id)).toEqual([0x00f0_0001, vendor]);

@@ -17,32 +17,32 @@ function expectBroken(queue: DeviceQueue, code: string): void {
 }
 
 describe('malformed rings', () => {
-  test('VU-V8: an available index more than the queue size ahead', () => {
+  test('VU-V8: an available index more than the queue size ahead breaks the ring', () => {
     const { ring, queue } = started({ size: 8 });
     ring.availableIndex = 9;
     expectBroken(queue, 'available-jump');
   });
 
-  test('VU-V8: an available index that goes back', () => {
+  test('VU-V8: an available index that goes back breaks the ring', () => {
     const { ring, queue } = started({ size: 8, start: 5 });
     ring.availableIndex = 4;
     expectBroken(queue, 'available-jump');
   });
 
-  test('VU-V8: a head outside the ring', () => {
+  test('VU-V8: a head outside the ring breaks it', () => {
     const { ring, queue } = started({ size: 8 });
     ring.offer([8]);
     expectBroken(queue, 'head-range');
   });
 
-  test('VU-V8: next outside the table', () => {
+  test('VU-V8: a next outside the table breaks the ring', () => {
     const { ring, queue } = started({ size: 8 });
     ring.descriptor(0, { addr: ring.data, len: 1, flags: NEXT, next: 8 });
     ring.offer([0]);
     expectBroken(queue, 'next-range');
   });
 
-  test('VU-V9: a loop, direct and in an indirect table', () => {
+  test('VU-V9: a loop of direct descriptors, or in an indirect table, breaks the ring', () => {
     for (const indirect of [false, true]) {
       const { ring, queue } = started({ size: 8 });
       const table = indirect ? ring.data + 4096 : ring.layout.descriptors;
@@ -54,7 +54,7 @@ describe('malformed rings', () => {
     }
   });
 
-  test('VU-V9: next outside an indirect table, though inside the ring', () => {
+  test('VU-V9: a next outside an indirect table, though inside the ring, breaks the ring', () => {
     const { ring, queue } = started({ size: 8 });
     const table = ring.data + 4096;
     ring.descriptor(0, { addr: table, len: 32, flags: INDIRECT });
@@ -63,7 +63,7 @@ describe('malformed rings', () => {
     expectBroken(queue, 'next-range');
   });
 
-  test('VU-V9: more descriptors than allowed; as many as allowed are more than the ring has entries', () => {
+  test('VU-V9: more descriptors than allowed break the ring; as many as allowed are more than it has entries', () => {
     for (const [entries, code] of [
       [32, undefined],
       [33, 'indirect-length'],
@@ -90,7 +90,7 @@ describe('malformed rings', () => {
     expectBroken(queue, 'too-many-descriptors');
   });
 
-  test('VU-V9: more readable bytes than allowed, 1 MiB by default', () => {
+  test('VU-V9: more readable bytes than allowed, 1 MiB by default, break the ring', () => {
     for (const [extra, broken] of [
       [0, false],
       [1, true],
@@ -104,7 +104,7 @@ describe('malformed rings', () => {
     }
   });
 
-  test('VU-V9: a chain of 4 GiB in all', () => {
+  test('VU-V9: a chain of 4 GiB in all breaks the ring', () => {
     const { ring, queue } = started({ size: 4096, memoryBytes: 2 << 20 });
     for (let i = 0; i < 4096; i++) {
       ring.descriptor(i, { addr: ring.data, len: 1 << 20, flags: WRITE | (i < 4095 ? NEXT : 0), next: i + 1 });
@@ -117,21 +117,21 @@ describe('malformed rings', () => {
     ['outside memory', 0x10],
     ['past the end of memory', -1],
     ['above 2^53', Number.POSITIVE_INFINITY],
-  ])('VU-V10: a buffer %s', (_, where) => {
+  ])('VU-V10: a buffer %s breaks the ring', (_, where) => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: where === -1 ? ring.base + ring.bytes.length - 1 : where, len: 2 });
     ring.offer([0]);
     expectBroken(queue, 'address');
   });
 
-  test('VU-V10: an indirect table outside memory', () => {
+  test('VU-V10: an indirect table outside memory breaks the ring', () => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: ring.base + ring.bytes.length - 16, len: 32, flags: INDIRECT });
     ring.offer([0]);
     expectBroken(queue, 'address');
   });
 
-  test('VU-V11: a readable descriptor after a writable one, even an empty one', () => {
+  test('VU-V11: a readable descriptor after a writable one, even an empty one, breaks the ring', () => {
     for (const len of [0, 4]) {
       const { ring, queue } = started();
       ring.descriptor(0, { addr: ring.data, len, flags: WRITE | NEXT, next: 1 });
@@ -141,14 +141,14 @@ describe('malformed rings', () => {
     }
   });
 
-  test('VU-V11: an indirect table that was not negotiated', () => {
+  test('VU-V11: an indirect table that was not negotiated breaks the ring', () => {
     const { ring, queue } = started({ features: NEITHER });
     ring.descriptor(0, { addr: ring.data, len: 16, flags: INDIRECT });
     ring.offer([0]);
     expectBroken(queue, 'indirect');
   });
 
-  test('VU-V11: an indirect table in an indirect table', () => {
+  test('VU-V11: an indirect table in an indirect table breaks the ring', () => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: ring.data, len: 16, flags: INDIRECT });
     ring.descriptor(0, { addr: ring.data, len: 16, flags: INDIRECT }, ring.data);
@@ -156,21 +156,21 @@ describe('malformed rings', () => {
     expectBroken(queue, 'indirect');
   });
 
-  test('VU-V11: an indirect descriptor that goes on', () => {
+  test('VU-V11: an indirect descriptor that goes on breaks the ring', () => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: ring.data, len: 16, flags: INDIRECT | NEXT, next: 1 });
     ring.offer([0]);
     expectBroken(queue, 'indirect');
   });
 
-  test.each([0, 8, 17, 0xffff_fff0, 0xffff_ffff])('VU-V11: an indirect table of %d bytes', (len) => {
+  test.each([0, 8, 17, 0xffff_fff0, 0xffff_ffff])('VU-V11: an indirect table of %d bytes breaks the ring', (len) => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: ring.data, len, flags: INDIRECT });
     ring.offer([0]);
     expectBroken(queue, 'indirect-length');
   });
 
-  test('a head that the device still holds', () => {
+  test('a head that the device still holds breaks the ring', () => {
     const { ring, queue } = started();
     ring.descriptor(0, { addr: ring.data, len: 1 });
     ring.offer([0, 0]);

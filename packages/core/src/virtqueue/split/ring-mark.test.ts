@@ -37,7 +37,7 @@ describe('a ring that was stopped', () => {
     expect(mark.matches(guest, layout, next)).toBe(false);
   });
 
-  it('is none where its memory has gone', () => {
+  it('is not known again where its memory has gone', () => {
     const { memory: guest } = memory();
     const mark = RingMark.of(guest, LAYOUT, 3, 3);
     guest.removeRegion(0x1000);
