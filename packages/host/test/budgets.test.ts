@@ -9,7 +9,7 @@ import { VhostRig } from './vhost-user-rig.ts';
 
 const MiB = 1 << 20;
 
-it('more guest memory than a guest may have is refused, and said with the remedy', async () => {
+it('more guest memory than a guest may have is refused with the remedy', async () => {
   const budgets = new GuestBudgets({ buffers: { guest: MiB, all: MiB }, addresses: { guest: 4 * MiB, all: 8 * MiB } });
   const guest = budgets.of('vm1');
   await using rig = new VhostRig({ camera: true, budget: () => guest });

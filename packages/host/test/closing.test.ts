@@ -102,7 +102,7 @@ describe('a daemon', () => {
     }
   });
 
-  it('takes no more from who has handed over many, and has closed them all in the end', async () => {
+  it('reads no more from a front-end that has handed over many of them, and has closed them all in the end', async () => {
     const held = await Promise.all(Array.from({ length: 20 }, lingering));
     const idle = await atRest(daemon.pid);
     const bare = new Bare(path('camera'));

@@ -113,7 +113,7 @@ describe('a daemon that is given doorbells', () => {
     expect(await bare.ack(Request.SET_BACKEND_REQ_FD, NONE, [far])).toBe(0);
   });
 
-  it('is not kept waiting by one that is full and made to block', async () => {
+  it('is not kept waiting by a doorbell that is full and made to block', async () => {
     using memory = memfd('ram', SIZE);
     using kick = eventfd();
     using err = fullBell();
@@ -138,7 +138,7 @@ describe('a daemon that is given doorbells', () => {
     await stillServes();
   });
 
-  it('is not kept waiting by one of two rings that is made to block', async () => {
+  it('is not kept waiting by a doorbell of two rings that is made to block', async () => {
     using kick = eventfd();
     using bare = new Bare(socket('camera'));
     await bare.negotiate();

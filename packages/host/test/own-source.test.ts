@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe('examples/own-source.ts', () => {
-  it('is a camera that a guest streams, until a signal ends it', async () => {
+  it('is a camera that a guest can stream, until a signal ends it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pv-own-'));
     cleanups.push(() => rmSync(folder, { recursive: true }));
     const socket = join(folder, 's');

@@ -16,7 +16,7 @@ const FILMS = [
 ] as const;
 
 describe.each(['vhost-user', 'vfio-user'] as const)('over %s', (transport) => {
-  it.each(FILMS)('every picture comes, and is right: %s', async (_, film) => {
+  it.each(FILMS)('every picture of a decoder whose rings were stopped comes, and is right: %s', async (_, film) => {
     await using daemon = await DaemonProcess.start([{ kind: 'decoder', name: 'decoder', transport }]);
     const connect = transport === 'vhost-user' ? connectFrontend : connectVfioFrontend;
     await using guest = await connect(daemon.socket('decoder'), { memoryBytes: 16 << 20 });

@@ -128,7 +128,7 @@ describe.each(pauses)('$transport, $name', ({ transport, stop, go }) => {
     expect(rig.logged('warn')).toEqual([]);
   });
 
-  it('what was in flight has ended before the answer', async () => {
+  it('copies in flight have ended before the answer', async () => {
     await using camera = new Camera();
     await using rig = await rigFor(transport, camera.device);
     const guest = await rig.connect({ memoryBytes: 8 << 20 });
@@ -198,7 +198,7 @@ describe.each(['vhost-user', 'vfio-user'] as const)('a driver that begins anew o
     expect(await session.gCtrl(V4L2_CID_BRIGHTNESS)).toBe(128);
   });
 
-  it('does not take back what another guest has set on the same camera', async () => {
+  it('keeps the controls that another guest has set on the same camera', async () => {
     await using camera = new Camera();
     await using rig = await rigFor(transport, camera.device);
     const guest = await rig.connect({ memoryBytes: 8 << 20 });

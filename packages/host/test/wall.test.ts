@@ -78,7 +78,7 @@ describe('a daemon with a device that throws', () => {
     },
   );
 
-  it.each(['a', 'c'])('takes the place of one that has said nothing for another, and ends half a message: %s', async (name) => {
+  it.each(['a', 'c'])('gives the place of a silent front-end to another, and ends half a message: %s', async (name) => {
     text = '';
     const path = join(folder, name);
     using silent = connectUnix(path);

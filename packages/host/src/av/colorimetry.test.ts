@@ -9,8 +9,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { v4l2Colorimetry, v4l2Level, v4l2Profile } from './index.ts';
 
-describe('what a stream says about itself, in the words of V4L2', () => {
-  it('translates Rec. 709', () => {
+describe('the translation into V4L2 of what a stream says about itself', () => {
+  it('knows Rec. 709', () => {
     expect(v4l2Colorimetry('h264', { primaries: 1, transfer: 1, matrix: 1, range: 1 })).toEqual({
       colorspace: V4L2_COLORSPACE_REC709,
       ycbcrEnc: V4L2_YCBCR_ENC_709,
@@ -19,7 +19,7 @@ describe('what a stream says about itself, in the words of V4L2', () => {
     });
   });
 
-  it('makes nothing of what is unspecified, unknown or nonsense', () => {
+  it('leaves out values that are unspecified, unknown or nonsense', () => {
     for (const value of [0, 2, 3, 99, -1, 255]) {
       expect(v4l2Colorimetry('hevc', { primaries: value, transfer: value, matrix: value === 0 ? 2 : value, range: 0 })).toEqual({
         colorspace: 0,
@@ -30,11 +30,11 @@ describe('what a stream says about itself, in the words of V4L2', () => {
     }
   });
 
-  it('takes Motion JPEG that says nothing for JFIF', () => {
+  it('takes Motion JPEG that says nothing of its colours for JFIF', () => {
     expect(v4l2Colorimetry('mjpeg', { primaries: 2, transfer: 2, matrix: 5, range: 2 }).colorspace).toBe(V4L2_COLORSPACE_JPEG);
   });
 
-  it('translates profiles and levels, where V4L2 has names for them', () => {
+  it('knows the profiles and levels that V4L2 has names for', () => {
     expect([v4l2Profile('h264', 100), v4l2Level('h264', 41)]).toEqual([4, 12]);
     expect([v4l2Profile('h264', 578), v4l2Level('h264', 9)]).toEqual([1, 1]);
     expect([v4l2Profile('hevc', 2), v4l2Level('hevc', 123)]).toEqual([2, 6]);

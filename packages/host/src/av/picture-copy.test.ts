@@ -122,7 +122,7 @@ describe('the copying of pictures', () => {
     expect(pixels(memory, layout, 32, 32)).toEqual(pixels(naive(frame, layout), layout, 32, 32));
   });
 
-  it('converts other formats: the luma of 4:2:2 stays as it is', () => {
+  it('converts other formats, and leaves the luma of 4:2:2 as it is', () => {
     using copier = new PictureCopier(av);
     const layout = pictureLayout(DECODED_FORMATS[1] ?? 0, 48, 32);
     if (layout === undefined) throw new TypeError('no layout');

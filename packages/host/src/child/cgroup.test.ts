@@ -78,7 +78,7 @@ describe('the tree of the daemon', () => {
     expect(text('cgroup.subtree_control')).toMatch(/^\+pids/);
   });
 
-  it('loses what children of a killed daemon left, and nothing of a daemon that lives', async () => {
+  it('is rid of what children of a killed daemon left, and keeps what is of a daemon that lives', async () => {
     base('');
     // The kernel adds to the list what is written; this file keeps what is beyond it.
     writeFileSync(join(folder, 'daemon', 'cgroup.procs'), `0\n7\n${process.pid}\n`);
@@ -88,7 +88,7 @@ describe('the tree of the daemon', () => {
     await expect.poll(() => readdirSync(folder).filter((name) => before.includes(name)), soon).toEqual(['child-7-1', 'other']);
   });
 
-  it('is none where the file system refuses', () => {
+  it('is not made where the file system refuses it', () => {
     expect(() => CgroupTree.join(join(folder, 'gone', '\0'))).toThrow();
     mkdirSync(join(folder, 'daemon'));
     expect(() => CgroupTree.join(folder)).toThrow(/ENOENT/);
@@ -118,19 +118,19 @@ describe('the cgroup of a child', () => {
     expect(existsSync(join(folder, 'a leaf', 'memory.oom.group'))).toBe(false);
   });
 
-  it('is the child alone where there is no controller', () => {
+  it('holds the child without limits where there is no controller', () => {
     expect(run(new CgroupLeaf(join(folder, 'leaf'), 1), kernelMkdir())).toMatchObject({ status: 3, stderr: '' });
     expect(readdirSync(join(folder, 'leaf'))).toEqual(['cgroup.procs']);
   });
 
-  it('is not left out: what cannot be made is no child, and says why', () => {
+  it('is not left out: where it cannot be made the child does not start, and says why', () => {
     mkdirSync(join(folder, 'leaf'));
     const { status, stdout, stderr } = run(new CgroupLeaf(join(folder, 'leaf')), findTools().mkdir);
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/leaf/);
   });
 
-  it('may become larger, not smaller, and says when it was too small', async () => {
+  it('may be made larger, not smaller, and tells whether it was too small', async () => {
     const leaf = new CgroupLeaf(join(folder, 'leaf'), 2 ** 20);
     run(leaf, kernelMkdir('memory.max'));
     leaf.raise(2 ** 19);
@@ -143,7 +143,7 @@ describe('the cgroup of a child', () => {
     expect(leaf.ranOut).toBe(true);
   });
 
-  it('knows who is in it', () => {
+  it('knows which processes are in it', () => {
     const leaf = new CgroupLeaf(join(folder, 'leaf'));
     expect(leaf.holds(12)).toBe(false);
     run(leaf, kernelMkdir());
@@ -151,7 +151,7 @@ describe('the cgroup of a child', () => {
     expect([12, 345, 34, 5].map((pid) => leaf.holds(pid))).toEqual([true, true, false, false]);
   });
 
-  it('goes as soon as nothing is in it, which is helped', async () => {
+  it('is removed once nothing is in it, and what is in it is killed', async () => {
     const leaf = join(folder, 'leaf');
     mkdirSync(leaf);
     writeFileSync(join(leaf, 'cgroup.kill'), '');

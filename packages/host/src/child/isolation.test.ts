@@ -62,7 +62,7 @@ const alive = (pid: number): boolean =>
   existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
 
 describe('the level of a child', () => {
-  it('is the best that this machine grants, and it has what the level says', async () => {
+  it('is the best that this machine grants, and the child has the namespaces that it names', async () => {
     const { level, namespaces, missing } = isolation();
     const user = grants('--user');
     const all = grants('--user', '--net', '--ipc', '--mount', '--pid', '--fork');
@@ -120,7 +120,7 @@ describe.each(distinct.map((namespaces) => [isolationOf(namespaces).level, names
       }
     });
 
-    it('what killed a child is told, and nothing is left of it', async () => {
+    it('a child that is killed is gone when the signal is told', async () => {
       const { pid, exits } = await probed(namespaces);
       process.kill(pid, 'SIGKILL');
       await expect.poll(() => exits, soon).toEqual(['signal SIGKILL']);
@@ -133,7 +133,7 @@ const granted = best.includes('pid');
 describe.skipIf(!granted)(
   `what launches a child in a pid namespace${granted ? '' : ' (skipped: this machine grants none)'}`,
   () => {
-    it('takes it along when it is killed, and is not the end before', async () => {
+    it('takes the child along when it is killed, and does not end before the child', async () => {
       const { pid, exits } = await probed();
       const launcher = Number(status(pid).get('PPid'));
       expect(launched(launcher)).toBe(pid);
@@ -143,7 +143,7 @@ describe.skipIf(!granted)(
       expect(alive(pid)).toBe(false);
     });
 
-    it('is killed with it', async () => {
+    it('is killed with the child', async () => {
       const { pid, child, exits } = await probed();
       const launcher = Number(status(pid).get('PPid'));
       child.kill('for the test');

@@ -42,7 +42,7 @@ describe('a child that is kept', () => {
     expect(lines.find(({ text }) => text.includes('died'))?.fields.reason).toBe(exits[0]);
   });
 
-  it('may answer as long as it is asked', async () => {
+  it('may say as much as it is asked', async () => {
     const { child, exits, heard } = start('echo');
     for (let i = 0; i < 200; i += 1) {
       for (let each = 0; each < 50; each += 1) child.send([i]);
@@ -88,7 +88,7 @@ describe('a child that is kept', () => {
     expect(exits[0]).toMatch(/unread/);
   });
 
-  it('is killed when it hangs over work, and only then; one that answers is left alone', async () => {
+  it('is killed when it hangs over work, and left alone while it answers', async () => {
     let work = false;
     const hanging = start('deaf', { silence: 3000, working: () => work, ping: [5] });
     const living = start('echo', { silence: 3000, working: () => work, ping: [5] });
@@ -101,7 +101,7 @@ describe('a child that is kept', () => {
     await expect.poll(() => living.heard.length).toBeGreaterThan(3);
   });
 
-  it('is killed by any throw of what hears it, with the reason', async () => {
+  it('is killed, with the reason in the log, when the code that hears it throws', async () => {
     const { exits } = start('echo', {
       onMessage: () => {
         throw new RangeError('a fault of our own');
@@ -111,7 +111,7 @@ describe('a child that is kept', () => {
     expect(exits[0]).toMatch(/fault of the daemon: RangeError: a fault of our own/);
   });
 
-  it('loses nothing silently while the next one is waited for: the users are told', async () => {
+  it('drops nothing silently while it is restarted: its users are told', async () => {
     const { child, exits, heard, lines } = start('echo', { backoff: new Backoff({ first: 600_000, longest: 600_000 }) });
     await expect.poll(() => heard.length).toBe(1);
     child.kill('for the test');
@@ -124,7 +124,7 @@ describe('a child that is kept', () => {
     expect(lines.some(({ text }) => text.includes('given up'))).toBe(true);
   });
 
-  it('is tried again when descriptors for it cannot be had, and the log tells when it is back', async () => {
+  it('is started again and again when descriptors for it cannot be had, and the log tells when it is back', async () => {
     let asked = 0;
     const { child, heard, lines } = start('echo', {
       backoff: new Backoff({ first: 1, longest: 1 }),

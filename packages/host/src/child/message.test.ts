@@ -26,7 +26,7 @@ describe('messages between processes', () => {
     );
   });
 
-  it('are nothing but safe integers, and few', () => {
+  it('are safe integers and nothing else, and only so many', () => {
     for (const bad of [[], [0.5], [Number.NaN], [2 ** 53], new Array(MAX_MESSAGE_NUMBERS + 1).fill(0)]) {
       expect(() => encodeMessages([bad])).toThrow(ChildProtocolError);
     }

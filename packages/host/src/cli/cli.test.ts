@@ -35,7 +35,7 @@ describe('paravideo', () => {
     expect(stdout).toContain('Examples:');
   });
 
-  it('ends with 2 when it is used wrongly, with one line that says how', () => {
+  it('ends with 2 when it is used wrongly, with one line that says what is wrong', () => {
     expect(paravideo('serve', '--colour', 'red')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("unknown option '--colour'"),
@@ -76,7 +76,7 @@ describe('paravideo', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('ends with 2 when a file that a camera shall show cannot be read or shown', () => {
+  it('ends with 2 when the file of a camera cannot be read or shown', () => {
     writeFileSync(join(folder, 'letter.txt'), 'no film');
     // Nobody ever writes to it.
     spawnSync('mkfifo', [join(folder, 'fifo')]);
@@ -178,7 +178,7 @@ describe('paravideo', () => {
     expect(status).toBe(report.ok ? 0 : 1);
   });
 
-  it('demo names a folder for its pictures that cannot be', () => {
+  it('demo says why the folder for its pictures cannot be made', () => {
     writeFileSync(join(folder, 'letter'), 'Dear');
     for (const [out, reason] of [
       ['letter', 'something else is there'],

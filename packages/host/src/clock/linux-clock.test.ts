@@ -12,7 +12,7 @@ describe('the clock of Linux', () => {
     expect(BigInt(samples[0] ?? 0) >= before && BigInt(samples.at(-1) ?? 0) <= after).toBe(true);
   });
 
-  it('fires at or after the time, also for what is past, and not at all when it was disposed of', async () => {
+  it('fires timers at or after their time, also those for the past, and none that was disposed of', async () => {
     const clock = new LinuxClock();
     const start = clock.now();
     const fired: { due: number; at: number }[] = [];

@@ -54,7 +54,7 @@ describe('a codec process that dies', () => {
     expect(player.events).toHaveLength(length);
   });
 
-  it('takes nothing of another guest with it', async () => {
+  it('leaves the streams of another guest alone', async () => {
     await using doomed = makeRig();
     await using other = makeRig();
     await using victim = new Player(doomed, 'h264');
@@ -68,7 +68,7 @@ describe('a codec process that dies', () => {
     expect(player.pictures.map(({ md5 }) => md5)).toEqual([...md5s, ...md5s]);
   });
 
-  it('leaves flush, recall and close answered', async () => {
+  it('leaves no flush, recall or close without an answer', async () => {
     await using rig = makeRig();
     for (const act of ['flush', 'recall', 'close'] as const) {
       await using player = new Player(rig, 'h264', { hash: false });
@@ -82,7 +82,7 @@ describe('a codec process that dies', () => {
     }
   });
 
-  it('is waited for longer and longer when it keeps dying, and refuses no stream while there is hope', async () => {
+  it('is started again after growing waits when it keeps dying, and streams are taken all the same', async () => {
     await using rig = makeRig();
     for (let round = 0; round < 3; round += 1) {
       await using player = new Player(rig, 'h264');
@@ -115,7 +115,7 @@ describe('a codec process that dies', () => {
     });
   });
 
-  it('is replaced when it hangs while it has units and room for pictures', async () => {
+  it('is replaced when it hangs although it has units and room for pictures', async () => {
     await using rig = makeRig({ silence: 3000 });
     await using player = new Player(rig, 'h264');
     const playing = player.play(many);
@@ -129,7 +129,7 @@ describe('a codec process that dies', () => {
   it.each([
     ['twice', /says ready a second time/],
     ['early', /says pong before it is ready/],
-  ])('is killed when it is ready %s', async (argument, reason) => {
+  ])('is killed when it says that it is ready %s', async (argument, reason) => {
     const script = new URL('./testing/unruly-codec.ts', import.meta.url);
     await using rig = makeRig({ program: { script, args: [argument] } });
     const died = (): object[] => rig.log.filter(({ level }) => level === 'warn').map(({ fields }) => fields);
@@ -175,7 +175,7 @@ describe('a codec process that dies', () => {
 });
 
 describe('the sandbox of a codec process', () => {
-  it('has no privileges to gain, a system call filter, no core dumps, and nothing of our environment', async () => {
+  it("denies new privileges, filters system calls, and leaves no core dumps and nothing of the daemon's environment", async () => {
     await using rig = makeRig();
     await using player = new Player(rig, 'h264');
     await player.play(units);

@@ -117,7 +117,7 @@ describe('a decoder whose process lies', () => {
     ['pixels without a shape', { ...FORMAT, serial: 2, aspectDenominator: 0 }],
     ['a drain that nobody asked for', { kind: 'drained', stream: 1 }],
     ['an answer that nobody asked for', { kind: 'confirmed', stream: 1 }],
-  ])('does not believe in %s', (_, lie) => {
+  ])('throws at a report of %s', (_, lie) => {
     const { decoder, events } = running();
     const before = events.length;
     expect(() => decoder.hear(lie)).toThrow(ChildProtocolError);
@@ -162,7 +162,7 @@ describe('a decoder whose process lies', () => {
 });
 
 describe('a decoder between its user and its process', () => {
-  it('drops what comes between a flush and its confirmation, and lends the target again', async () => {
+  it('drops reports between a flush and its confirmation, and lends their targets again', async () => {
     const { decoder, sent, events } = running();
     const before = events.length;
     const flushed = decoder.flush();
@@ -178,7 +178,7 @@ describe('a decoder between its user and its process', () => {
     expect(events.at(-1)?.[0]).toBe('picture');
   });
 
-  it('tells of a picture in guest memory only when it is there, and keeps the order', async () => {
+  it('tells of a picture in guest memory once it is copied there, in the order of pictures', async () => {
     const { decoder, events, stores } = running(true);
     decoder.drain();
     decoder.hear(picture(7, 0));
@@ -225,7 +225,7 @@ describe('a decoder between its user and its process', () => {
     }
   });
 
-  it('refuses what no user of the port may ask', () => {
+  it('refuses calls that no user of the port may make', () => {
     const { decoder } = make();
     expect(() => decoder.supply({ id: 1, planes: [arena(0, SIZE)] })).toThrow(CodecError);
     expect(() => decoder.decode({ id: 1, memory: arena(0, 10), offset: 5, length: 6, mayContinue: false })).toThrow(CodecError);

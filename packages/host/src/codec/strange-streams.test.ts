@@ -71,8 +71,8 @@ describe('field pictures of H.264', () => {
   });
 });
 
-describe('what a stream changes on the way', () => {
-  it('is told before the first picture that has it: cropping that moves', async () => {
+describe('a change in mid-stream', () => {
+  it('of the cropping is told before the first picture that has it', async () => {
     await using rig = makeRig();
     await using player = new Player(rig, 'h264');
     await player.play(units('h264', 'h264-crop-moves.h264'));
@@ -84,7 +84,7 @@ describe('what a stream changes on the way', () => {
     expect(codes(player)).toEqual(md5s('h264-crop-moves.h264'));
   });
 
-  it('is told before the first picture that has it: colours, and the shape of a pixel', async () => {
+  it('of colours, or of the shape of a pixel, is told before the first picture that has it', async () => {
     await using rig = makeRig();
     await using player = new Player(rig, 'h264');
     await player.play(units('h264', 'h264-looks.h264'));
@@ -110,8 +110,8 @@ describe('what a stream changes on the way', () => {
   });
 });
 
-describe('the colours that are announced', () => {
-  it('are those of what RGB becomes in a buffer', async () => {
+describe('the colours that the decoder announces', () => {
+  it('are those that RGB has after its conversion into a buffer', async () => {
     await using rig = makeRig();
     await using player = new Player(rig, 'h264');
     await player.play(units('h264', 'h264-rgb.h264'));
@@ -138,7 +138,7 @@ describe('the colours that are announced', () => {
   });
 });
 
-describe('pictures of several coded ones', () => {
+describe('pictures that are made of several coded ones', () => {
   it('are the largest spatial layer of VP9, and one a superframe', async () => {
     await using rig = makeRig();
     await using player = new Player(rig, 'vp9');

@@ -173,7 +173,7 @@ describe('a copy pool', () => {
     expect(pool.state).toBe('running');
   });
 
-  it('says false to everybody while threads keep dying, and copies again when they live', async () => {
+  it('answers false to every copy while threads keep dying, and copies again when they live', async () => {
     const told: string[] = [];
     const write = (_fields: object, text: string): void => void told.push(text);
     await pool.close();
@@ -190,7 +190,7 @@ describe('a copy pool', () => {
     expect(told.at(-1)).toBe('a worker thread works again');
   });
 
-  it('gives guests their turns: one that wants a single copy does not wait for the many of another', async () => {
+  it('gives guests their turns: a single copy does not wait for the many of another guest', async () => {
     using other = new Guest();
     await pool.close();
     pool = CopyPool.start(1);
@@ -218,7 +218,7 @@ describe('a copy pool', () => {
     expect(await access.store([plane], [inGuest([0x1000_0000, 16])])).toBe(true);
   });
 
-  it('finishes what was begun when it is closed, refuses what comes later, and leaves nothing behind', async () => {
+  it('finishes the copies under way when it is closed, refuses later ones, and leaves nothing behind', async () => {
     const own = CopyPool.start(3);
     const access = own.access(guest);
     const bytes = randomBytes(REGION);

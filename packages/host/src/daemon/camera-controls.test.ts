@@ -57,7 +57,7 @@ async function luma(camera: CaptureClient): Promise<number> {
 }
 
 describe('the controls of a camera', () => {
-  it('are those of each guest where the source can: the test pattern, unless told otherwise', async () => {
+  it('belong to each guest where the source can: those of the test pattern, unless told otherwise', async () => {
     const [a, b] = await guests('pattern');
     if (a === undefined || b === undefined) expect.unreachable('there are two guests');
     for (const { camera } of [a, b]) {
@@ -74,7 +74,7 @@ describe('the controls of a camera', () => {
     await b.camera.close();
   });
 
-  it('are those of all guests where they are shared', async () => {
+  it('belong to all guests where the configuration shares them', async () => {
     const [a, b] = await guests('pattern', 'shared');
     await a?.camera.setControl(V4L2_CID_BRIGHTNESS, 7);
     expect(await b?.camera.control(V4L2_CID_BRIGHTNESS)).toBe(7);
@@ -83,7 +83,7 @@ describe('the controls of a camera', () => {
   it.each([
     ['pattern', 'locked'],
     ['webcam', undefined],
-  ])('of a %s, %s, are those of the first guest that sets one, until it is gone', async (source, policy) => {
+  ])('of a %s (%s) belong to the first guest that sets one, until it is gone', async (source, policy) => {
     const [a, b] = await guests(source, policy);
     if (a === undefined || b === undefined) expect.unreachable('there are two guests');
     await a.camera.setControl(V4L2_CID_BRIGHTNESS, 7);
@@ -93,7 +93,7 @@ describe('the controls of a camera', () => {
     await expect.poll(() => errnoOf(b.camera.setControl(V4L2_CID_BRIGHTNESS, 9))).toBe(0);
   });
 
-  it('are not each guest’s where the source has one set for all, and the configuration says so', async () => {
+  it('cannot belong to each guest where the source has one set for all, which a configuration is told that asks for it', async () => {
     await using source = new ConfiguredSource(new SharedSource(Object.assign(new ToyCapture(), { controls: controls() })));
     expect(() => new CameraControls(source, 'each', 'devices[0]')).toThrow(ConfigError);
     expect(new CameraControls(source, undefined, 'devices[0]').policy).toBe('locked');

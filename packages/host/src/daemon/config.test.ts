@@ -70,7 +70,7 @@ devices:
     );
   });
 
-  it('takes what guests may choose from as a word or a list', () => {
+  it('takes sizes and rates for guests as a word or as a list', () => {
     const camera = (text: string) => `devices:\n  - {kind: camera, name: a, socket: /tmp/a, ${text}}\n`;
     expect(parseConfig(camera('card: A'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'list' });
     expect(parseConfig(camera('controls: locked'), 'pv.yaml').devices[0]).toMatchObject({ controls: 'locked' });

@@ -59,7 +59,7 @@ describe('a source with defaults of a camera', () => {
     expect(heard).toEqual([`shared ${V4L2_CID_BRIGHTNESS} 9`]);
   });
 
-  it('is as the configuration says again when the source has changed, where it still can', () => {
+  it('has the configured defaults again when the source has changed, where it still can have them', () => {
     const toy = new ToyCapture(toyModes([V4L2_PIX_FMT_NV12], [64, 48], [128, 96]));
     const shared = new SharedSource(toy);
     const camera = withDefaults(shared, { card: 'Desk', size: { width: 128, height: 96 } }, 'devices[0]');
@@ -89,7 +89,7 @@ describe('a source with defaults of a camera', () => {
     ],
     [{ rates: [30, 100] }, 'devices[0].rates: the source has no 100 frames per second at 1280x720'],
     [{ fps: 100 }, 'devices[0].fps: the source has no 100 frames per second at 1280x720'],
-  ])('names the field of what the source cannot do', (defaults, message) => {
+  ])('names the field that asks for what the source cannot do', (defaults, message) => {
     expect(() => withDefaults(source, defaults, 'devices[0]')).toThrow(message);
   });
 });

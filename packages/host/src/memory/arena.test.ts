@@ -59,7 +59,7 @@ describe('an arena', () => {
     expect(() => block.retain()).toThrow(/after its last reference/);
   });
 
-  it('gives many pages back in another thread: nobody waits for them but who needs them', async () => {
+  it('gives many pages back in another thread, for which only an allocation waits that needs them', async () => {
     const size = 64 * MIB;
     const budget = new MemoryBudget(size);
     using arena = Arena.create('t', size, undefined, budget);

@@ -176,7 +176,7 @@ describe('a paced capture', () => {
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
-  it('lets as many pictures be in the making as it was told, delivers them in order, and closes after the last', async () => {
+  it('has as many pictures in the making as it was told, delivers them in order, and closes after the last', async () => {
     const patient = made({ inFlight: 2, trials: 0 });
     await using shared = new SharedSource(patient);
     renderer.prompt = false;
@@ -236,7 +236,7 @@ describe('a paced capture', () => {
     expect(mappingsOf('paced-test')).toBe(maps);
   });
 
-  it('does not warm up for ever, nor for a picture that cannot be made', async () => {
+  it('ends its warm-up after a while, and at a picture that cannot be made', async () => {
     await using slow = new SharedSource(made({ trials: 2 }));
     renderer.prompt = false;
     const [consumer, other] = [new ToyConsumer(), new ToyConsumer()];
@@ -259,7 +259,7 @@ describe('a paced capture', () => {
     expect(other.frames).toHaveLength(1);
   });
 
-  it('can be left, and closed, while it warms up', async () => {
+  it('may lose its streams, and be closed, while it warms up', async () => {
     const slow = new SharedSource(made({ trials: 3 }));
     renderer.prompt = false;
     const [consumer, lost] = [new ToyConsumer(), new ToyConsumer()];

@@ -33,7 +33,7 @@ describe('a pacer', () => {
     expect(first?.index).toBe(Math.floor((days * 30000) / 1001 / 1e6));
   });
 
-  it('skips what is past, never bursts, never goes back', () => {
+  it('skips ticks that are past, and neither bursts nor goes back', () => {
     fc.assert(
       fc.property(
         fc.record({ numerator: fc.integer({ min: 1, max: 1001 }), denominator: fc.integer({ min: 1, max: 60_000 }) }),

@@ -10,7 +10,7 @@ import { libc } from './libc.ts';
 afterEach(() => vi.restoreAllMocks());
 
 describe('a doorbell that was made to block', () => {
-  it('is silenced in one call: nobody can come between a look at it and the reading', () => {
+  it('is silenced in one call, so that nobody comes between a look at it and the reading', () => {
     const asked = vi.spyOn(libc, 'poll');
     const read = vi.spyOn(libc, 'read');
     using bell = eventfd();
@@ -24,7 +24,7 @@ describe('a doorbell that was made to block', () => {
     }
   });
 
-  it('is waited for neither as a pipe nor as a socket', () => {
+  it('is not waited for either, be it a pipe or a socket', () => {
     using ends = new DisposableStack();
     const folder = mkdtempSync(join(tmpdir(), 'pv-bell-'));
     ends.defer(() => rmSync(folder, { recursive: true }));
@@ -45,7 +45,7 @@ describe('a doorbell that was made to block', () => {
     expect(drain(near)).toBe(false);
   });
 
-  it('is silenced as well where the kernel cannot read so', () => {
+  it('is silenced where the kernel has no such call, too', () => {
     vi.spyOn(libc, 'syscall6').mockImplementation(() => libc.close(-1));
     using bell = eventfd();
     setBlocking(bell);

@@ -20,7 +20,7 @@ function run(body: string): { out: string; status: number | string | null } {
 }
 
 describe('a guarded mapping whose file is shrunk', () => {
-  it('reads as zeros, tells its owner once, and goes', () => {
+  it('reads as zeros, tells its owner once, and can be disposed of', () => {
     const { out, status } = run(`
       let told = 0;
       const mapping = MemoryMapping.map(fd, 0, 65536, { writable: true, onFault: () => told++ });
@@ -36,7 +36,7 @@ describe('a guarded mapping whose file is shrunk', () => {
     expect(status).toBe(0);
   });
 
-  it('does so for a thread that copies, too', () => {
+  it('reads as zeros for a thread that copies, too', () => {
     const { out, status } = run(`
       const told = Promise.withResolvers();
       const mapping = MemoryMapping.map(fd, 0, 65536, { writable: true, onFault: told.resolve });
@@ -56,7 +56,7 @@ describe('a guarded mapping whose file is shrunk', () => {
     expect(status).toBe(0);
   });
 
-  it('leaves every other fault as it was: the process ends by SIGBUS', () => {
+  it('changes no other fault: the process ends by SIGBUS', () => {
     const { status } = run(`
       const guarded = MemoryMapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
       const other = MemoryMapping.map(fd, 8192, 4096, { writable: true });
@@ -66,7 +66,7 @@ describe('a guarded mapping whose file is shrunk', () => {
     expect(status).toBe('SIGBUS');
   });
 
-  it('is guarded no more once it was disposed', () => {
+  it('is not guarded any more once it was disposed of', () => {
     const { status } = run(`
       const guarded = MemoryMapping.map(fd, 0, 4096, { writable: true, onFault: () => {} });
       guarded[Symbol.dispose]();

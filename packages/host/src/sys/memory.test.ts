@@ -18,8 +18,8 @@ import {
 } from './index.ts';
 import { libc } from './libc.ts';
 
-describe('descriptors', () => {
-  it('close once, and are unusable afterwards', () => {
+describe('a descriptor', () => {
+  it('closes once, and is unusable afterwards', () => {
     const before = openDescriptors();
     const fd = memfd('test', 1);
     const twin = fd.dup();
@@ -35,13 +35,13 @@ describe('descriptors', () => {
     expect(openDescriptors()).toBe(before);
   });
 
-  it('refuse a number that is none', () => {
+  it('refuses a number that is no descriptor', () => {
     expect(() => Fd.adopt(-1)).toThrow(/EBADF/);
   });
 });
 
-describe('memfds', () => {
-  it('have whole pages and cannot be resized by whoever holds them', () => {
+describe('a memfd', () => {
+  it('has whole pages and cannot be resized by whoever holds it', () => {
     using fd = memfd('test', 5000);
     expect(fileSize(fd)).toBe(2 * PAGE_SIZE);
     expect(memoryKind(fd)).toBe('sealed');
@@ -49,7 +49,7 @@ describe('memfds', () => {
     expect(libc.ftruncate(fd.number, 1 << 20)).toBe(-1);
   });
 
-  it('give pages back and read as zeros then', () => {
+  it('gives pages back, and reads as zeros there', () => {
     using fd = memfd('test', 1 << 20);
     using mapping = MemoryMapping.map(fd, 0, 1 << 20, { writable: true });
     mapping.bytes().fill(7);
@@ -66,14 +66,14 @@ describe('memfds', () => {
     expect(mapping.bytes()[131072]).toBe(7);
   });
 
-  it('name the call and the errno of a failure', () => {
+  it('names the call and the errno of a failure', () => {
     using fd = memfd('test', 4096);
     expect(() => punchHole(fd, 0, -1)).toThrow(expect.objectContaining({ name: 'SysError', code: 'EINVAL', errno: 22 }));
   });
 });
 
-describe('mappings', () => {
-  it('detach their view when they are disposed', () => {
+describe('a mapping', () => {
+  it('detaches its view when it is disposed of', () => {
     const before = mappingsOf('/memfd:gone');
     using fd = memfd('gone', 8192);
     const mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
@@ -91,7 +91,7 @@ describe('mappings', () => {
     expect(() => mapping.pin()).toThrow(/EFAULT/);
   });
 
-  it('stay in memory for the last pin, without a view', () => {
+  it('stays in memory for the last pin, without a view', () => {
     using fd = memfd('pinned', 8192);
     const mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
     mapping.bytes()[0] = 42;
@@ -109,7 +109,7 @@ describe('mappings', () => {
     expect(mappingsOf('/memfd:pinned')).toBe(0);
   });
 
-  it('may begin and end inside pages', () => {
+  it('may begin and end in the middle of pages', () => {
     using fd = memfd('odd', 3 * PAGE_SIZE);
     using whole = MemoryMapping.map(fd, 0, 3 * PAGE_SIZE, { writable: true });
     using odd = MemoryMapping.map(fd, PAGE_SIZE - 10, 20, { writable: true });
@@ -120,7 +120,7 @@ describe('mappings', () => {
     expect(whole.bytes()[PAGE_SIZE + 10]).toBe(0);
   });
 
-  it('larger than 4 GiB work', () => {
+  it('may be larger than 4 GiB', () => {
     using fd = memfd('large', 6 * 2 ** 30);
     using mapping = MemoryMapping.map(fd, 0, 6 * 2 ** 30, { writable: true });
     const view = mapping.bytes();
@@ -129,14 +129,14 @@ describe('mappings', () => {
     expect(late.bytes()[0]).toBe(5);
   });
 
-  it('refuse empty and impossible ranges', () => {
+  it('refuses a range that is empty or impossible', () => {
     using fd = memfd('test', 4096);
     expect(() => MemoryMapping.map(fd, 0, 0, { writable: true })).toThrow(/EINVAL/);
     expect(() => MemoryMapping.map(fd, -4096, 4096, { writable: true })).toThrow(/EINVAL/);
     expect(() => MemoryMapping.map(fd, 0, 2 ** 60, { writable: true })).toThrow(SysError);
   });
 
-  it('are reached by address too', () => {
+  it('is reached by address, too', () => {
     using fd = memfd('copy', 8192);
     using mapping = MemoryMapping.map(fd, 0, 8192, { writable: true });
     mapping.bytes().set([1, 2, 3, 4]);

@@ -50,7 +50,7 @@ describe('unix sockets', () => {
     peer.close();
   });
 
-  it('say who is missing', () => {
+  it('say why a path cannot be connected to or listened at', () => {
     expect(() => connectUnix(join(folder, 'nobody'))).toThrow(/ENOENT/);
     expect(() => listenUnix(join(folder, 'x'.repeat(120)))).toThrow(/at most 107 bytes/);
     const path = join(folder, 's');
@@ -138,7 +138,7 @@ describe('watches', () => {
     expect(order).toEqual(['called', 'settled']);
   });
 
-  it('survive that their descriptor is closed first, and allow two watches of one descriptor', async () => {
+  it('survive a descriptor that is closed before them, and may be two for one descriptor', async () => {
     const bell = eventfd();
     const twin = bell.dup();
     const seen: string[] = [];
@@ -176,7 +176,7 @@ describe('watches', () => {
     }
   });
 
-  it('refuse what cannot be polled', () => {
+  it('refuse a descriptor that cannot be polled', () => {
     using memory = memfd('file', 4096);
     expect(() => watch(memory, () => {})).toThrow(/EPERM: the descriptor cannot be watched/);
   });

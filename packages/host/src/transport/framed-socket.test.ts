@@ -4,7 +4,7 @@ import { send, socketpair } from '../sys/index.ts';
 import { BYTES_PER_TURN, FramedSocket } from './framed-socket.ts';
 import { DisconnectedError } from './transport-error.ts';
 
-it('reads only so many bytes in one turn of the event loop, however much lies in the socket', async () => {
+it('a framed socket reads a bounded number of bytes in one turn of the event loop, however many are there', async () => {
   const [ours, theirs] = socketpair();
   using _theirs = theirs;
   const turns: number[] = [];

@@ -16,7 +16,7 @@ async function until(done: () => boolean): Promise<void> {
 }
 
 describe('a socket whose last front-end is being taken down', () => {
-  it('keeps the place for who waits, and gives it to another only when that one has gone', async () => {
+  it('keeps its place for the front-end that waits, and takes another only when that one has gone', async () => {
     const cleared = Promise.withResolvers<void>();
     const served: Fd[] = [];
     let end: () => void = () => {};

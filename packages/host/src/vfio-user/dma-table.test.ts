@@ -38,7 +38,7 @@ describe('a table of many pieces of memory', () => {
     expect(looks()).toBeLessThan(64);
   });
 
-  it('unmaps a number of them in a turn of the event loop, however many go at once', async () => {
+  it('unmaps a bounded number of them in a turn of the event loop, however many go at once', async () => {
     using memory = new HostGuestMemory();
     using fd = memfd('many-pieces', PAGE);
     const mapped = () => mappingsOf('/memfd:many-pieces');
@@ -51,7 +51,7 @@ describe('a table of many pieces of memory', () => {
     expect(memory.unmapped()).toBeUndefined();
   });
 
-  it('takes out what lies in a range, and refuses to cut a piece at either end of it', () => {
+  it('takes out the pieces of a range, and refuses to cut a piece at either end of it', () => {
     using memory = new HostGuestMemory();
     const table = new DmaTable(memory);
     const at = (page: number, pages: number) =>

@@ -10,7 +10,7 @@ const BASE = 0x10_0000;
 const SIZE = 256;
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-it('doorbells that ring while a backlog is left start no second turn: one wake-up, then the rest in its own', async () => {
+it('doorbells that ring during a backlog start no second turn: the first takes its budget, and the rest has one of its own', async () => {
   await using guest = new PciGuest({
     name: 'test',
     arenaBytes: 1 << 20,

@@ -121,7 +121,7 @@ describe('connections', () => {
     await expect(lost).rejects.toThrow();
   });
 
-  it('that cannot have a device cost nothing but themselves', async () => {
+  it('that fail because no device can be made end alone, and leave no descriptor', async () => {
     await using rig = new VfioRig({
       device: () => {
         throw new RangeError('no camera');
@@ -150,7 +150,7 @@ describe('connections', () => {
     expect(openDescriptors()).toBe(fds);
   });
 
-  it('get an arena whose size a region can have', () => {
+  it('get an arena of a size that a region can have', () => {
     for (const arenaBytes of [0, 4096, 100_000, 3 << 20, 2 ** 32]) {
       expect(() =>
         VfioUserServer.listen({ path: '/nowhere', device: () => ({}) as never, log: {} as never, arenaBytes }),
@@ -160,7 +160,7 @@ describe('connections', () => {
 });
 
 describe('resets', () => {
-  it('by the driver drop its sessions and mappings, and a new driver starts from nothing', async () => {
+  it('made by the driver drop its sessions and mappings, and a new driver starts from nothing', async () => {
     await using rig = new VfioRig();
     const frontend = await rig.connect();
     for (let i = 0; i < 5; i++) {
@@ -174,7 +174,7 @@ describe('resets', () => {
     expect([...rig.logged('error'), ...rig.logged('warn')]).toEqual([]);
   });
 
-  it('by the machine, twice, are answered when nothing runs any more; maps and connection stay', async () => {
+  it('made by the machine, even twice, are answered when nothing runs any more; memory maps and connection stay', async () => {
     await using rig = new VfioRig();
     const { frontend, driver, device } = await rig.attach();
     await driver.open();
@@ -205,7 +205,7 @@ describe('resets', () => {
 });
 
 describe('guest memory', () => {
-  it('that goes and comes back in pieces while rings run costs nothing', async () => {
+  it('may go and come back in pieces while rings run', async () => {
     await using rig = new VfioRig();
     const { frontend, driver } = await rig.attach();
     const session = await driver.open();

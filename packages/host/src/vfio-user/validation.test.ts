@@ -106,7 +106,7 @@ describe('messages that make no sense end the connection, and that only', () => 
     await rig.stillServes();
   });
 
-  it('half a message', async () => {
+  it('half a message, without the rest in time', async () => {
     await using rig = new VfioRig();
     const bare = await greeted(rig);
     bare.message(Command.DEVICE_GET_INFO, NONE, { size: 32 });
@@ -235,7 +235,7 @@ describe('guest memory', () => {
     await until(() => mappingsOf('/memfd:pieces') === 0, 'unmapped');
   });
 
-  it('that cannot be is refused, and changes nothing', async () => {
+  it('that is impossible is refused, and nothing changes', async () => {
     await using rig = new VfioRig();
     using bare = await greeted(rig);
     using memory = memfd('pieces', 1 << 20);
@@ -261,7 +261,7 @@ describe('guest memory', () => {
     expect(guestOf(rig).dma.size).toBe(1);
   });
 
-  it('has no more pieces than there is room for', async () => {
+  it('has no more pieces than the table has room for', async () => {
     await using rig = new VfioRig();
     using _bare = await greeted(rig);
     const table = new DmaTable(guestOf(rig).memory);
@@ -337,7 +337,7 @@ describe('interrupts', () => {
     }
   });
 
-  it('whose descriptors did not all come are refused, and the vectors keep what they have', async () => {
+  it('are refused when not all their descriptors came, and the vectors keep theirs', async () => {
     await using rig = new VfioRig();
     using bare = await greeted(rig);
     using kept = eventfd();
@@ -351,7 +351,7 @@ describe('interrupts', () => {
     expect([drain(kept), drain(other)]).toEqual([true, false]);
   });
 
-  it('whose descriptor is none cost that descriptor only', async () => {
+  it('are given up, with one line in the log, where their descriptor cannot be rung', async () => {
     await using rig = new VfioRig();
     const [one, other] = socketpair();
     other.close();

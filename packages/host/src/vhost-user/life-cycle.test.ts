@@ -209,7 +209,7 @@ describe('guest memory', () => {
     expect(seen).toBe(1);
   });
 
-  it('may be one region from address 0 on', async () => {
+  it('may be a single region from address 0 on', async () => {
     await using rig = new VhostRig();
     const { driver } = await rig.attach({ regions: [{ address: 0, length: 2 * MIB }] });
     await driver.open();
@@ -264,7 +264,7 @@ describe('shared memory region 0', () => {
     }
   });
 
-  it('takes the bit that older front-ends use, if told so', async () => {
+  it('takes the feature bit of older front-ends, if told so', async () => {
     await using rig = new VhostRig({ oldShmemBit: true });
     const { driver, device } = await rig.attach({ oldShmemBit: true });
     const session = await driver.open();

@@ -386,7 +386,7 @@ describe('memory and rings', () => {
     await stillServes(rig);
   });
 
-  it('VU-V17: no more than 509 regions', async () => {
+  it('VU-V17: no more than 509 regions of memory are taken', async () => {
     await using rig = new VhostRig();
     using bare = new Bare(rig.path);
     await bare.negotiate();

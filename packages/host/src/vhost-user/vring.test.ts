@@ -8,7 +8,7 @@ import { Vring } from './vring.ts';
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-it('kicks that come while a backlog is left start no second turn: the rest has one a round of the event loop', async () => {
+it('kicks that come during a backlog start no second turn: the rest has one in each round of the event loop', async () => {
   using memory = new HostGuestMemory();
   using fd = memfd('ram', 1 << 16);
   memory.addMapping(0x10_0000, MemoryMapping.map(fd, 0, 1 << 16, { writable: true }));

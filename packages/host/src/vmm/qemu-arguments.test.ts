@@ -19,7 +19,7 @@ describe('the arguments for QEMU', () => {
     expect(size()).toContain('-m 1G -object memory-backend-memfd,id=paravideo-ram,size=1G,share=on');
   });
 
-  it('leave memory alone that has a back-end', () => {
+  it('keep memory that has a back-end already', () => {
     expect(qemuArguments({ transport: 'vfio-user', sockets: [], own: ['-M', 'q35,memory-backend=m0'] })).toEqual([]);
   });
 
@@ -51,7 +51,7 @@ describe('the choice of a transport', () => {
 
   it('takes vfio-user where it does not', () => expect(chooseTransport(parseDeviceHelp(HELP))).toBe('vfio-user'));
 
-  it('says what would help where there is neither', () => {
+  it('says what would help where QEMU knows neither', () => {
     expect(() => chooseTransport(new Set(['VGA']))).toThrow(VmmError);
     expect(() => chooseTransport(parseDeviceHelp(HELP), 'vhost-user')).toThrow(/vhost-user-media-pci: .*--transport vfio-user/);
   });

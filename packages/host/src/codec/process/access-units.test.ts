@@ -47,7 +47,7 @@ describe('the cutting of H.264 (ITU-T H.264 7.4.1.2.3)', () => {
     expect(splitter.flush()).toEqual([]);
   });
 
-  it('does not understand what has no start code', () => {
+  it('refuses data without a start code', () => {
     expect(splitterFor('h264').push(1, Buffer.alloc(100, 7), false)).toEqual({ units: [], understood: false });
   });
 });
@@ -119,7 +119,7 @@ describe('the cutting of a stream in pieces', () => {
     );
   });
 
-  it('survives anything', () => {
+  it('survives any bytes', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('h264', 'hevc', 'mpeg2', 'mjpeg' as const),

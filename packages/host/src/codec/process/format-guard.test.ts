@@ -91,7 +91,7 @@ describe('sequence headers', () => {
     expect(splitter.steady).toBe(false);
   });
 
-  it.each(['mpeg2', 'mjpeg', 'vp8', 'vp9', 'av1'] as const)('of %s are not known', (codec) => {
+  it.each(['mpeg2', 'mjpeg', 'vp8', 'vp9', 'av1'] as const)('of %s are never taken for steady', (codec) => {
     expect(splitterFor(codec).steady).toBe(false);
   });
 });

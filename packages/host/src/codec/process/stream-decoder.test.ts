@@ -54,7 +54,7 @@ describe('the reports of a stream', () => {
     expect(stream.awaited).toBe(false);
   });
 
-  it('wait for each other while more inputs are queued than are owed', () => {
+  it('wait to share a message while more inputs are queued than are owed', () => {
     push(0, 1, 2, 3, 4, 5, 6, 7);
     work();
     answer(20);
@@ -66,7 +66,7 @@ describe('the reports of a stream', () => {
     expect(count('inputDone')).toBe(2);
   });
 
-  it('wait for each other while more targets are there than are owed', () => {
+  it('wait to share a message while more targets are there than are owed', () => {
     push(...frames.keys());
     work();
     answer(4);

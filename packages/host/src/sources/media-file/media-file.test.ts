@@ -155,7 +155,7 @@ describe('a media file as a camera', () => {
     expect(bars.some((planes) => black(planes, 8) || black(planes, 55))).toBe(false);
   });
 
-  it('is shared: two streams of one layout get the same frames', async () => {
+  it('gives two streams of one layout the same frames', async () => {
     await using source = new SharedSource(await openMediaFile(fixture('h264-b-frames.h264')));
     const [a, b] = await Promise.all([
       frames(source, V4L2_PIX_FMT_NV12, 64, 48, 10),

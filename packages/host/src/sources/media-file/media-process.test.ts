@@ -88,7 +88,7 @@ describe('the process of a film', () => {
     ]);
   });
 
-  it('is no camera if no process ever opens the file', async () => {
+  it('gives up, with the reason, if none of its lives opens the file', async () => {
     await using rig = new Rig({ started: (pid) => void setTimeout(() => kill(pid), 1) });
     expect(await rig.film.ready).toMatch(/keeps dying: signal SIGKILL/);
   });
@@ -105,7 +105,7 @@ describe('the process of a film', () => {
     expect(rig.pids).toHaveLength(1);
   });
 
-  it('is replaced when it hangs over one', async () => {
+  it('is replaced when it hangs over a picture', async () => {
     await using rig = new Rig({ silence: 3000 });
     await rig.film.ready;
     rig.signal('SIGSTOP');

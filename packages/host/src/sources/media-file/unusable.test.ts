@@ -64,12 +64,12 @@ describe('a file that cannot be shown', () => {
     await expect.poll(openDescriptors).toBe(before);
   });
 
-  it('is none of one tile', async () => {
+  it('is not taken for one if it is a single tile', async () => {
     await using source = new SharedSource(await openMediaFile(inFolder('tile.avif')));
     expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 64 });
   });
 
-  it('is none that is whole, wherever its index is', async () => {
+  it('is not taken for one if it is whole, wherever its index is', async () => {
     for (const name of ['whole.mp4', 'index-first.mp4']) {
       await using source = new SharedSource(await openMediaFile(inFolder(name)));
       expect(source.capabilities.defaultSize).toEqual({ width: 320, height: 180 });
@@ -106,7 +106,7 @@ describe('a film', () => {
     expect(rest.map((stamp) => (stamp - first) / step)).toEqual([1, 2, 3, 4, 4]);
   });
 
-  it('that is not catches up', () => {
+  it('that is not too much catches up after a pause', () => {
     const [first = 0, ...rest] = shown(FILM, 0, seconds(0, 0.04, 0.3));
     const step = (rest[0] ?? 0) - first;
     expect(rest.map((stamp) => (stamp - first) / step)).toEqual([1, 7]);

@@ -25,7 +25,7 @@ function start(worker?: string): { thread: PatternThread; told: string[] } {
 }
 
 describe('the pattern thread', () => {
-  it('comes back for ever: pictures until then are lost, the next thread knows the pools, the log tells', async () => {
+  it('comes back whenever it dies: pictures until then are lost, the next thread knows the pools, and the log tells', async () => {
     const { thread, told } = start('./testing/mortal-worker');
     const maps = mappingsOf('pattern-thread-test');
     const pools = [0, 1].map(() => FramePool.create('pattern-thread-test', LAYOUT, 2));

@@ -184,7 +184,7 @@ describe('the pattern renderer', () => {
     expect(textLines({ sequence: 300_000_001, time: 0, timeOfDay: 86_399_999.9 })).toEqual(['23:59:59.999', '#00000001']);
   });
 
-  it('moves: no two frames are the same, in any pattern', () => {
+  it('makes no two frames the same, in any pattern', () => {
     const layout = layoutOf(V4L2_PIX_FMT_GREY, 320, 180);
     for (let pattern = 0; pattern < SCENES.length; pattern++) {
       const seen = new Set<string>();
