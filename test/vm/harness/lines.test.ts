@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it('gives the lines that came before an error of the stream', async () => {
+it('a reader of lines gives those that came before an error of its stream', async () => {
   const input = new PassThrough();
   const lines: string[] = [];
   const errors: Error[] = [];
@@ -31,7 +31,7 @@ it('gives the lines that came before an error of the stream', async () => {
 });
 
 // a socket is reset, and not just closed, if what was sent to its other end was not read there
-it('tells who waits for an answer when a monitor’s connection is reset', async () => {
+it('a monitor whose connection is reset fails the command that waits for an answer', async () => {
   const path = join(folder, 'monitor.sock');
   const server = createServer({ pauseOnConnect: true }).listen(path);
   await once(server, 'listening');

@@ -124,7 +124,7 @@ describe('the driver’s clock', () => {
     expect(distorted(frames, times)).toBe(1);
   });
 
-  it('bears a first frame that is slow, and any number from the device', () => {
+  it('bears a first frame that is slow, and any timestamp from the device', () => {
     const slow = course(
       300,
       () => 0,
@@ -166,7 +166,7 @@ describe.each(TRANSPORTS)('a camera’s timestamps in a guest, over %s', (transp
     expect(best).toBeLessThanOrEqual(20_000);
   });
 
-  it('are so after a pause of the guest, too', async () => {
+  it('are of the guest’s clock after a pause of the guest, too', async () => {
     const filming = ages(150);
     for (let i = 0; i < 3; i++) {
       await rig.guest.stop();

@@ -73,7 +73,7 @@ async function killUnderPrograms(): Promise<Readonly<Record<Name, ScriptResult>>
   return Object.fromEntries(results) as Record<Name, ScriptResult>;
 }
 
-it('lets every program go when the daemon of vfio-user devices was killed, and the module, and the guest', async () => {
+it('a guest whose vfio-user daemon was killed ends its programs, unloads the module and shuts down', async () => {
   let results: Awaited<ReturnType<typeof killUnderPrograms>>;
   for (let deaths = 0; !results; deaths++) {
     if (deaths === QEMU_DEATHS) throw new GuestError(`QEMU died with the daemon ${deaths} times of ${deaths}`);

@@ -158,7 +158,7 @@ describe.each(TRANSPORTS)('a decoder in a guest, over %s', (transport) => {
   }, 3_600_000);
 
   it.each(Object.entries(DYING))(
-    'ends %s when the codec process dies under it, and decodes for who comes then',
+    'ends %s when the codec process dies under it, and decodes for the program that comes next',
     async (_, program) => {
       const name = 'h264-b-frames.h264';
       const clip = readFileSync(join(FIXTURES, name));

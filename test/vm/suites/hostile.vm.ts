@@ -58,7 +58,7 @@ async function liar(transport: (typeof TRANSPORTS)[number], seed: number): Promi
 }
 
 it.each(TRANSPORTS)(
-  'bears a device that lies, over %s',
+  'the driver bears a device that lies, over %s',
   async (transport) => {
     const seed = Date.now() % 2 ** 31;
     console.log(`${transport}: seed ${seed}`);

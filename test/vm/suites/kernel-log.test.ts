@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { complaintsIn } from './kernel-log.ts';
 
-it('lets no warning pass, whatever its words', () => {
+it('the reader of the kernel log finds every warning, whatever its words', () => {
   const log = [
     '<6>[    1.000000] virtio-pci 0000:01:00.0: enabling device (0000 -> 0002)',
     '<4>[    2.000000] workqueue: work func vmedia_event_work enqueued on deprecated workqueue. Use system_{percpu|dfl}_wq instead.',
@@ -16,7 +16,7 @@ it('lets no warning pass, whatever its words', () => {
   expect(complaintsIn(log, [/the device lost a stream/]).map((line) => /\[ +(\d)/.exec(line)?.[1])).toEqual(['2', '4', '6']);
 });
 
-it('lets pass what vivid’s stack shows, but not where the driver is in it', () => {
+it('the reader of the kernel log passes over a stack of vivid’s, unless the driver is in it', () => {
   const stack = (frame: string) =>
     `<3>[    1.000000] schedule_timeout: wrong timeout value fffffffffffffff0\n<4>[    1.000001] Call Trace:\n` +
     `<4>[    1.000002]  vivid_thread_vid_cap+0x1/0x2 [vivid]\n<4>[    1.000003]  ${frame}\n<4>[    1.000004]  </TASK>`;

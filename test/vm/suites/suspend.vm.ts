@@ -54,7 +54,7 @@ afterEach(async () => {
 }, 60_000);
 
 it.each(TRANSPORTS)(
-  'sleeps and wakes up: who filmed hears of it, and who comes then can film, over %s',
+  'a guest sleeps and wakes up: a program that filmed hears of it, and one that starts then can film, over %s',
   async (transport) => {
     rig = await startRig(
       [

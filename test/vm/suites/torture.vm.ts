@@ -54,7 +54,7 @@ const DEVICES: readonly DeviceInput[] = [
   { kind: 'decoder', name: 'decoder' },
 ];
 
-describe.each(TRANSPORTS)('what a guest may do to its driver, over %s', (transport) => {
+describe.each(TRANSPORTS)('a guest that gives its driver no rest, over %s', (transport) => {
   let rig: VmRig;
   let memory = 0;
   let daemon: ReturnType<typeof daemonHoldings>;
@@ -150,7 +150,7 @@ describe.each(TRANSPORTS)('what a guest may do to its driver, over %s', (transpo
     LONG,
   );
 
-  it('has taken no memory of the guest', async () => {
+  it('has lost no memory', async () => {
     let after = 0;
     // what is freed in the background may take a moment
     await eventually(async () => {
@@ -161,7 +161,7 @@ describe.each(TRANSPORTS)('what a guest may do to its driver, over %s', (transpo
     expect(memory - after).toBeLessThan(GUEST_SLACK);
   }, 300_000);
 
-  it('has taken nothing of the daemon', async () => {
+  it('has cost the daemon nothing that stays', async () => {
     let after = daemonHoldings(rig.daemon.pid);
     // a codec process lives on for a moment
     await eventually(() => {
