@@ -28,7 +28,7 @@ const CORE_LAYERS = {
   memory: ['base', 'wire', 'ports'],
   virtqueue: ['base', 'wire', 'memory', 'ports'],
   v4l2: ['base', 'picture', 'wire', 'ports'],
-  source: ['picture', 'wire', 'ports'],
+  source: ['base', 'picture', 'wire', 'ports'],
   stream: ['base', 'picture', 'ports'],
   device: ['base', 'picture', 'stream', 'v4l2', 'wire', 'ports'],
   'virtio-device': ['base', 'virtqueue', 'memory', 'wire', 'ports'],

@@ -54,7 +54,7 @@ export class CaptureNode {
     this.card = o.card ?? o.source.capabilities.card;
     this.type = planarity === 'multi' ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
     this.#formats = captureFormats(o.source.capabilities, planarity);
-    this.controls = captureControls(o.source.controls);
+    this.controls = captureControls(o.source.controls, o.clock);
     this.#setDefaults();
   }
 

@@ -13,7 +13,9 @@ export class ControlLock {
   guard(controls: ControlPort): ControlPort & Disposable {
     const self = {};
     return {
-      declared: controls.declared,
+      get declared() {
+        return controls.declared;
+      },
       get: (id) => controls.get(id),
       set: (id, value) => {
         this.#holder ??= self;

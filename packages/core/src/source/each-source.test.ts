@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PictureLayout, pictureLayout } from '../picture/index.ts';
 import { NoMemoryError, type SourceControl, type WantedFrames } from '../ports/index.ts';
-import { ToyCapture, ToyConsumer } from '../testing/index.ts';
+import { LateControls, ToyCapture, ToyConsumer } from '../testing/index.ts';
 import { Errno, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 import { ControlLock } from './control-lock.ts';
 import { EachSource } from './each-source.ts';
@@ -84,6 +84,28 @@ describe('a source whose guests have controls of their own', () => {
     own.start(WANTED, second);
     await own[Symbol.asyncDispose]();
     expect([own.separated, made[1]?.ended, made[0]?.starts, made[0]?.running]).toEqual([false, true, 1, undefined]);
+  });
+
+  it('goes over when the camera has taken what it was asked, and hears of other ranges before and after', async () => {
+    const late = new LateControls(DECLARED);
+    const plain = new SourceControls(DECLARED);
+    const own = Object.assign(new ToyCapture(), { controls: late });
+    const shared = new SharedSource(Object.assign(new ToyCapture(), { controls: plain, separate: () => own }));
+    const guest = new EachSource(shared, () => shared.separate());
+    const heard: number[] = [];
+    using _heard = guest.controls.onChange((_id, value) => heard.push(value));
+    plain.change(LEVEL, { maximum: 8 });
+    expect([heard, guest.controls.declared[0]?.maximum]).toEqual([[5], 8]);
+    guest.start(WANTED, new ToyConsumer());
+    const answers = [guest.controls.set(LEVEL, 7), guest.controls.set(LEVEL, 6)];
+    late.answer(Errno.EIO);
+    expect([await answers[0], own.starts]).toEqual([Errno.EIO, 0]);
+    late.answer();
+    expect([await answers[1], own.starts, heard]).toEqual([0, 1, [5, 6]]);
+    late.camera.change(LEVEL, { minimum: 3 });
+    plain.change(LEVEL, { maximum: 7 });
+    expect([heard, guest.controls.declared[0]]).toMatchObject([[5, 6, 6], { minimum: 3, maximum: 9 }]);
+    await guest[Symbol.asyncDispose]();
   });
 
   it('goes on with the shared frames where it can have none of its own, and is lost with their capture', async () => {

@@ -40,14 +40,25 @@ export class EachSource implements FrameSource, AsyncDisposable {
   constructor(shared: FrameSource, separate: () => OwnedSource) {
     this.#shared = shared;
     this.#separate = separate;
+    const port = (): ControlPort => (this.#own ?? shared).controls;
     this.controls = {
-      declared: shared.controls.declared,
+      get declared() {
+        return port().declared;
+      },
       get: (id) => (this.#own === undefined ? declaredValue(this.#declared(id)) : this.#own.controls.get(id)),
       set: (id, value) => this.#set(id, value),
       onChange: (listener) => {
         const own = (id: number, value: number): void => listener(id, value);
         this.#listeners.add(own);
-        return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
+        const listening = shared.controls.onChange((id, value) => {
+          if (this.#own === undefined) own(id, value);
+        });
+        return {
+          [Symbol.dispose]: () => {
+            this.#listeners.delete(own);
+            listening[Symbol.dispose]();
+          },
+        };
       },
     };
   }
@@ -82,14 +93,17 @@ export class EachSource implements FrameSource, AsyncDisposable {
     await Promise.all(this.#ending);
   }
 
-  #set(id: number, value: number): number {
+  #set(id: number, value: number): number | Promise<number> {
     const control = this.#declared(id);
     if (this.#own === undefined && control.type !== 'button' && value === control.default) return 0;
     const own = this.#own ?? this.#separated();
-    const errno = own.controls.set(id, value);
-    if (errno !== 0) return errno;
-    for (const stream of this.#streams) stream.move(own);
-    return 0;
+    const answered = (errno: number): number => {
+      // It may have been given up while it was asked.
+      if (errno === 0 && this.#own === own) for (const stream of this.#streams) stream.move(own);
+      return errno;
+    };
+    const answer = own.controls.set(id, value);
+    return typeof answer === 'number' ? answered(answer) : answer.then(answered);
   }
 
   #declared(id: number): SourceControl {

@@ -41,6 +41,29 @@ describe('the controls of a source', () => {
     expect(controls.get(2)).toBe(0);
   });
 
+  it('have another range when they are told so, in which their values are, and tell every listener', () => {
+    const controls = new SourceControls([
+      ...make().declared,
+      { id: 3, type: 'menu', name: 'Mode', minimum: 0, maximum: 3, step: 1, default: 0, menu: ['a', 'b', 'c', 'd'] },
+    ]);
+    controls.set(1, 5);
+    controls.set(3, 3);
+    const heard: string[] = [];
+    using _heard = controls.onChange((id, value) => void heard.push(`${id}=${value}`));
+    controls.change(1, { maximum: 4, step: 3 });
+    controls.change(3, { minimum: 1, maximum: 2, default: 2 });
+    controls.change(2, { inactive: true });
+    expect(heard).toEqual(['1=4', '3=2', '2=0']);
+    expect(controls.declared).toMatchObject([
+      { id: 1, minimum: -5, maximum: 4, step: 3, default: 2 },
+      { id: 2, inactive: true },
+      { id: 3, minimum: 1, maximum: 2, default: 2 },
+    ]);
+    expect(() => controls.set(1, 5)).toThrow(SourceError);
+    expect(() => controls.change(1, { maximum: 1 })).toThrow(/Level: its default 2 is outside -5 to 1/);
+    expect(controls.get(1)).toBe(4);
+  });
+
   it('refuse what was not declared', () => {
     const controls = make();
     expect(() => controls.get(3)).toThrow(SourceError);

@@ -3,6 +3,7 @@ export * from './echo-device.ts';
 export * from './echo-driver.ts';
 export * from './errno-of.ts';
 export * from './hostile-ring.ts';
+export * from './late-controls.ts';
 export * from './manual-clock.ts';
 export * from './media-transport.ts';
 export * from './random.ts';

@@ -22,7 +22,9 @@ export function walledSource(source: FrameSource): FrameSource {
       return { [Symbol.dispose]: () => GuestWall.outside(() => stream[Symbol.dispose]()) };
     },
     controls: {
-      declared: source.controls.declared,
+      get declared() {
+        return source.controls.declared;
+      },
       get: (id) => source.controls.get(id),
       set: (id, value) => GuestWall.outside(() => source.controls.set(id, value)),
       onChange: (listener) => source.controls.onChange(GuestWall.bind(listener, undefined)),

@@ -29,7 +29,7 @@ export function controlEvent(set: ControlSet, control: Control, changes: number)
     C.anon.fields.value.set(view, 0, value);
     C.minimum.set(view, 0, control.minimum);
     C.maximum.set(view, 0, control.maximum);
-    C.step.set(view, 0, control.spec.step);
+    C.step.set(view, 0, control.step);
     C.default_value.set(view, 0, typeof control.default === 'number' ? control.default : 0);
   };
 }

@@ -79,7 +79,7 @@ describe('controls of 64 bits', () => {
   it('are refused where a number could not hold their range', () => {
     expect(() => new ControlSet([wide(0, 2 ** 60)])).toThrow(ControlError);
     const set = new ControlSet([wide(0, 10)]);
-    expect(() => set.setRange(WIDE, -(2 ** 60), 10, 0)).toThrow(/within 2\^53/);
+    expect(() => set.setRange(WIDE, { minimum: -(2 ** 60), maximum: 10, step: 1, default: 0 })).toThrow(/within 2\^53/);
   });
 });
 

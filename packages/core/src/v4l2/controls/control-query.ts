@@ -54,7 +54,7 @@ function number(value: unknown): number {
 
 function step(control: Control): number {
   const { type } = control.spec;
-  return type === V4L2_CTRL_TYPE_MENU || type === V4L2_CTRL_TYPE_INTEGER_MENU ? 1 : control.spec.step;
+  return type === V4L2_CTRL_TYPE_MENU || type === V4L2_CTRL_TYPE_INTEGER_MENU ? 1 : control.step;
 }
 
 /** VIDIOC_QUERYCTRL; EINVAL if there is no such control. */

@@ -3,7 +3,7 @@
  * The controls of a device (cameras) or of a session (memory-to-memory devices), with their values: what
  * `v4l2_ctrl_handler` is in the kernel. The ioctls on it are in `control-query.ts` and `control-values.ts`.
  */
-import { sameBytes } from '../../base/index.ts';
+import { roundToStep, sameBytes } from '../../base/index.ts';
 import {
   Errno,
   V4L2_CTRL_FLAG_EXECUTE_ON_WRITE,
@@ -29,9 +29,10 @@ export interface ControlFault {
 export interface ControlHost {
   /**
    * Takes the new values of one cluster, already validated; only controls that an application set are in the map. Not 0:
-   * the errno of the call, and no value of the cluster changes.
+   * the errno of the call, and no value of the cluster changes. A promise: the call waits for it, and the host assigns the values
+   * itself, with this origin, as they come to be.
    */
-  set?(values: ReadonlyMap<number, ControlData>): number;
+  set?(values: ReadonlyMap<number, ControlData>, origin: unknown): number | Promise<number>;
   /** Looks at the values of one cluster before TRY and S: an errno refuses them, and nothing of the call is set. */
   try?(values: ReadonlyMap<number, ControlData>): number;
   /** Current value of a volatile control. */
@@ -44,6 +45,9 @@ export interface ControlUpdate {
   readonly changes: number;
   readonly origin: unknown;
 }
+
+/** A range, as it may become. */
+export type ControlRange = Pick<ControlSpec, 'minimum' | 'maximum' | 'step' | 'default'>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -72,6 +76,7 @@ export class ControlSet {
         flags: baseFlags(spec),
         minimum: spec.minimum,
         maximum: spec.maximum,
+        step: spec.step,
         default: spec.default,
         current: spec.default,
       });
@@ -107,7 +112,7 @@ export class ControlSet {
     if (!same || (control.flags & V4L2_CTRL_FLAG_EXECUTE_ON_WRITE) !== 0) this.#tell(control, V4L2_EVENT_CTRL_CH_VALUE, origin);
   }
 
-  /** Device side: sets and clears V4L2_CTRL_FLAG_* (GRABBED, INACTIVE, READ_ONLY). */
+  /** Device side: sets and clears V4L2_CTRL_FLAG_* (GRABBED, INACTIVE, READ_ONLY, DISABLED). */
   setFlags(id: number, set: number, clear = 0): void {
     const control = this.#controls.get(id);
     if (control === undefined) return;
@@ -117,17 +122,19 @@ export class ControlSet {
     this.#tell(control, V4L2_EVENT_CTRL_CH_FLAGS, undefined);
   }
 
-  /** Device side: a new range; a number outside it becomes the nearest inside. */
-  setRange(id: number, minimum: number, maximum: number, fallback: number): void {
+  /**
+   * Device side: a new range, and the default in it. The value becomes `value`, or else the nearest inside; listeners hear of both
+   * at once.
+   */
+  setRange(id: number, range: ControlRange, value?: number): void {
     const control = this.#controls.get(id);
     if (control === undefined) return;
+    const { minimum, maximum, step, default: fallback } = range;
     expectExact({ ...control.spec, minimum, maximum });
-    control.minimum = minimum;
-    control.maximum = maximum;
-    control.default = fallback;
+    Object.assign(control, { minimum, maximum, step, default: fallback });
     let changes = V4L2_EVENT_CTRL_CH_RANGE;
     if (typeof control.current === 'number') {
-      const inside = Math.min(Math.max(control.current, minimum), maximum);
+      const inside = value ?? roundToStep(control.current, minimum, maximum, step);
       if (inside !== control.current) changes |= V4L2_EVENT_CTRL_CH_VALUE;
       control.current = inside;
     }
@@ -147,23 +154,37 @@ export class ControlSet {
   /**
    * Sets values that are in range, cluster by cluster in the order of the map, each cluster in one call of the host. Stops
    * at the first that the host refuses, which is the answer; those before it stay set. `origin` names whoever asked, for
-   * `ControlUpdate`. Of an id that is not here nothing is set at all.
+   * `ControlUpdate`. Of an id that is not here nothing is set at all. A promise where the host's answer is one.
    */
-  apply(values: ReadonlyMap<number, ControlData>, origin: unknown): ControlFault | undefined {
+  apply(values: ReadonlyMap<number, ControlData>, origin: unknown): ControlFault | undefined | Promise<ControlFault | undefined> {
     for (const id of values.keys()) if (!this.#controls.has(id)) return { errno: Errno.EINVAL, id };
-    for (const cluster of this.#clusters(values)) {
-      const errno = this.#host.set?.(cluster) ?? 0;
-      if (errno !== 0) return { errno, id: firstOf(cluster) };
-      for (const [id, value] of cluster) {
-        const control = this.#controls.get(id);
-        const keeps = control !== undefined && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
-        this.assign(id, keeps ? value : (control?.current ?? 0), origin);
-      }
+    return this.#applyAll([...this.#clusters(values)], origin);
+  }
+
+  #applyAll(
+    clusters: readonly ReadonlyMap<number, ControlData>[],
+    origin: unknown,
+  ): ControlFault | undefined | Promise<ControlFault | undefined> {
+    for (const [i, cluster] of clusters.entries()) {
+      const id = firstOf(cluster);
+      const answer = this.#host.set?.(cluster, origin) ?? 0;
+      if (typeof answer !== 'number')
+        return answer.then((errno) => (errno === 0 ? this.#applyAll(clusters.slice(i + 1), origin) : { errno, id }));
+      if (answer !== 0) return { errno: answer, id };
+      this.#assignAll(cluster, origin);
     }
     return undefined;
   }
 
-  /** All values, flags and ranges as plain data; at any time, for no call of a set is ever left half done. */
+  #assignAll(cluster: ReadonlyMap<number, ControlData>, origin: unknown): void {
+    for (const [id, value] of cluster) {
+      const control = this.#controls.get(id);
+      const keeps = control !== undefined && (control.flags & V4L2_CTRL_FLAG_WRITE_ONLY) === 0;
+      this.assign(id, keeps ? value : (control?.current ?? 0), origin);
+    }
+  }
+
+  /** All values, flags and ranges as plain data; at any time: what the host is still asked to set is as before. */
   save(): ControlSetState {
     return { controls: this.ordered.map(saveControl) };
   }

@@ -7,6 +7,7 @@ import { complaint, mutations } from '../../testing/mutations.ts';
 import {
   Errno,
   V4L2_CTRL_CLASS_USER,
+  V4L2_CTRL_FLAG_DISABLED,
   V4L2_CTRL_FLAG_GRABBED,
   V4L2_CTRL_FLAG_INACTIVE,
   V4L2_CTRL_FLAG_READ_ONLY,
@@ -27,6 +28,7 @@ import {
   v4l2_query_ext_ctrl,
 } from '../../wire/index.ts';
 import {
+  type ControlRange,
   ControlSet,
   type ControlSpec,
   controlEvent,
@@ -71,12 +73,18 @@ type Action =
       readonly bytes: Uint8Array;
     }
   | { readonly kind: 'flags'; readonly which: number; readonly set: number; readonly clear: number }
-  | { readonly kind: 'range'; readonly which: number; readonly low: number; readonly width: number }
+  | ({ readonly kind: 'range'; readonly which: number } & ControlRange)
   | { readonly kind: 'move' };
 
 const which = fc.nat(SPECS.length - 1);
 const value = fc.oneof(fc.integer({ min: -60, max: 210 }), fc.constantFrom(-(2 ** 31), 2 ** 31 - 1));
-const live = fc.constantFrom(0, V4L2_CTRL_FLAG_GRABBED, V4L2_CTRL_FLAG_INACTIVE, V4L2_CTRL_FLAG_READ_ONLY);
+const live = fc.constantFrom(
+  0,
+  V4L2_CTRL_FLAG_GRABBED,
+  V4L2_CTRL_FLAG_INACTIVE,
+  V4L2_CTRL_FLAG_READ_ONLY,
+  V4L2_CTRL_FLAG_DISABLED,
+);
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('old' as const), which, value }) },
   {
@@ -92,12 +100,11 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('flags' as const), which, set: live, clear: live }) },
   {
     weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('range' as const),
-      which: fc.constantFrom(0, 8),
-      low: fc.integer({ min: -90, max: 190 }),
-      width: fc.nat(60),
-    }),
+    arbitrary: fc
+      .record({ which: fc.constantFrom(0, 8), low: fc.integer({ min: -90, max: 190 }), width: fc.nat(60), step: fc.nat(5) })
+      .map(({ which, low, width, step }) => {
+        return { kind: 'range' as const, which, minimum: low, maximum: low + width, step, default: low };
+      }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('move' as const) }) },
 );
@@ -129,7 +136,7 @@ class World {
       case 'flags':
         return this.set.setFlags(FIRST + one.which, one.set, one.clear);
       case 'range':
-        return this.set.setRange(FIRST + one.which, one.low, one.low + one.width, one.low);
+        return this.set.setRange(FIRST + one.which, one);
       case 'move':
         return;
     }

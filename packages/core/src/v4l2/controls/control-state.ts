@@ -2,6 +2,7 @@
 /** The values of a set of controls as plain data. */
 import { hexOf, SavedFields, sameBytes } from '../../base/index.ts';
 import {
+  V4L2_CTRL_FLAG_DISABLED,
   V4L2_CTRL_FLAG_GRABBED,
   V4L2_CTRL_FLAG_INACTIVE,
   V4L2_CTRL_FLAG_READ_ONLY,
@@ -23,6 +24,7 @@ export interface ControlState {
   /** the range as it is now: see `ControlSet.setRange` */
   readonly minimum: number;
   readonly maximum: number;
+  readonly step: number;
   readonly default: SavedControlData;
   /** last value set */
   readonly current: SavedControlData;
@@ -34,15 +36,15 @@ export interface ControlSetState {
 }
 
 /** What of a control is not said by its declaration. */
-export type ControlStart = Pick<Control, 'flags' | 'minimum' | 'maximum' | 'default' | 'current'>;
+export type ControlStart = Pick<Control, 'flags' | 'minimum' | 'maximum' | 'step' | 'default' | 'current'>;
 
-const FIELDS = ['id', 'flags', 'minimum', 'maximum', 'default', 'current'];
+const FIELDS = ['id', 'flags', 'minimum', 'maximum', 'step', 'default', 'current'];
 /** Flags that a device sets and clears while it runs. */
-const LIVE_FLAGS = V4L2_CTRL_FLAG_GRABBED | V4L2_CTRL_FLAG_INACTIVE | V4L2_CTRL_FLAG_READ_ONLY;
+const LIVE_FLAGS = V4L2_CTRL_FLAG_GRABBED | V4L2_CTRL_FLAG_INACTIVE | V4L2_CTRL_FLAG_READ_ONLY | V4L2_CTRL_FLAG_DISABLED;
 
 /** One control as plain data. */
-export function saveControl({ spec, flags, minimum, maximum, current, default: fallback }: Control): ControlState {
-  return { id: spec.id, flags, minimum, maximum, default: saveData(fallback), current: saveData(current) };
+export function saveControl({ spec, flags, minimum, maximum, step, current, default: fallback }: Control): ControlState {
+  return { id: spec.id, flags, minimum, maximum, step, default: saveData(fallback), current: saveData(current) };
 }
 
 /** Reads a saved state for controls declared as `ordered`: one for each, in their order. Throws `SavedStateError`. */
@@ -57,15 +59,18 @@ function readControl(fields: SavedFields, spec: ControlSpec): ControlStart {
   if (fields.u32('id') !== spec.id) fields.refuse('id', `${spec.id}, the control "${spec.name}"`);
   const flags = fields.u32('flags');
   const fixed = baseFlags(spec) & ~LIVE_FLAGS;
-  if ((flags & ~LIVE_FLAGS) !== fixed) fields.refuse('flags', `${fixed}, with GRABBED, INACTIVE and READ_ONLY or without`);
+  if ((flags & ~LIVE_FLAGS) !== fixed)
+    fields.refuse('flags', `${fixed}, with GRABBED, INACTIVE, READ_ONLY and DISABLED or without`);
   const most = Number.MAX_SAFE_INTEGER;
   const minimum = fields.integer('minimum', -most, most);
   const maximum = fields.integer('maximum', minimum, most);
+  const step = fields.integer('step', 0, most);
   const control = { ...spec, minimum, maximum };
   return {
     flags,
     minimum,
     maximum,
+    step,
     default: readData(fields, 'default', control),
     current: readData(fields, 'current', control),
   };

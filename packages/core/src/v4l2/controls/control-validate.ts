@@ -51,7 +51,7 @@ export function validateNumber(control: Control, value: number): ValidatedContro
       if (value < control.minimum || value > control.maximum) return refused(Errno.ERANGE);
       return menuItem(control, value) ? ok(value) : refused(Errno.EINVAL);
     default:
-      return ok(roundToStep(value, control.minimum, control.maximum, control.spec.step));
+      return ok(roundToStep(value, control.minimum, control.maximum, control.step));
   }
 }
 
@@ -61,7 +61,7 @@ export function validateString(control: Control, bytes: Uint8Array): ValidatedCo
   const end = bytes.indexOf(0);
   const text = end === -1 ? bytes : bytes.subarray(0, end);
   if (text.length > control.maximum || text.length < control.minimum) return refused(Errno.ERANGE);
-  const { step } = control.spec;
+  const { step } = control;
   if (step > 1 && (text.length - control.minimum) % step !== 0) return refused(Errno.ERANGE);
   return ok(text.slice());
 }
@@ -78,7 +78,7 @@ export function validateArray(control: Control, bytes: Uint8Array): ValidatedCon
   const view = new DataView(out.buffer);
   for (let at = 0; at + width <= out.length; at += width) {
     const raw = width === 1 ? view.getUint8(at) : width === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
-    const value = roundToStep(raw, control.minimum, control.maximum, control.spec.step);
+    const value = roundToStep(raw, control.minimum, control.maximum, control.step);
     if (width === 1) view.setUint8(at, value);
     else if (width === 2) view.setUint16(at, value, true);
     else view.setUint32(at, value, true);

@@ -24,7 +24,7 @@ import {
 import { controlClass } from './classes.ts';
 import type { Control } from './control.ts';
 import { type ControlData, elementCount, elementSize, hasPayload } from './control.ts';
-import type { ControlSet } from './control-set.ts';
+import type { ControlSet, ControlFault as SetFault } from './control-set.ts';
 import { roundWide, validateArray, validateNumber, validateString } from './control-validate.ts';
 
 /** The parts of an ioctl call that the ext-controls ioctls use; an `IoctlCall` is one. */
@@ -69,8 +69,11 @@ export function getControl(set: ControlSet, view: DataView): number {
   return 0;
 }
 
-/** VIDIOC_S_CTRL: EINVAL, EACCES for a read-only control, EBUSY while it is grabbed, ERANGE for a menu; else rounded. */
-export function setControl(set: ControlSet, view: DataView, origin: unknown): number {
+/**
+ * VIDIOC_S_CTRL: EINVAL, EACCES for a read-only control, EBUSY while it is grabbed, ERANGE for a menu; else rounded. A promise where
+ * what stands behind the controls is asked first.
+ */
+export function setControl(set: ControlSet, view: DataView, origin: unknown): number | Promise<number> {
   const control = simple(set, C.id.get(view, 0));
   if (control === undefined) return Errno.EINVAL;
   if ((control.flags & V4L2_CTRL_FLAG_READ_ONLY) !== 0) return Errno.EACCES;
@@ -78,20 +81,31 @@ export function setControl(set: ControlSet, view: DataView, origin: unknown): nu
   const checked = validateNumber(control, C.value.get(view, 0));
   if (!checked.ok) return checked.errno;
   const values = new Map([[control.spec.id, checked.value]]);
-  const fault = set.try(values) ?? set.apply(values, origin);
-  if (fault !== undefined) return fault.errno;
-  C.value.set(view, 0, checked.value);
-  return 0;
+  return whenSet(set.try(values) ?? set.apply(values, origin), (fault) => {
+    if (fault !== undefined) return fault.errno;
+    C.value.set(view, 0, checked.value);
+    return 0;
+  });
 }
 
-/** The three ext-controls ioctls. The answer always carries the payload, also on errors (P6). */
+function whenSet(
+  set: SetFault | undefined | Promise<SetFault | undefined>,
+  answer: (fault: SetFault | undefined) => number,
+): number | Promise<number> {
+  return set instanceof Promise ? set.then(answer) : answer(set);
+}
+
+/**
+ * The three ext-controls ioctls. The answer always carries the payload, also on errors (P6). A promise where what stands behind the
+ * controls is asked first.
+ */
 export function extControls(
   verb: ExtControlsVerb,
   set: ControlSet,
   call: ExtControlsCall,
   limits: ControlLimits,
   origin: unknown,
-): number {
+): number | Promise<number> {
   call.payloadOnError = true;
   const view = call.payload;
   const count = L.count.get(view, 0);
@@ -195,7 +209,7 @@ function putAll(
   controls: readonly Control[],
   limits: ControlLimits,
   origin: unknown,
-): number {
+): number | Promise<number> {
   const values = new Map<number, ControlData>();
   const fault = readAll(verb, call, controls, limits, values);
   if (fault !== undefined) {
@@ -208,18 +222,19 @@ function putAll(
     if (verb === 'try') L.error_idx.set(call.payload, 0, at(unwanted.id));
     return unwanted.errno;
   }
-  const unset = verb === 'set' ? set.apply(values, origin) : undefined;
-  if (unset !== undefined) {
-    // Those before it are set and stay so: the index says how far it went.
-    L.error_idx.set(call.payload, 0, at(unset.id));
-    return unset.errno;
-  }
-  for (const [i, control] of controls.entries()) {
-    const value = values.get(control.spec.id);
-    const written = value === undefined ? 0 : putValue(call, i, control, value);
-    if (written !== 0) return written;
-  }
-  return 0;
+  return whenSet(verb === 'set' ? set.apply(values, origin) : undefined, (unset) => {
+    if (unset !== undefined) {
+      // Those before it are set and stay so: the index says how far it went.
+      L.error_idx.set(call.payload, 0, at(unset.id));
+      return unset.errno;
+    }
+    for (const [i, control] of controls.entries()) {
+      const value = values.get(control.spec.id);
+      const written = value === undefined ? 0 : putValue(call, i, control, value);
+      if (written !== 0) return written;
+    }
+    return 0;
+  });
 }
 
 /** Reads and validates every value of the call; `values` gets them, the last one of an id counts. */
@@ -253,7 +268,7 @@ function readValue(call: ExtControlsCall, i: number, control: Control) {
     if (control.spec.type !== V4L2_CTRL_TYPE_INTEGER64)
       return validateNumber(control, X.anon.fields.value.get(call.controls, at));
     const asked = X.anon.fields.value64.get(call.controls, at);
-    return { ok: true, value: roundWide(asked, control.minimum, control.maximum, control.spec.step) } as const;
+    return { ok: true, value: roundWide(asked, control.minimum, control.maximum, control.step) } as const;
   }
   const size = Math.min(X.size.get(call.controls, at), payloadBytes(control));
   if (size === 0) return { ok: false, errno: Errno.ERANGE } as const;

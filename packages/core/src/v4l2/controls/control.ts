@@ -58,6 +58,7 @@ export interface Control {
   readonly flags: number;
   readonly minimum: number;
   readonly maximum: number;
+  readonly step: number;
   readonly default: ControlData;
   /** last value set; of a volatile control ask `ControlSet.value` */
   readonly current: ControlData;

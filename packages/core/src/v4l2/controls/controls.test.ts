@@ -128,7 +128,7 @@ function run(verb: ExtControlsVerb, set: ControlSet, entries: readonly Entry[], 
     },
     payloadOnError: false,
   };
-  const errno = extControls(verb, set, call, LIMITS, origin);
+  const errno = extControls(verb, set, call, LIMITS, origin) as number;
   expect(call.payloadOnError).toBe(true);
   return {
     errno,
@@ -144,7 +144,7 @@ function old(set: ControlSet, id: number, value?: number): { errno: number; valu
   const view = new DataView(new ArrayBuffer(8));
   v4l2_control.fields.id.set(view, 0, id);
   v4l2_control.fields.value.set(view, 0, value ?? 0);
-  const errno = value === undefined ? getControl(set, view) : setControl(set, view, undefined);
+  const errno = value === undefined ? getControl(set, view) : (setControl(set, view, undefined) as number);
   return { errno, value: v4l2_control.fields.value.get(view, 0) };
 }
 
