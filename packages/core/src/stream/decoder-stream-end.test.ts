@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
-import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, settle, streamLayout } from '../testing/stream-rig.ts';
 import { toyCrash, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 
 describe('failure and end', () => {
@@ -20,13 +20,13 @@ describe('failure and end', () => {
     expect(h.output('3')).toBe(false);
     expect(h.stream.startInput('toy')).toBe('failed');
     expect(h.stream.drain()).toBe('failed');
-    expect(h.stream.resume(layoutOf(SMALL))).toBe('failed');
+    expect(h.stream.resume(streamLayout(SMALL))).toBe('failed');
     await h.stream.stopOutput();
-    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('failed');
+    expect(h.stream.startOutput(streamLayout(SMALL))).toBe('failed');
     await h.stream.stopInput();
     expect(h.stream.startInput('toy')).toBe('ok');
-    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ok');
-    h.answer = () => layoutOf(SMALL);
+    expect(h.stream.startOutput(streamLayout(SMALL))).toBe('ok');
+    h.answer = () => streamLayout(SMALL);
     h.output('4');
     h.input('d', toyHeader(SMALL), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['format initial 64x48', 'out 4 d', 'in d']);
@@ -75,7 +75,7 @@ describe('failure and end', () => {
     await h.stream.stopInput();
     await h.stream.reset();
     expect([h.stream.phase.kind, h.stream.format, h.factory.live]).toEqual(['idle', undefined, 0]);
-    h.answer = () => layoutOf(SMALL);
+    h.answer = () => streamLayout(SMALL);
     h.stream.startInput('toy');
     h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['format initial 64x48', 'out 1 a', 'in a']);

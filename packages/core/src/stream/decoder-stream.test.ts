@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import type { BufferMemory, Decoder, DecoderEvents, DecoderFactory } from '../ports/index.ts';
-import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, settle, streamLayout } from '../testing/stream-rig.ts';
 import { parseToyUnit, toyFiller, toyHeader, toyPicture, toyPlanes } from '../testing/toy-stream.ts';
 import { DecoderStream } from './decoder-stream.ts';
 import { V4L2_POLICY } from './stream-policy.ts';
@@ -16,16 +16,16 @@ describe('initialisation', () => {
     expect(await h.told()).toEqual(['format initial 64x48']);
     h.output('1');
     expect(await h.told()).toEqual([]);
-    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ok');
-    expect(h.stream.startOutput(layoutOf(SMALL))).toBe('ignored');
+    expect(h.stream.startOutput(streamLayout(SMALL))).toBe('ok');
+    expect(h.stream.startOutput(streamLayout(SMALL))).toBe('ignored');
     expect(await h.told()).toEqual(['out 1 a', 'in a']);
     expect(h.stream.format?.codedWidth).toBe(64);
   });
 
   test('a running output queue that holds the format goes on without a stop', async () => {
     const h = new StreamRig();
-    h.answer = () => layoutOf(SMALL);
-    h.stream.startOutput(layoutOf(SMALL));
+    h.answer = () => streamLayout(SMALL);
+    h.stream.startOutput(streamLayout(SMALL));
     h.output('1');
     h.stream.startInput('toy');
     h.input('a', toyHeader(SMALL), toyPicture(0, 'key'));
@@ -34,7 +34,7 @@ describe('initialisation', () => {
 
   test('a running output queue that does not hold it gets LAST and waits', async () => {
     const h = new StreamRig();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.output('1');
     h.stream.startInput('toy');
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
@@ -42,7 +42,7 @@ describe('initialisation', () => {
     expect(h.outputs[0]).toMatchObject({ bytesUsed: [0], last: 'change', error: false });
     h.output('2', LARGE);
     expect(await h.told()).toEqual([]);
-    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(h.stream.resume(streamLayout(LARGE))).toBe('ok');
     expect(await h.told()).toEqual(['out 2 a', 'in a']);
   });
 
@@ -56,18 +56,18 @@ describe('initialisation', () => {
     h.input('c', toyPicture(0, 'key'));
     h.output('1');
     expect(await h.told()).toEqual([]);
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     expect(await h.told()).toEqual(['in b', 'out 1 c', 'in c']);
   });
 
   test('the input that has the header comes back at the resume where a running output queue does not hold the format', async () => {
     const h = new StreamRig();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.output('1');
     h.stream.startInput('toy');
     h.input('a', toyHeader(LARGE));
     expect(await h.told()).toEqual(['format initial 128x96', 'out 1 - last']);
-    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(h.stream.resume(streamLayout(LARGE))).toBe('ok');
     expect(await h.told()).toEqual(['in a']);
   });
 
@@ -79,7 +79,7 @@ describe('initialisation', () => {
     await h.stream.stopInput();
     h.stream.startInput('toy');
     h.input('b', toyFiller());
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     expect(await h.told()).toEqual(['in b']);
 
     const dying = new StreamRig();
@@ -125,7 +125,7 @@ describe('decoding', () => {
     h.input('d', toyPicture(1, 'b', true));
     h.stream.startInput('toy');
     await settle();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     for (const name of '12345') h.output(name);
     await settle();
     h.stream.drain();
@@ -149,7 +149,7 @@ describe('decoding', () => {
   test('the buffer of a picture has the bytes of the picture', async () => {
     const h = new StreamRig();
     await h.decoding();
-    const layout = layoutOf(SMALL);
+    const layout = streamLayout(SMALL);
     const length = layout.sizes[0] ?? 0;
     const block = h.arena.allocate(length);
     const memory: BufferMemory = { kind: 'arena', offset: block?.offset ?? 0, length };
@@ -176,7 +176,7 @@ describe('decoding', () => {
     h.stream.startInput('toy');
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     await settle();
-    h.stream.startOutput(layoutOf(LARGE));
+    h.stream.startOutput(streamLayout(LARGE));
     h.output('small', SMALL);
     h.output('large', LARGE);
     expect(await h.told()).toEqual(['format initial 128x96', 'out small - error', 'out large a', 'in a']);
@@ -190,13 +190,13 @@ describe('drain', () => {
     h.input('a', toyPicture(0, 'key'));
     expect(h.stream.drain()).toBe('ok');
     expect(h.stream.drain()).toBe('busy');
-    expect(h.stream.resume(layoutOf(SMALL))).toBe('busy');
+    expect(h.stream.resume(streamLayout(SMALL))).toBe('busy');
     h.input('b', toyPicture(1, 'key'));
     expect(await h.told()).toEqual(['out 1 a', 'in a', 'out 2 - last', 'eos']);
     expect(h.stream.drain()).toBe('ignored');
-    expect(h.stream.resume(layoutOf(SMALL))).toBe('ok');
+    expect(h.stream.resume(streamLayout(SMALL))).toBe('ok');
     expect(await h.told()).toEqual(['out 3 b', 'in b']);
-    expect(h.stream.resume(layoutOf(SMALL))).toBe('ignored');
+    expect(h.stream.resume(streamLayout(SMALL))).toBe('ignored');
   });
 
   test('LAST waits for a buffer, and the end of the drain does not', async () => {
@@ -217,20 +217,20 @@ describe('drain', () => {
     h.stream.startInput('toy');
     expect(h.stream.drain()).toBe('ignored');
     await h.stream.stopInput();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     expect(h.stream.drain()).toBe('ignored');
   });
 
   test('a drain before any header ends too, and the header is looked for afterwards', async () => {
     const h = new StreamRig();
-    h.answer = () => layoutOf(SMALL);
+    h.answer = () => streamLayout(SMALL);
     h.stream.startInput('toy');
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.output('1');
     h.input('a', toyFiller());
     h.stream.drain();
     expect(await h.told()).toEqual(['in a', 'out 1 - last', 'eos']);
-    h.stream.resume(layoutOf(SMALL));
+    h.stream.resume(streamLayout(SMALL));
     h.output('2');
     h.input('b', toyHeader(SMALL), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['format initial 64x48', 'out 2 b', 'in b']);
@@ -243,7 +243,7 @@ describe('drain', () => {
     h.stream.drain();
     await settle();
     await h.stream.stopOutput();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     for (const name of '123') h.output(name);
     h.input('b', toyPicture(2, 'key'));
     expect(await h.told()).toEqual(['out 1 a', 'out 2 a', 'in a', 'out 3 b', 'in b']);
@@ -257,7 +257,7 @@ describe('drain', () => {
     h.stream.drain();
     await h.stream.stopOutput();
     h.input('b', toyPicture(1, 'key'));
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.stream.drain();
     for (const name of '1234') h.output(name);
     expect(await h.told()).toEqual(['out 1 a', 'in a', 'out 2 b', 'in b', 'out 3 - last', 'eos']);
@@ -290,7 +290,7 @@ describe('the decoder it drives', () => {
       },
     };
     const returned: string[] = [];
-    const layout = layoutOf(SMALL);
+    const layout = streamLayout(SMALL);
     const stream = new DecoderStream<string, string, string>({
       factory,
       policy: V4L2_POLICY,
@@ -371,7 +371,7 @@ describe('seek', () => {
     h.input('b', toyPicture(0, 'key'));
     h.output('2', LARGE);
     expect(await h.told()).toEqual([]);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 2 b', 'in b']);
   });
 });
@@ -385,14 +385,14 @@ describe('format change', () => {
     await h.stream.stopOutput();
     expect(h.stream.phase).toEqual({ kind: 'setup', drain: 'no' });
     h.output('4', LARGE);
-    h.stream.startOutput(layoutOf(LARGE));
+    h.stream.startOutput(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 4 a', 'in a']);
   });
 
   test('a change that the layout holds goes on at once', async () => {
     const h = new StreamRig();
     await h.decoding('1', '2');
-    h.answer = () => layoutOf(SMALL);
+    h.answer = () => streamLayout(SMALL);
     h.input('a', toyPicture(0, 'key'), toyHeader({ ...SMALL, minBuffers: 3 }), toyPicture(0, 'key'));
     expect(await h.told()).toEqual(['out 1 a', 'format dynamic 64x48', 'out 2 a', 'in a']);
   });
@@ -402,7 +402,7 @@ describe('format change', () => {
     await h.decoding();
     h.input('a', toyHeader(LARGE), toyPicture(0, 'key'));
     await settle();
-    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(h.stream.resume(streamLayout(LARGE))).toBe('ok');
     h.output('1', LARGE);
     expect(await h.told()).toEqual(['format dynamic 128x96', 'out 1 a', 'in a']);
   });
@@ -415,7 +415,7 @@ describe('format change', () => {
     expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96', 'out 2 - last']);
     expect(h.stream.drain()).toBe('busy');
     await h.stream.stopOutput();
-    h.stream.startOutput(layoutOf(LARGE));
+    h.stream.startOutput(streamLayout(LARGE));
     for (const name of '34') h.output(name, LARGE);
     expect(await h.told()).toEqual(['out 3 a', 'in a', 'out 4 - last', 'eos']);
   });
@@ -428,7 +428,7 @@ describe('format change', () => {
     expect(h.stream.drain()).toBe('ok');
     await settle();
     h.output('2', LARGE);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     expect(await h.told()).toEqual(['in a', 'out 2 - last', 'eos']);
   });
 });

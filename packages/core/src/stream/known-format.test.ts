@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { LARGE, layoutOf, SMALL, StreamRig } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, streamLayout } from '../testing/stream-rig.ts';
 import { toyHeader, toyPicture } from '../testing/toy-stream.ts';
 import { VIDEO_V10_LAST_POLICY } from './stream-policy.ts';
 
@@ -28,6 +28,6 @@ test('V10-I19: a decoder that found a format which a seek dropped is told the ne
   expect(widths).toEqual([SMALL.width]);
   h.input('b', toyPicture(0, 'key'));
   expect(await h.told()).toEqual(['out 2 - last', 'format dynamic 128x96']);
-  h.stream.resume(layoutOf(LARGE));
+  h.stream.resume(streamLayout(LARGE));
   expect(widths).toEqual([SMALL.width, LARGE.width]);
 });

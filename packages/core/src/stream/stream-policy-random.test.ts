@@ -2,7 +2,7 @@
 /** Whatever a user does under whatever policy: each buffer comes back once, and the stream works again afterwards. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LARGE, layoutOf, SMALL, StreamRig } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, streamLayout } from '../testing/stream-rig.ts';
 import { toyCrash, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 import { type StreamPolicy, V4L2_POLICY, VIDEO_V6_POLICY, VIDEO_V10_LAST_POLICY, VIDEO_V10_POLICY } from './stream-policy.ts';
 
@@ -38,7 +38,7 @@ class User {
 
   constructor(policy: StreamPolicy) {
     this.h = new StreamRig(policy);
-    this.h.stream.startOutput(layoutOf(LARGE));
+    this.h.stream.startOutput(streamLayout(LARGE));
     this.h.stream.startInput('toy');
   }
 
@@ -57,7 +57,7 @@ class User {
         stream.drain();
         return;
       case 'resume':
-        stream.resume(layoutOf(LARGE));
+        stream.resume(streamLayout(LARGE));
         return;
       case 'seek':
         await stream.stopInput();
@@ -67,7 +67,7 @@ class User {
       case 'restart':
         await stream.stopOutput();
         this.#free('o');
-        stream.startOutput(layoutOf(LARGE));
+        stream.startOutput(streamLayout(LARGE));
         return;
       case 'settle':
         await this.look();
@@ -118,7 +118,7 @@ for (const [name, policy] of Object.entries(POLICIES)) {
         const shown: string[] = [];
         for (let i = 0; i < 3; i++) {
           shown.push(...(await user.look()));
-          stream.resume(layoutOf(LARGE));
+          stream.resume(streamLayout(LARGE));
           for (let j = 0; j < 4; j++) user.output();
         }
         shown.push(...(await user.look()));

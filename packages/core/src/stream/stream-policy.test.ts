@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The stream alone under each policy: one scenario for each thing in which they differ, and what each user hears. */
 import { describe, expect, test } from 'vitest';
-import { LARGE, layoutOf, SMALL, StreamRig } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, streamLayout } from '../testing/stream-rig.ts';
 import { toyHeader, toyPicture } from '../testing/toy-stream.ts';
 import { type StreamPolicy, V4L2_POLICY, VIDEO_V6_POLICY, VIDEO_V10_LAST_POLICY, VIDEO_V10_POLICY } from './stream-policy.ts';
 
@@ -18,7 +18,7 @@ async function changing(policy: StreamPolicy, ...outputs: string[]): Promise<Str
 /** A stream whose output queue runs, with a buffer that is too small, before the first format is found. */
 function starting(policy: StreamPolicy): StreamRig {
   const h = new StreamRig(policy);
-  h.stream.startOutput(layoutOf(SMALL));
+  h.stream.startOutput(streamLayout(SMALL));
   h.output('1');
   h.stream.startInput('toy');
   h.input('a', toyHeader(LARGE), KEY);
@@ -43,7 +43,7 @@ async function stoppedInDrain(policy: StreamPolicy): Promise<StreamRig> {
   h.stream.drain();
   await h.told();
   await h.stream.stopOutput();
-  h.stream.startOutput(layoutOf(SMALL));
+  h.stream.startOutput(streamLayout(SMALL));
   for (const name of '1234') h.output(name);
   return h;
 }
@@ -54,11 +54,11 @@ async function stoppedBeforePicture(policy: StreamPolicy): Promise<StreamRig> {
   h.stream.startInput('toy');
   h.input('h', toyHeader({ ...SMALL, depth: 1 }));
   await h.told();
-  h.stream.startOutput(layoutOf(SMALL));
+  h.stream.startOutput(streamLayout(SMALL));
   h.input('a', KEY);
   expect(await h.told()).toEqual(['in h', 'in a']);
   await h.stream.stopOutput();
-  h.stream.startOutput(layoutOf(SMALL));
+  h.stream.startOutput(streamLayout(SMALL));
   for (const name of '1234') h.output(name);
   h.input('b', toyPicture(1));
   h.stream.drain();
@@ -74,7 +74,7 @@ describe('what the output queue gets at a change', () => {
     h.output('4', LARGE);
     await h.stream.stopOutput();
     h.output('5', LARGE);
-    h.stream.startOutput(layoutOf(LARGE));
+    h.stream.startOutput(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 5 a', 'in a']);
   });
 
@@ -83,7 +83,7 @@ describe('what the output queue gets at a change', () => {
     expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96']);
     h.output('3', LARGE);
     expect(await h.told()).toEqual([]);
-    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(h.stream.resume(streamLayout(LARGE))).toBe('ok');
     // What is too small for the new pictures comes back with an error, and the next one is taken.
     expect(await h.told()).toEqual(['out 2 - error', 'out 3 a', 'in a']);
   });
@@ -92,7 +92,7 @@ describe('what the output queue gets at a change', () => {
     const h = await changing(VIDEO_V10_LAST_POLICY, '1', '2', '3');
     expect(await h.told()).toEqual(['out 1 a', 'out 2 - last', 'format dynamic 128x96']);
     h.output('4', LARGE);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 3 - error', 'out 4 a', 'in a']);
   });
 
@@ -102,7 +102,7 @@ describe('what the output queue gets at a change', () => {
     expect(h.outputs.slice(1).map(({ bytesUsed, error, last }) => ({ bytesUsed, error, last }))).toEqual(
       Array(2).fill({ bytesUsed: [0], error: false, last: 'no' }),
     );
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     h.output('4', LARGE);
     expect(await h.told()).toEqual(['out 4 a', 'in a']);
   });
@@ -121,13 +121,13 @@ describe('what the output queue gets at the first format', () => {
       expect(await h.told()).toEqual(['format initial 128x96']);
       expect(h.stream.phase).toEqual({ kind: 'changed', drain: 'no' });
       h.output('2', LARGE);
-      h.stream.resume(layoutOf(LARGE));
+      h.stream.resume(streamLayout(LARGE));
       expect(await h.told()).toEqual(['out 1 - error', 'out 2 a', 'in a']);
     });
 
     test(`V10-I13: ${which} LAST buffers one that is as expected is told all the same, and blocks nothing`, async () => {
       const h = starting(policy);
-      h.answer = () => layoutOf(LARGE);
+      h.answer = () => streamLayout(LARGE);
       h.output('2', LARGE);
       expect(await h.told()).toEqual(['format initial 128x96', 'out 1 - error', 'out 2 a', 'in a']);
     });
@@ -136,7 +136,7 @@ describe('what the output queue gets at the first format', () => {
   test('V6-I18: every buffer comes back unused where the format is not the one that was set', async () => {
     const h = starting(VIDEO_V6_POLICY);
     expect(await h.told()).toEqual(['out 1 -', 'format initial 128x96']);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     h.output('2', LARGE);
     expect(await h.told()).toEqual(['out 2 a', 'in a']);
   });
@@ -146,7 +146,7 @@ describe('when a change is told', () => {
   test('V4L2: at once, also where no buffer can carry LAST; a resume takes the place of LAST', async () => {
     const h = await changing(V4L2_POLICY, '1');
     expect(await h.told()).toEqual(['out 1 a', 'format dynamic 128x96']);
-    expect(h.stream.resume(layoutOf(LARGE))).toBe('ok');
+    expect(h.stream.resume(streamLayout(LARGE))).toBe('ok');
   });
 
   test('V10-I12: without LAST buffers at once, also where no buffer is queued', async () => {
@@ -157,10 +157,10 @@ describe('when a change is told', () => {
   test('V10-I12: with LAST buffers after LAST, which waits for a buffer; a resume before means nothing', async () => {
     const h = await changing(VIDEO_V10_LAST_POLICY, '1');
     expect(await h.told()).toEqual(['out 1 a']);
-    expect([h.stream.resume(layoutOf(LARGE)), h.stream.format?.codedWidth]).toEqual(['ignored', SMALL.width]);
+    expect([h.stream.resume(streamLayout(LARGE)), h.stream.format?.codedWidth]).toEqual(['ignored', SMALL.width]);
     h.output('2');
     expect(await h.told()).toEqual(['out 2 - last', 'format dynamic 128x96']);
-    expect([h.stream.resume(layoutOf(LARGE)), h.stream.format?.codedWidth]).toEqual(['ok', LARGE.width]);
+    expect([h.stream.resume(streamLayout(LARGE)), h.stream.format?.codedWidth]).toEqual(['ok', LARGE.width]);
   });
 
   test('V6-O6, V6-D23: after all pictures, and after every buffer that came back', async () => {
@@ -175,7 +175,7 @@ describe('how a drain ends', () => {
   test('V4L2: with a LAST buffer; what is queued behind waits for the resume', async () => {
     const h = await draining(V4L2_POLICY, '1', '2', '3');
     expect(await h.told()).toEqual(['out 1 a', 'in a', 'out 2 - last', 'eos']);
-    h.stream.resume(layoutOf(SMALL));
+    h.stream.resume(streamLayout(SMALL));
     expect(await h.told()).toEqual(['out 3 b', 'in b']);
   });
 
@@ -237,10 +237,10 @@ describe('what a stop of the output queue does to a change', () => {
       const h = await changing(policy, '1', '2');
       await h.told();
       await h.stream.stopOutput();
-      h.stream.startOutput(layoutOf(LARGE));
+      h.stream.startOutput(streamLayout(LARGE));
       h.output('3', LARGE);
       expect(await h.told()).toEqual([]);
-      h.stream.resume(layoutOf(LARGE));
+      h.stream.resume(streamLayout(LARGE));
       // The pictures behind the change were not made when the queue stopped: none is dropped.
       expect(await h.told()).toEqual(['out 3 a', 'in a']);
     });
@@ -252,7 +252,7 @@ describe('what a stop of the output queue does to a change', () => {
     await h.stream.stopOutput();
     h.output('2');
     expect(await h.told()).toEqual([]);
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     expect(await h.told()).toEqual(['out 2 - last', 'format dynamic 128x96']);
   });
 });
@@ -303,7 +303,7 @@ describe('what a stop of the input queue does to a change', () => {
     h.input('b', KEY);
     h.output('2', LARGE);
     expect(await h.told()).toEqual([]);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 2 b', 'in b']);
   });
 
@@ -319,7 +319,7 @@ describe('what a stop of the input queue does to a change', () => {
     h.input('b', KEY);
     expect(await h.told()).toEqual(['out 2 - last', 'format dynamic 128x96']);
     h.output('3', LARGE);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     expect(await h.told()).toEqual(['out 3 b', 'in b']);
   });
 
@@ -340,7 +340,7 @@ describe('what a stop of the input queue does to a change', () => {
     h.stream.startInput('toy');
     h.input('b', KEY);
     expect(await h.told()).toEqual([]);
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     h.output('2', LARGE);
     expect(await h.told()).toEqual(['out 2 b', 'in b']);
   });
@@ -351,7 +351,7 @@ describe('why a buffer is the last', () => {
   async function both(policy: StreamPolicy): Promise<string[]> {
     const h = await changing(policy, '1', '2');
     await h.told();
-    h.stream.resume(layoutOf(LARGE));
+    h.stream.resume(streamLayout(LARGE));
     h.output('3', LARGE);
     await h.told();
     h.stream.drain();

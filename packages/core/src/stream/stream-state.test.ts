@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { NotIdleError } from '../base/index.ts';
 import type { PictureLayout } from '../picture/index.ts';
 import { complaint, mutations } from '../testing/mutations.ts';
-import { LARGE, layoutOf, SMALL, StreamRig, settle } from '../testing/stream-rig.ts';
+import { LARGE, SMALL, StreamRig, settle, streamLayout } from '../testing/stream-rig.ts';
 import { toyCrash, toyFiller, toyHeader, toyPicture } from '../testing/toy-stream.ts';
 
 type Action =
@@ -117,13 +117,13 @@ class World {
       case 'startInput':
         return stream.startInput('toy');
       case 'startOutput': {
-        const layout = layoutOf(one.fits ? LARGE : SMALL);
+        const layout = streamLayout(one.fits ? LARGE : SMALL);
         const result = stream.startOutput(layout, one.fits || stream.format?.codedWidth !== LARGE.width);
         if (result === 'ok') this.#layout = layout;
         return result;
       }
       case 'resume': {
-        const layout = layoutOf(LARGE);
+        const layout = streamLayout(LARGE);
         const result = stream.resume(layout);
         if (result === 'ok') this.#layout = layout;
         return result;
@@ -163,7 +163,7 @@ class World {
     const rig = new StreamRig();
     rig.answer = ({ codedWidth, codedHeight }) => {
       if (!this.#keeps) return undefined;
-      this.#layout = layoutOf({ width: codedWidth, height: codedHeight });
+      this.#layout = streamLayout({ width: codedWidth, height: codedHeight });
       return this.#layout;
     };
     return rig;
@@ -204,7 +204,7 @@ describe('a stream that is saved and restored', () => {
     refused('1 inputs are queued');
     h.stream.startInput('toy');
     await settle();
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.output('1');
     h.output('2');
     await settle();
@@ -213,7 +213,7 @@ describe('a stream that is saved and restored', () => {
     refused('the output queue is stopping');
     await stopping;
     refused('the codec has data of the stream: stop its input, or drain it');
-    h.stream.startOutput(layoutOf(SMALL));
+    h.stream.startOutput(streamLayout(SMALL));
     h.stream.drain();
     refused('a drain is under way');
     await settle();
@@ -240,7 +240,7 @@ describe('a stream that is saved and restored', () => {
       await old.decoding();
       await old.stream.stopInput();
       const h = new StreamRig();
-      h.stream.restore(old.stream.save(), old.stream.format, layoutOf(SMALL));
+      h.stream.restore(old.stream.save(), old.stream.format, streamLayout(SMALL));
       h.stream.startInput('toy');
       h.output('1', LARGE);
       h.input('a', toyHeader(size), toyPicture(0, 'key'));
@@ -255,7 +255,7 @@ describe('a stream that is saved and restored', () => {
     await settle();
     const state = old.stream.save();
     const { format } = old.stream;
-    const layout = layoutOf(SMALL);
+    const layout = streamLayout(SMALL);
     const h = new StreamRig();
     const asNew = h.stream.save();
     const all = mutations(state);

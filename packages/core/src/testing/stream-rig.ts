@@ -16,7 +16,7 @@ export const SMALL = { width: 64, height: 48 };
 export const LARGE = { width: 128, height: 96 };
 
 /** The layout of one plane for pictures of a size. */
-export function layoutOf(size: { width: number; height: number }): PictureLayout {
+export function streamLayout(size: { width: number; height: number }): PictureLayout {
   return toldLayout(0, size.width, size.height, [size.width], [(size.width * size.height * 3) / 2]);
 }
 
@@ -69,7 +69,7 @@ export class StreamRig {
   }
 
   output(name: string, size = SMALL): boolean {
-    const length = layoutOf(size).sizes[0] ?? 0;
+    const length = streamLayout(size).sizes[0] ?? 0;
     const block = this.arena.allocate(length);
     if (block === undefined) throw new RangeError('the arena is full');
     return this.stream.queueOutput(name, [{ kind: 'arena', offset: block.offset, length }]);
@@ -86,7 +86,7 @@ export class StreamRig {
     this.stream.startInput('toy');
     this.input('h', toyHeader(SMALL));
     await settle();
-    this.stream.startOutput(layoutOf(SMALL));
+    this.stream.startOutput(streamLayout(SMALL));
     for (const name of names) this.output(name);
     await settle();
     this.log.length = 0;

@@ -2,7 +2,7 @@
 import { sameBytes } from '../../base/index.ts';
 import type { BufferAccess } from '../../ports/buffer-access.ts';
 import type { BufferMemory, GuestRange, PlaneStorage } from '../../ports/buffer-memory.ts';
-import { check, checkSame, type PortCase } from './port-case.ts';
+import { demand, demandSame, type PortCase } from './port-case.ts';
 
 /** What the suite needs of a copier under test: a fresh one for each case. */
 export interface BufferAccessFixture {
@@ -51,19 +51,19 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
     one('store copies a plane into the arena', async (f) => {
       const bytes = pattern(100_003, 1);
       const to = f.arena(100_003);
-      check(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
-      check(sameBytes(f.read(to), bytes), 'the bytes arrived');
+      demand(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
+      demand(sameBytes(f.read(to), bytes), 'the bytes arrived');
     }),
     one('store copies a plane across the entries of a scatter list, in order', async (f) => {
       const to = scattered(f, [1, 4096, 333, 65_537, 2]);
       const bytes = pattern(to.length, 2);
-      check(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
-      check(sameBytes(f.read(to), bytes), 'the bytes arrived');
+      demand(await f.access.store([f.storage(bytes)], [to]), 'store resolves to true');
+      demand(sameBytes(f.read(to), bytes), 'the bytes arrived');
     }),
     one('store copies each plane to its own buffer', async (f) => {
       const bytes = [pattern(5000, 3), pattern(2500, 4), pattern(17, 5)];
       const to = [f.arena(5000), scattered(f, [2000, 500]), f.arena(17)];
-      check(
+      demand(
         await f.access.store(
           bytes.map((b) => f.storage(b)),
           to,
@@ -71,21 +71,21 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
         'store resolves to true',
       );
       to.forEach((memory, i) => {
-        check(sameBytes(f.read(memory), bytes[i] as Uint8Array), `plane ${i} arrived`);
+        demand(sameBytes(f.read(memory), bytes[i] as Uint8Array), `plane ${i} arrived`);
       });
     }),
     one('store writes as many bytes as the plane has, and never past the buffer', async (f) => {
       const short = f.arena(1000);
       f.write(short, pattern(1000, 9));
-      check(await f.access.store([f.storage(pattern(10, 6))], [short]), 'store of a short plane resolves to true');
-      check(sameBytes(f.read(short).subarray(0, 10), pattern(10, 6)), 'the short plane arrived');
-      check(sameBytes(f.read(short).subarray(10), pattern(1000, 9).subarray(10)), 'the rest of the buffer is as it was');
+      demand(await f.access.store([f.storage(pattern(10, 6))], [short]), 'store of a short plane resolves to true');
+      demand(sameBytes(f.read(short).subarray(0, 10), pattern(10, 6)), 'the short plane arrived');
+      demand(sameBytes(f.read(short).subarray(10), pattern(1000, 9).subarray(10)), 'the rest of the buffer is as it was');
       const range = f.guest(300);
       const narrow: BufferMemory = { kind: 'guest', ranges: [range], length: 100 };
       const whole: BufferMemory = { kind: 'guest', ranges: [range], length: 300 };
       await f.access.store([f.storage(pattern(300, 7))], [narrow]);
-      check(sameBytes(f.read(whole).subarray(0, 100), pattern(300, 7).subarray(0, 100)), 'the buffer got what fits');
-      check(
+      demand(sameBytes(f.read(whole).subarray(0, 100), pattern(300, 7).subarray(0, 100)), 'the buffer got what fits');
+      demand(
         f
           .read(whole)
           .subarray(100)
@@ -95,9 +95,9 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
     }),
     one('store resolves to false if guest memory is not there, and goes on living', async (f) => {
       const to: BufferMemory = { kind: 'guest', ranges: [f.guest(100), f.absent], length: 100 + f.absent.length };
-      checkSame(await f.access.store([f.storage(pattern(200, 8))], [to]), false, 'store to absent memory');
+      demandSame(await f.access.store([f.storage(pattern(200, 8))], [to]), false, 'store to absent memory');
       const fine = f.arena(10);
-      checkSame(await f.access.store([f.storage(pattern(10, 8))], [fine]), true, 'store afterwards');
+      demandSame(await f.access.store([f.storage(pattern(10, 8))], [fine]), true, 'store afterwards');
     }),
     one('load copies a piece of a buffer, from arena and guest memory, to either', async (f) => {
       const sources = [f.arena(10_000), scattered(f, [3000, 1, 4999, 2000])];
@@ -105,16 +105,16 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
         const bytes = pattern(10_000, 10);
         f.write(from, bytes);
         for (const to of [f.arena(4321), scattered(f, [4000, 321])]) {
-          check(await f.access.load(from, 2999, to), 'load resolves to true');
-          check(sameBytes(f.read(to), bytes.subarray(2999, 2999 + 4321)), 'the piece arrived');
+          demand(await f.access.load(from, 2999, to), 'load resolves to true');
+          demand(sameBytes(f.read(to), bytes.subarray(2999, 2999 + 4321)), 'the piece arrived');
         }
       }
     }),
     one('load resolves to false past the end, and for guest memory that is not there', async (f) => {
       const to = f.arena(100);
-      checkSame(await f.access.load(f.arena(100), 1, to), false, 'load past the end');
+      demandSame(await f.access.load(f.arena(100), 1, to), false, 'load past the end');
       const absent: BufferMemory = { kind: 'guest', ranges: [f.absent], length: f.absent.length };
-      checkSame(await f.access.load(absent, 0, f.arena(Math.min(100, f.absent.length))), false, 'load from absent memory');
+      demandSame(await f.access.load(absent, 0, f.arena(Math.min(100, f.absent.length))), false, 'load from absent memory');
     }),
     one('many copies in flight do not disturb each other', async (f) => {
       const jobs = Array.from({ length: 40 }, (_, i) => {
@@ -123,8 +123,8 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
         return { bytes, to, done: f.access.store([f.storage(bytes)], [to]) };
       });
       for (const { bytes, to, done } of jobs) {
-        check(await done, 'store resolves to true');
-        check(sameBytes(f.read(to), bytes), 'the bytes arrived');
+        demand(await done, 'store resolves to true');
+        demand(sameBytes(f.read(to), bytes), 'the bytes arrived');
       }
     }),
   ];

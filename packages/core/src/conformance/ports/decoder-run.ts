@@ -9,7 +9,7 @@ import type {
   PictureTarget,
   StreamFormat,
 } from '../../ports/index.ts';
-import { check, PortError } from './port-case.ts';
+import { demand, PortError } from './port-case.ts';
 
 /** A coded stream whose decoding is known. */
 export interface KnownStream {
@@ -84,7 +84,7 @@ export class DecoderRun {
       drained: () => this.#note({ kind: 'drained' }),
       failed: (reason) => this.#note({ kind: 'failed', reason }),
     });
-    check(decoder !== undefined, `the factory makes no decoder for ${fixture.codec}`);
+    demand(decoder !== undefined, `the factory makes no decoder for ${fixture.codec}`);
     this.decoder = decoder;
   }
 
@@ -108,7 +108,7 @@ export class DecoderRun {
 
   /** Lends one more target; returns its id. */
   lend(): number {
-    check(this.layout !== undefined, 'the test lends a target before there is a format');
+    demand(this.layout !== undefined, 'the test lends a target before there is a format');
     const target: PictureTarget = { id: this.#nextTarget++, planes: this.fixture.target(this.layout) };
     this.targets.set(target.id, target.planes);
     this.decoder.supply(target);
@@ -120,7 +120,7 @@ export class DecoderRun {
     const over = (): boolean => ready() || this.#breach !== undefined || this.count('failed') > 0;
     if (!over()) await new Promise<void>((resolve) => this.#waiters.push({ ready: over, resolve }));
     this.checkRules();
-    check(ready(), `the decoder failed: ${this.#reason()}`);
+    demand(ready(), `the decoder failed: ${this.#reason()}`);
   }
 
   /** Throws the first rule that an event broke, if any. */

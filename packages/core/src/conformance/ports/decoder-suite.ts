@@ -2,7 +2,7 @@
 /** Conformance suite of the `Decoder` port: what an adapter must do whatever its codec, with a stream of that codec. */
 import { sameBytes } from '../../base/index.ts';
 import { type DecoderFixture, DecoderRun, type KnownStream } from './decoder-run.ts';
-import { check, checkSame, type PortCase } from './port-case.ts';
+import { demand, demandSame, type PortCase } from './port-case.ts';
 
 type CaseBody = (run: DecoderRun, fixture: DecoderFixture) => Promise<void>;
 
@@ -31,35 +31,39 @@ export function decoderSuite(open: () => Promise<DecoderFixture> | DecoderFixtur
 /** The pictures from `from` on are those of `stream`, whose chunks went in as `ids`. */
 function checkPictures(run: DecoderRun, stream: KnownStream, ids: readonly number[], from = 0): void {
   const pictures = run.pictures.slice(from);
-  checkSame(
+  demandSame(
     pictures.map(({ picture }) => picture.inputId),
     stream.order.map((chunk) => ids[chunk]),
     'pictures come in display order, and each names the input it began in',
   );
   const layout = run.layout;
-  check(layout !== undefined, 'pictures came without a format');
+  demand(layout !== undefined, 'pictures came without a format');
   for (const [place, { picture, bytes }] of pictures.entries()) {
-    check(!picture.error, `picture ${place} of an intact stream is marked as damaged`);
-    checkSame(picture.bytesUsed, layout.sizes, `picture ${place} fills the planes of its layout`);
+    demand(!picture.error, `picture ${place} of an intact stream is marked as damaged`);
+    demandSame(picture.bytesUsed, layout.sizes, `picture ${place} fills the planes of its layout`);
     const expected = stream.picture?.(place, layout);
     expected?.forEach((plane, i) => {
-      check(sameBytes(plane, bytes[i] ?? new Uint8Array(0)), `plane ${i} of picture ${place} does not hold the picture`);
+      demand(sameBytes(plane, bytes[i] ?? new Uint8Array(0)), `plane ${i} of picture ${place} does not hold the picture`);
     });
   }
 }
 
 function checkFormat(run: DecoderRun, stream: KnownStream, index: number): void {
   const event = run.events.filter((each) => each.kind === 'format')[index];
-  check(event !== undefined, `format event ${index} did not come`);
+  demand(event !== undefined, `format event ${index} did not come`);
   const { format } = event;
-  checkSame([format.codedWidth, format.codedHeight], [stream.codedWidth, stream.codedHeight], 'the format is that of the stream');
+  demandSame(
+    [format.codedWidth, format.codedHeight],
+    [stream.codedWidth, stream.codedHeight],
+    'the format is that of the stream',
+  );
   const { left, top, width, height } = format.visible;
   const inside = left >= 0 && top >= 0 && left + width <= format.codedWidth && top + height <= format.codedHeight;
-  check(
+  demand(
     inside && width > 0 && height > 0,
     `the visible rectangle ${JSON.stringify(format.visible)} lies outside the coded picture`,
   );
-  check(format.minBuffers >= 1, `minBuffers is ${format.minBuffers}: it is at least 1`);
+  demand(format.minBuffers >= 1, `minBuffers is ${format.minBuffers}: it is at least 1`);
 }
 
 const half = (stream: KnownStream): readonly Uint8Array[] => stream.chunks.slice(0, Math.ceil(stream.chunks.length / 2));
@@ -72,8 +76,8 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       await run.drain();
       checkFormat(run, stream, 0);
       checkPictures(run, stream, ids);
-      check(run.inputs.size === 0, `inputs ${[...run.inputs].join(', ')} did not come back before the drain was answered`);
-      checkSame(run.count('format'), 1, 'one format makes one event');
+      demand(run.inputs.size === 0, `inputs ${[...run.inputs].join(', ')} did not come back before the drain was answered`);
+      demandSame(run.count('format'), 1, 'one format makes one event');
     },
   ],
   [
@@ -83,7 +87,7 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const ids = run.feed(stream.chunks);
       await run.until(() => run.count('format') === 1);
       await settle();
-      checkSame(run.count('picture'), 0, 'no picture comes before setOutput');
+      demandSame(run.count('picture'), 0, 'no picture comes before setOutput');
       run.mode = 'auto';
       const event = run.events.find((each) => each.kind === 'format');
       if (event?.kind === 'format') run.answer(event.format);
@@ -101,21 +105,21 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const event = run.events.find((each) => each.kind === 'format');
       if (event?.kind === 'format') run.answer(event.format);
       await settle();
-      checkSame(run.count('picture'), 0, 'no picture comes without a target');
+      demandSame(run.count('picture'), 0, 'no picture comes without a target');
       for (let lent = 1; lent <= 3; lent++) {
         run.lend();
         await run.until(() => run.count('picture') === lent);
         await settle();
-        checkSame(run.count('picture'), lent, 'one target takes one picture');
+        demandSame(run.count('picture'), lent, 'one target takes one picture');
       }
-      check(run.inputs.size > 0, `all of ${many.length} inputs were taken although three pictures had a place`);
+      demand(run.inputs.size > 0, `all of ${many.length} inputs were taken although three pictures had a place`);
     },
   ],
   [
     'a drain before any input is answered',
     async (run) => {
       await run.drain();
-      checkSame(
+      demandSame(
         run.events.map((event) => event.kind),
         ['drained'],
         'only the answer comes',
@@ -131,8 +135,8 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const ids = run.feed(stream.chunks);
       await run.drain();
       checkPictures(run, stream, ids, before);
-      checkSame(run.count('format'), 1, 'the same format makes no new event');
-      checkSame(run.count('drained'), 2, 'each drain is answered once');
+      demandSame(run.count('format'), 1, 'the same format makes no new event');
+      demandSame(run.count('drained'), 2, 'each drain is answered once');
     },
   ],
   [
@@ -144,12 +148,12 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       run.inputs.clear();
       const before = run.events.length;
       await settle();
-      checkSame(run.events.length, before, 'no event of the past follows a flush');
+      demandSame(run.events.length, before, 'no event of the past follows a flush');
       const from = run.count('picture');
       const ids = run.feed(stream.chunks);
       await run.drain();
       checkPictures(run, stream, ids, from);
-      checkSame(run.count('format'), 1, 'the same format makes no new event');
+      demandSame(run.count('format'), 1, 'the same format makes no new event');
     },
   ],
   [
@@ -164,7 +168,7 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const ids = run.feed(stream.chunks);
       await run.drain();
       checkPictures(run, stream, ids, from);
-      checkSame(run.count('drained'), answers + 1, 'a drain that was flushed has no answer later');
+      demandSame(run.count('drained'), answers + 1, 'a drain that was flushed has no answer later');
     },
   ],
   [
@@ -184,7 +188,7 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       for (const plane of taken) write(plane, new Uint8Array(plane.length).fill(0xa5));
       run.targets.clear();
       await settle();
-      check(
+      demand(
         taken.every((plane) => read(plane).every((byte) => byte === 0xa5)),
         'a target was written to after it was recalled',
       );
@@ -208,14 +212,14 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
         await run.until(() => run.events.length > seen);
       }
       const old = run.pictures.map(({ picture }) => picture.inputId);
-      checkSame(
+      demandSame(
         old,
         stream.order.map((chunk) => ids[chunk]),
         'every old picture comes before the new format',
       );
       checkFormat(run, other, 1);
       await settle();
-      checkSame(run.count('picture'), old.length, 'no new picture comes before setOutput');
+      demandSame(run.count('picture'), old.length, 'no new picture comes before setOutput');
       await run.decoder.recall();
       run.targets.clear();
       run.mode = 'auto';
@@ -231,11 +235,11 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const garbage = Uint8Array.from({ length: 500 }, (_, i) => (i * 73 + (i >> 3) * 29) & 0xff);
       run.feed([garbage, new Uint8Array(64), new Uint8Array([0])]);
       await run.drain();
-      check(run.inputs.size === 0, 'inputs full of garbage did not come back');
+      demand(run.inputs.size === 0, 'inputs full of garbage did not come back');
       const from = run.count('picture');
       const ids = run.feed(stream.chunks);
       await run.drain();
-      checkSame(
+      demandSame(
         run.pictures.slice(from).map(({ picture }) => picture.inputId),
         stream.order.map((chunk) => ids[chunk]),
         'an intact stream decodes after garbage',
@@ -248,7 +252,7 @@ const CASES: readonly (readonly [string, CaseBody])[] = [
       const [first, ...rest] = stream.chunks;
       const ids = run.feed([first ?? new Uint8Array(0), new Uint8Array(0), ...rest]);
       await run.drain();
-      checkSame(run.inputs.size, 0, 'every input comes back');
+      demandSame(run.inputs.size, 0, 'every input comes back');
       ids.splice(1, 1);
       checkPictures(run, stream, ids);
     },

@@ -2,7 +2,7 @@
 import { formatInfo, fourccName, type PictureLayout, pictureLayout } from '../../picture/index.ts';
 import type { PlaneStorage } from '../../ports/buffer-memory.ts';
 import type { Frame, FrameConsumer, FrameSource } from '../../ports/frame-source.ts';
-import { check, checkSame, type PortCase } from './port-case.ts';
+import { demand, demandSame, type PortCase } from './port-case.ts';
 
 /** What the suite needs of a source under test: a fresh one for each case. */
 export interface FrameSourceFixture {
@@ -81,7 +81,7 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
         stream[Symbol.dispose]();
         const ended = watcher.seen.length;
         for (let i = 0; i < 60; i++) await f.step();
-        checkSame(watcher.seen.length, ended, `frames after the end of the ${round} stream`);
+        demandSame(watcher.seen.length, ended, `frames after the end of the ${round} stream`);
       }
     }),
     one('a consumer that wants no frame gets none, and sees the gap in the sequence', async (f) => {
@@ -92,10 +92,10 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       const before = watcher.seen.at(-1)?.sequence ?? 0;
       const other = start(f);
       await until(f, () => other.watcher.seen.length >= 4, 'four frames of another stream');
-      checkSame(watcher.seen.length, count, 'frames while none was wanted');
+      demandSame(watcher.seen.length, count, 'frames while none was wanted');
       watcher.wants = true;
       await until(f, () => watcher.seen.length > count, 'a frame after the gap');
-      check((watcher.seen.at(-1)?.sequence ?? 0) > before + 1, 'the sequence counts the frames that were not wanted');
+      demand((watcher.seen.at(-1)?.sequence ?? 0) > before + 1, 'the sequence counts the frames that were not wanted');
       stream[Symbol.dispose]();
       other.stream[Symbol.dispose]();
     }),
@@ -109,7 +109,7 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
       watcher.kept.forEach((frame, i) => {
         frame.planes.forEach((plane, p) => {
           const copy = copies[i]?.[p] as Uint8Array;
-          check(
+          demand(
             f.read(plane).every((b, at) => b === copy[at]),
             `plane ${p} of retained frame ${i} did not change`,
           );
@@ -138,16 +138,16 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
         const heard: [number, number][] = [];
         const listening = source.controls.onChange((id, value) => heard.push([id, value]));
         const target = source.controls.get(control.id) === control.maximum ? control.minimum : control.maximum;
-        checkSame(await source.controls.set(control.id, target), 0, `the answer to a value of ${control.name}`);
-        if (control.volatile !== true) checkSame(source.controls.get(control.id), target, `value of ${control.name}`);
-        check(
+        demandSame(await source.controls.set(control.id, target), 0, `the answer to a value of ${control.name}`);
+        if (control.volatile !== true) demandSame(source.controls.get(control.id), target, `value of ${control.name}`);
+        demand(
           heard.some(([id, value]) => id === control.id && value === target),
           `the change of ${control.name} was told`,
         );
         listening[Symbol.dispose]();
         const count = heard.length;
         await source.controls.set(control.id, control.default);
-        checkSame(heard.length, count, 'calls of a listener that was disposed of');
+        demandSame(heard.length, count, 'calls of a listener that was disposed of');
       }
     }),
   ];
@@ -155,11 +155,11 @@ export function frameSourceSuite(open: () => FrameSourceFixture | Promise<FrameS
 
 function checkCapabilities(source: FrameSource): void {
   const caps = source.capabilities;
-  check(caps.formats.length > 0, 'a source has a format');
+  demand(caps.formats.length > 0, 'a source has a format');
   const { width, height } = caps.defaultSize;
   for (const fourcc of caps.formats) {
     const name = fourccName(fourcc);
-    check(formatInfo(fourcc) !== undefined, `${name} is a known format`);
+    demand(formatInfo(fourcc) !== undefined, `${name} is a known format`);
     const sizes = caps.sizes(fourcc);
     const fits =
       sizes.kind === 'discrete'
@@ -168,16 +168,16 @@ function checkCapabilities(source: FrameSource): void {
           width <= sizes.range.maxWidth &&
           height >= sizes.range.minHeight &&
           height <= sizes.range.maxHeight;
-    check(fits, `the default size is one of ${name}`);
+    demand(fits, `the default size is one of ${name}`);
     const intervals = caps.intervals(fourcc, width, height);
     const value = caps.defaultInterval.numerator / caps.defaultInterval.denominator;
     if (intervals.kind === 'discrete') {
       const list = intervals.intervals.map((i) => i.numerator / i.denominator);
-      check(list.includes(value), `the default interval is one of ${name}`);
-      check(new Set(list).size === list.length, 'no interval is listed twice');
+      demand(list.includes(value), `the default interval is one of ${name}`);
+      demand(new Set(list).size === list.length, 'no interval is listed twice');
     } else {
       const { min, max } = intervals;
-      check(
+      demand(
         value >= min.numerator / min.denominator && value <= max.numerator / max.denominator,
         `the default interval is one of ${name}`,
       );
@@ -185,12 +185,13 @@ function checkCapabilities(source: FrameSource): void {
   }
   for (const control of source.controls.declared) {
     const { name, minimum, maximum, step } = control;
-    check(control.default >= minimum && control.default <= maximum, `the default of ${name} is in its range`);
-    check(control.type === 'button' || step >= 1, `the step of ${name} is at least 1`);
-    if (control.type === 'menu') check((control.menu?.length ?? 0) > maximum, `${name} has a name for each item`);
-    if (control.type === 'integer-menu') check((control.integerMenu?.length ?? 0) > maximum, `${name} has a value for each item`);
+    demand(control.default >= minimum && control.default <= maximum, `the default of ${name} is in its range`);
+    demand(control.type === 'button' || step >= 1, `the step of ${name} is at least 1`);
+    if (control.type === 'menu') demand((control.menu?.length ?? 0) > maximum, `${name} has a name for each item`);
+    if (control.type === 'integer-menu')
+      demand((control.integerMenu?.length ?? 0) > maximum, `${name} has a value for each item`);
     const now = source.controls.get(control.id);
-    check(control.type === 'button' ? now === 0 : now >= minimum && now <= maximum, `${name} has a value in its range`);
+    demand(control.type === 'button' ? now === 0 : now >= minimum && now <= maximum, `${name} has a value in its range`);
   }
 }
 
@@ -200,10 +201,10 @@ function start(
 ): { watcher: FrameWatcher; stream: Disposable; layout: PictureLayout } {
   const { defaultSize, defaultInterval } = f.source.capabilities;
   const layout = fourcc === undefined ? undefined : pictureLayout(fourcc, defaultSize.width, defaultSize.height);
-  check(layout !== undefined, 'the default size has a layout in each format');
+  demand(layout !== undefined, 'the default size has a layout in each format');
   const watcher = new FrameWatcher(f.read);
   const stream = f.source.start({ layout, interval: defaultInterval }, watcher);
-  checkSame(watcher.seen.length, 0, 'frames before the start has returned');
+  demandSame(watcher.seen.length, 0, 'frames before the start has returned');
   return { watcher, stream, layout };
 }
 
@@ -212,18 +213,18 @@ function checkFrames(seen: readonly SeenFrame[], layout: PictureLayout): void {
   const sizes = layout.sizes;
   seen.forEach((frame, i) => {
     const before = seen[i - 1];
-    checkSame(frame.lengths.length, sizes.length, 'planes of a frame');
+    demandSame(frame.lengths.length, sizes.length, 'planes of a frame');
     frame.lengths.forEach((length, p) => {
       const size = sizes[p] ?? 0;
-      check(coded ? length > 0 && length <= size : length === size, `plane ${p} has ${length} bytes, the layout ${size}`);
+      demand(coded ? length > 0 && length <= size : length === size, `plane ${p} has ${length} bytes, the layout ${size}`);
     });
     if (before === undefined) return;
-    check(frame.sequence > before.sequence, 'sequence rises');
-    check(frame.timestamp >= before.timestamp, 'timestamps do not go back');
+    demand(frame.sequence > before.sequence, 'sequence rises');
+    demand(frame.timestamp >= before.timestamp, 'timestamps do not go back');
   });
 }
 
 async function until(f: FrameSourceFixture, done: () => boolean, what: string): Promise<void> {
   for (let i = 0; i < STEPS && !done(); i++) await f.step();
-  check(done(), `${what} within ${STEPS} steps`);
+  demand(done(), `${what} within ${STEPS} steps`);
 }

@@ -19,12 +19,12 @@ export class PortError extends Error {
 }
 
 /** Throws `PortError` unless `holds`. */
-export function check(holds: boolean, rule: string): asserts holds {
+export function demand(holds: boolean, rule: string): asserts holds {
   if (!holds) throw new PortError(rule);
 }
 
 /** Throws `PortError` unless both are the same as JSON. */
-export function checkSame(actual: unknown, expected: unknown, rule: string): void {
+export function demandSame(actual: unknown, expected: unknown, rule: string): void {
   const is = JSON.stringify(actual);
   const should = JSON.stringify(expected);
   if (is !== should) throw new PortError(`${rule}: expected ${should}, got ${is}`);

@@ -28,11 +28,11 @@ export function controlClass(id: number): number {
 }
 
 /** Ids from here on are private controls of the old kind, without a class (V4L2_CID_PRIVATE_BASE). */
-const FIRST_PRIVATE = 0x0800_0000;
+export const FIRST_PRIVATE_CONTROL = 0x0800_0000;
 
 /** The heading of the class of `id`; undefined for a private control, which has no class. */
 export function classControl(id: number): ControlSpec | undefined {
-  if (id >= FIRST_PRIVATE) return undefined;
+  if (id >= FIRST_PRIVATE_CONTROL) return undefined;
   const which = controlClass(id);
   const name = HEADINGS.get(which) ?? 'Other Controls';
   return { id: which | 1, type: V4L2_CTRL_TYPE_CTRL_CLASS, name, minimum: 0, maximum: 0, step: 0, default: 0 };

@@ -21,10 +21,10 @@ import {
   v4l2_ext_control,
   v4l2_ext_controls,
 } from '../../wire/index.ts';
-import { controlClass } from './classes.ts';
+import { controlClass, FIRST_PRIVATE_CONTROL } from './classes.ts';
 import type { Control } from './control.ts';
 import { type ControlData, elementCount, elementSize, hasPayload } from './control.ts';
-import type { ControlSet, ControlFault as SetFault } from './control-set.ts';
+import type { ControlFault, ControlSet } from './control-set.ts';
 import { roundWide, validateArray, validateNumber, validateString } from './control-validate.ts';
 
 /** The parts of an ioctl call that the ext-controls ioctls use; an `IoctlCall` is one. */
@@ -51,7 +51,6 @@ export type ExtControlsVerb = 'get' | 'set' | 'try';
 const C = v4l2_control.fields;
 const L = v4l2_ext_controls.fields;
 const X = v4l2_ext_control.fields;
-const FIRST_PRIVATE = 0x0800_0000;
 
 /** Single values only: neither 64-bit, nor a string, nor an array. */
 function simple(set: ControlSet, id: number): Control | undefined {
@@ -89,8 +88,8 @@ export function setControl(set: ControlSet, view: DataView, origin: unknown): nu
 }
 
 function whenSet(
-  set: SetFault | undefined | Promise<SetFault | undefined>,
-  answer: (fault: SetFault | undefined) => number,
+  set: ControlFault | undefined | Promise<ControlFault | undefined>,
+  answer: (fault: ControlFault | undefined) => number,
 ): number | Promise<number> {
   return set instanceof Promise ? set.then(answer) : answer(set);
 }
@@ -136,7 +135,7 @@ function findAll(set: ControlSet, call: ExtControlsCall, count: number, group: n
   for (let i = 0; i < count; i++) {
     const at = i * v4l2_ext_control.size;
     const id = X.id.get(call.controls, at);
-    const control = id < FIRST_PRIVATE ? set.find(id) : undefined;
+    const control = id < FIRST_PRIVATE_CONTROL ? set.find(id) : undefined;
     const foreign = group !== V4L2_CTRL_WHICH_CUR_VAL && controlClass(id) !== group;
     if (control === undefined || foreign || (control.flags & V4L2_CTRL_FLAG_DISABLED) !== 0)
       return { ok: false, errno: Errno.EINVAL, at: i };
@@ -200,7 +199,8 @@ function filled(control: Control, value: number): Uint8Array {
   return control.spec.type === V4L2_CTRL_TYPE_STRING ? new Uint8Array(0) : out;
 }
 
-type ControlFault = { readonly errno: number; readonly at: number };
+/** An entry of the call that is refused, by its place. */
+type FaultyEntry = { readonly errno: number; readonly at: number };
 
 function putAll(
   verb: 'set' | 'try',
@@ -244,7 +244,7 @@ function readAll(
   controls: readonly Control[],
   limits: ControlLimits,
   values: Map<number, ControlData>,
-): ControlFault | undefined {
+): FaultyEntry | undefined {
   let bytes = 0;
   for (const [i, control] of controls.entries()) {
     if ((control.flags & V4L2_CTRL_FLAG_READ_ONLY) !== 0) return { errno: Errno.EACCES, at: i };
