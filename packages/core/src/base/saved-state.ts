@@ -121,7 +121,7 @@ export class SavedFields {
 
   #array(name: string, most: number): unknown[] {
     const value = this.raw(name);
-    // Copied first: what is counted is what is read.
+    // The elements are read from a copy whose length was checked, so that the array cannot change in between.
     const copy: unknown[] | undefined = Array.isArray(value) && value.length <= most ? [...value] : undefined;
     return copy ?? this.refuse(name, `an array of at most ${most} elements`);
   }

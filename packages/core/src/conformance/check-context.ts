@@ -90,7 +90,7 @@ export class CheckContext {
   static async create(transport: DriverTransport, options: ConformanceOptions): Promise<CheckContext> {
     const driver = await MediaDriver.create(transport, { clock: options.clock });
     const opening = driver.open();
-    // Whoever runs the check for it hears of it; nobody else has to.
+    // The check of this command awaits the promise and reports a failure; without that check it must not be unhandled.
     opening.catch(() => {});
     await driver.start();
     return new CheckContext(transport, driver, options, opening);

@@ -380,7 +380,7 @@ export class BufferQueue {
   }
 
   #started(errno: number): number {
-    // STREAMOFF or close came while the client was starting: what it answers no longer counts.
+    // STREAMOFF or close came while the client was starting: its answer no longer counts.
     if (this.#state !== 'starting' && this.#state !== 'failed') return Errno.EIO;
     const result = this.#state === 'failed' ? errno || Errno.EIO : errno;
     this.#state = result === 0 ? 'streaming' : 'allocated';
@@ -388,7 +388,7 @@ export class BufferQueue {
     return result;
   }
 
-  /** The client could not say whether it started: the queue does not stream, and may be told to again. */
+  /** The client threw while it started: the queue does not stream, and the next STREAMON may try again. */
   #threw(error: unknown): never {
     if (this.#state === 'starting' || this.#state === 'failed') this.#state = 'allocated';
     throw error;
@@ -408,7 +408,7 @@ export class BufferQueue {
       this.#cancel();
       return undefined;
     }
-    // Whether it ended well or not, the queue is not left on its way.
+    // Even a client that fails to stop must not leave the queue in the state `stopping`.
     this.#stopping = stopped.finally(() => {
       this.#stopping = undefined;
       this.#cancel();

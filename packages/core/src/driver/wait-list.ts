@@ -38,7 +38,7 @@ export class WaitList<T> {
     this.#items.length = 0;
   }
 
-  /** Tells everybody who waits that it is in vain. */
+  /** Rejects the promise of everybody who waits. */
   fail(error: Error): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }

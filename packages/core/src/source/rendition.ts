@@ -42,13 +42,13 @@ export class Rendition implements CaptureSink {
     this.#over(this, reason);
   }
 
-  /** The capture calls no more. */
+  /** Ends the start: the capture calls nothing after this. */
   stop(): void {
     this.#running[Symbol.dispose]();
   }
 }
 
-/** The same text for what can be shared. */
+/** A key that is the same for streams that can share frames. */
 export function renditionKey({ layout, interval }: WantedFrames): string {
   return `${intervalKey(interval)} ${layoutKey(layout)}`;
 }

@@ -92,7 +92,7 @@ export class DecoderStream<In, Out, Cookie> {
     this.#codec.input.state = 'stopping';
     this.#codec.input.dropWaiting();
     this.#kept = undefined;
-    // A change that nobody heard of never was, until the next input comes.
+    // A change that was not told yet is dropped; the decoder finds it again in the next input.
     if (this.#o.policy.inputStop.untoldChange === 'dropped' && this.#format.dropUntold()) {
       this.#phase = nextPhase(nextPhase(this.#phase, { kind: 'stop-input' }), { kind: 'resume' });
     }

@@ -135,7 +135,7 @@ class ToyDecoder implements Decoder {
   }
 
   async flush(): Promise<void> {
-    // What happens before the turn is over is still the past, and may be told.
+    // The step under way belongs to the time before the flush, and may still tell its events.
     await this.#turn();
     this.#work.length = 0;
     this.#current = undefined;

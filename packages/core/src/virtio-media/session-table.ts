@@ -18,7 +18,7 @@ export interface SessionEntry {
   readonly session: MediaSession;
   state: 'open' | 'broken';
   busy: boolean;
-  /** set when the session is being closed: when that ends, or `now` when it has */
+  /** undefined until the session is being closed; then a promise of its end, and `now` when it has ended */
   closed: Promise<void> | 'now' | undefined;
   readonly waiting: (() => void)[];
   /** blocks of living buffers that the guest mapped, by `mem_offset`: the window is told when a buffer of them is freed */

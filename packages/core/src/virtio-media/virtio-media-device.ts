@@ -377,7 +377,7 @@ export class VirtioMediaDevice implements VirtioDevice {
     const result = errno === 0 ? entry.session.ioctl(call) : errno;
     if (typeof result === 'number') {
       this.#answerIoctl(chain, call, result);
-      // One that took its time may still be looked at by those who waited with it: its struct is not used again.
+      // A call that was answered at once is looked at by nobody any more; one with a promise may be, so it keeps its struct.
       call.release(this.#spaces);
     } else {
       this.#wait(entry, chain, result, (status) => this.#answerIoctl(chain, call, status));

@@ -150,7 +150,7 @@ async function decoding(
     await decode({ ...short, units: short.units.slice(0, 30) }, FORMATS.YU12);
     for (let i = 0; i < RUNS; i++) {
       say(i + 1);
-      // Whoever comes after ffmpeg finds the machine as that left it: each in its turn.
+      // ffmpeg leaves the machine's caches to the run after it, so the formats take that place in turns.
       const formats = Object.entries(FORMATS);
       for (const [format, output] of i % 2 === 0 ? formats : formats.reverse()) {
         const once = await decode(short, output);

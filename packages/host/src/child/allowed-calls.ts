@@ -125,7 +125,7 @@ export function allowedCalls(kind: ChildKind, pid: number): SyscallPolicy {
   if (kind === 'codec') return base;
   return {
     ...base,
-    // It reads its file, and maps the pools that are sent to it. Memory that is shared and nobody's is in no limit.
+    // It reads its file, and maps the pools that are sent to it. Anonymous shared memory is refused: no limit counts it.
     lseek: 'allow',
     pread64: 'allow',
     dup: 'allow',

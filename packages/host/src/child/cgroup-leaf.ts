@@ -78,7 +78,7 @@ export class CgroupLeaf {
   }
 }
 
-/** Removes a cgroup as soon as nothing is in it any more; with `kill` that is helped. Never rejects: what stays is for the next daemon. */
+/** Removes a cgroup once it is empty; `kill` ends the processes in it. Never rejects: what stays is for the next daemon. */
 export async function removeCgroup(folder: string, kill: boolean): Promise<void> {
   for (const wait of PAUSES) {
     try {
@@ -98,7 +98,7 @@ async function write(path: string, text: string): Promise<void> {
   await file.write(text);
 }
 
-/** What a file says, which waits for nobody; nothing if it is not there. */
+/** The text of a file of cgroupfs, whose reading never waits; empty if there is no such file. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1');

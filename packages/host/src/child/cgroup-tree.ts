@@ -79,7 +79,7 @@ function enable(base: string): CgroupTree['missing'] {
   return missing;
 }
 
-/** The cgroups of children whose daemon is gone. One with our number had it before us. */
+/** The cgroups of children whose daemon is gone: also those with the process id of this one, which an earlier daemon had. */
 function leftBehind(base: string): string[] {
   const daemons = readFileSync(join(base, DAEMON_LEAF, 'cgroup.procs'), 'latin1')
     .split('\n')

@@ -114,7 +114,8 @@ export class KeptChild {
       state.queue.push(message);
       return;
     }
-    // The next process could make no sense of some of the messages only. Users are told in a later turn, not in their own call.
+    // The next process could not make sense of a part of the messages, so all are dropped. The user is told in a later turn,
+    // never inside its own call of `send`.
     state.full = true;
     const reason = `more than ${MAX_WAITING} messages wait for the next process`;
     this.#o.log.warn({ process: this.#o.name, reason }, 'what was to be told to a child process is given up');

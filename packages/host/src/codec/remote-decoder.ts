@@ -44,7 +44,7 @@ export interface RemoteHost {
   forget(stream: number): void;
 }
 
-/** The requests that each of those that must be confirmed takes back. */
+/** By request that the process must confirm: the requests that it takes back while they still wait here. */
 const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly CodecRequest['kind'][]>> = {
   flush: ['decode', 'drain'],
   recall: ['supply'],

@@ -68,7 +68,7 @@ export class CameraControls {
   }
 }
 
-/** A source of which a guest's end leaves all as it is, but for what `end` does. */
+/** A source that a guest borrows: disposing of it calls `end` and leaves the source itself alone. */
 function borrowed(source: FrameSource, end: () => void): GuestSource {
   return Object.assign(withControls(source, source.controls), { [Symbol.asyncDispose]: async () => end() });
 }

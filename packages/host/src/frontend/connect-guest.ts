@@ -28,7 +28,7 @@ export async function connectGuest(path: string, transport?: SocketTransport): P
     await other.close();
     throw new FrontendError(`${path} speaks ${second}: add --transport ${second}`);
   }
-  // Silent to one and closed by the other: it knows its protocol, and this machine is slow.
+  // A server that is silent to its own protocol, and closes at the other one, is only slow: it gets the full time.
   if (attempt.why === 'silent' && other.why !== 'silent') {
     const again = await tryTransport(path, first);
     if (!(again instanceof FrontendError)) return again;

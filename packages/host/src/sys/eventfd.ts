@@ -45,8 +45,8 @@ export function waitForRing(fd: Fd): void {
 }
 
 /**
- * Reads without waiting, whether the descriptor is a blocking one or not: in one call, between whose question and answer nobody
- * comes; where the kernel cannot do that with what the descriptor is, it is asked before.
+ * Reads without waiting, whether the descriptor is a blocking one or not. preadv2 with RWF_NOWAIT does that in one call, so that
+ * nobody can empty the counter in between. Where the kernel cannot do that with this kind of descriptor, poll is asked before.
  */
 function readNow(fd: Fd): number {
   if (PREADV2 !== undefined) {

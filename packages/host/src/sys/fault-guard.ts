@@ -67,7 +67,7 @@ class FaultGuard {
     const index = this.#free.pop() ?? (this.#used < MAX_RANGES ? this.#used++ : undefined);
     if (index === undefined) return undefined;
     const at = HEADER_WORDS + ENTRY_WORDS * index;
-    // In this order no thread sees a range that is not one.
+    // The end is written last, so that a fault in another thread meets no entry that is half written.
     Atomics.store(this.#table, at + 2, 0n);
     Atomics.store(this.#table, at, BigInt(start));
     Atomics.store(this.#table, at + 1, BigInt(end));

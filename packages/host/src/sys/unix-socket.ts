@@ -105,10 +105,10 @@ export function endReceiving(fd: Fd): boolean {
   if (libc.getsockopt(fd.number, SOL_SOCKET, SO_DOMAIN, base + BYTES, base + CONTROL) < 0) return false;
   if (words.getUint32(BYTES, true) !== AF_UNIX || libc.shutdown(fd.number, SHUT_RD) < 0) return false;
   for (;;) {
-    // Without room for descriptors they are told of, not received: reading past them would be closing them.
+    // Peeked without room for descriptors, the message says only that it has some. Receiving it would close them.
     prepare(MAX_BYTES, 0);
     const there = libc.recvmsg(fd.number, base + HEADER, MSG_DONTWAIT | MSG_PEEK);
-    // An other side that went without having read everything is told of once, before what it sent.
+    // A peer that closed before it had read everything is reported once, ahead of what it sent.
     if (there < 0 && lastErrno() === ECONNRESET) continue;
     if (there <= 0) return there === 0;
     if ((words.getUint32(HEADER + 48, true) & MSG_CTRUNC) !== 0) return false;

@@ -158,7 +158,7 @@ export class GuestSocket implements AsyncDisposable {
     void this.#closer.settled().then(() => this.#listenAgain());
   }
 
-  /** Who has connected and not said a whole message makes room for another, who may be the guest that is meant. */
+  /** A front-end that has not sent a whole message yet gives its place to another, which may be the guest that is meant. */
   #yield({ client, since }: { client: GuestClient; since: number }): void {
     client.connection.poll();
     if (this.#state.kind !== 'busy' || client.connection.heard || performance.now() - since < SILENCE_LIMIT) return;

@@ -229,7 +229,7 @@ function firstOf(cluster: ReadonlyMap<number, ControlData>): number {
   return id;
 }
 
-/** A range that a number cannot count in ones would be kept wrong, quietly. */
+/** Throws for a range beyond 2^53, where a number cannot hold every integer and values would change without notice. */
 function expectExact(spec: ControlSpec): void {
   if (Number.isSafeInteger(spec.minimum) && Number.isSafeInteger(spec.maximum)) return;
   throw new ControlError(

@@ -77,7 +77,7 @@ function readControl(fields: SavedFields, spec: ControlSpec): ControlStart {
 }
 
 function readData(fields: SavedFields, name: string, spec: ControlSpec): ControlData {
-  // What a device declares as default it may keep, whatever it is.
+  // The declared default is always allowed, also where it lies outside the declared range.
   const declared = spec.default;
   const raw = fields.raw(name);
   if (typeof declared === 'number' && raw === declared) return declared;

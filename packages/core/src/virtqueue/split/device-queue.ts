@@ -160,7 +160,7 @@ export class DeviceQueue implements TransportQueue {
     this.negotiate(features);
     this.#error = error;
     this.#mark = stopped && RingMark.from(stopped);
-    // Its memory may come later, or have gone unnoticed: the next look at it tells, as it would have.
+    // The ring's memory may be missing now: that is noticed at the next `pop`, as in the queue that was saved.
     this.#ring = running && makeRing(new RingView(this.#memory, running.layout, 'allowed'), running);
   }
 
