@@ -116,7 +116,9 @@ export function captureControls(port: ControlPort, clock: Clock): CaptureControl
   for (const control of port.declared) set.assign(control.id, port.get(control.id));
   const listening = port.onChange((id, value) => {
     const control = port.declared.find((each) => each.id === id);
-    if (control !== undefined) redeclare(set, control, value);
+    const redeclared = control !== undefined && redeclare(set, control, value);
+    // A button has no value: what is told of it is that it was pressed, or what else it is now.
+    if (redeclared && control.type === 'button') return;
     const asked = [...asking].find((each) => each.id === id && each.value === value);
     // A source that answers at once has told nothing new: the set tells the sessions, and knows who asked.
     if (asked?.late === false) asked.told = true;
@@ -133,15 +135,17 @@ export function captureControls(port: ControlPort, clock: Clock): CaptureControl
   });
 }
 
-/** Range and flags of a control as they are declared now. */
-function redeclare(set: ControlSet, control: SourceControl, value: number): void {
+/** Range and flags of a control as they are declared now; false if they were so before. */
+function redeclare(set: ControlSet, control: SourceControl, value: number): boolean {
   const { id, minimum, maximum, step, default: fallback } = specOf(control);
   const known = set.find(id);
-  if (known === undefined) return;
+  if (known === undefined) return false;
+  const before = known.flags;
   const same = known.minimum === minimum && known.maximum === maximum && known.step === step && known.default === fallback;
   if (!same) set.setRange(id, { minimum, maximum, step, default: fallback }, value);
   const flags = flagsOf(control);
   set.setFlags(id, flags, LIVE_FLAGS & ~flags);
+  return !same || known.flags !== before;
 }
 
 /** The answer, or EIO if it does not come in time. */

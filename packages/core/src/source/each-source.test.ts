@@ -6,6 +6,7 @@ import { LateControls, ToyCapture, ToyConsumer } from '../testing/index.ts';
 import { Errno, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 import { ControlLock } from './control-lock.ts';
 import { EachSource } from './each-source.ts';
+import { fixedControls } from './fixed-controls.ts';
 import { SharedSource } from './shared-source.ts';
 import { SourceControls } from './source-controls.ts';
 import { SourceError } from './source-error.ts';
@@ -141,10 +142,28 @@ describe('a lock of controls', () => {
     const heard: number[] = [];
     using _heard = b.controls.onChange((_id, value) => heard.push(value));
     expect(a.controls.set(LEVEL, 3)).toBe(0);
-    expect([b.controls.set(LEVEL, 4), b.controls.get(LEVEL), heard]).toEqual([Errno.EBUSY, 3, [3]]);
+    expect([b.controls.set(LEVEL, 4), b.controls.get(LEVEL), heard]).toEqual([Errno.EBUSY, 3, [5, 3]]);
+    expect([ours.declared[0]?.grabbed, theirs.declared[0]?.grabbed]).toEqual([undefined, true]);
     b.release();
     expect(b.controls.set(LEVEL, 4)).toBe(Errno.EBUSY);
     a.release();
+    expect(theirs.declared[0]?.grabbed).toBe(undefined);
     expect([b.controls.set(LEVEL, 4), a.controls.set(LEVEL, 5), a.controls.get(LEVEL)]).toEqual([0, Errno.EBUSY, 4]);
+  });
+});
+
+describe('fixed controls', () => {
+  it('are read and heard of, and nobody sets them; buttons are none of them', () => {
+    const reset: SourceControl = { ...(DECLARED[0] as SourceControl), id: 2, type: 'button', name: 'Reset' };
+    const controls = new SourceControls([...DECLARED, reset]);
+    const fixed = fixedControls(controls);
+    const heard: number[] = [];
+    using _heard = fixed.onChange((_id, value) => heard.push(value));
+    expect(fixed.declared).toMatchObject([{ id: LEVEL, readOnly: true }]);
+    expect(fixed.declared).toHaveLength(1);
+    expect([fixed.set(LEVEL, 3), fixed.get(LEVEL)]).toEqual([Errno.EACCES, 5]);
+    controls.set(LEVEL, 3);
+    controls.change(LEVEL, { maximum: 7 });
+    expect([fixed.get(LEVEL), heard, fixed.declared[0]?.maximum]).toEqual([3, [3, 3], 7]);
   });
 });

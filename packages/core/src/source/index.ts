@@ -2,6 +2,7 @@
 export * from './control-lock.ts';
 export * from './each-source.ts';
 export * from './every-frame.ts';
+export * from './fixed-controls.ts';
 export * from './no-controls.ts';
 export * from './shared-source.ts';
 export * from './source-controls.ts';

@@ -70,7 +70,7 @@ devices:
     );
   });
 
-  it('takes sizes and rates for guests as a word or as a list', () => {
+  it('takes sizes, rates and values of controls for guests', () => {
     const camera = (text: string) => `devices:\n  - {kind: camera, name: a, socket: /tmp/a, ${text}}\n`;
     expect(parseConfig(camera('card: A'), 'pv.yaml').devices[0]).toMatchObject({ sizes: 'list' });
     expect(parseConfig(camera('controls: locked'), 'pv.yaml').devices[0]).toMatchObject({ controls: 'locked' });
@@ -79,6 +79,11 @@ devices:
       sizes: [{ width: 640, height: 480 }],
       rates: [30, 29.97],
     });
+    expect(parseConfig(camera('controls: fixed, set: {hue: 3}'), 'pv.yaml').devices[0]).toMatchObject({ set: { hue: 3 } });
+    expect(problems(camera('set: {hue: 3}'))).toEqual([
+      'pv.yaml:2: devices[0].set has no effect without controls: fixed: add it, or leave this out',
+    ]);
+    expect(problems(camera('controls: fixed, set: {hue: red}'))[0]).toMatch(/devices\[0\]\.set\.hue is wrong: .*number/);
     expect(problems(camera('sizes: all'))[0]).toMatch(/devices\[0\]\.sizes is wrong: must be list, ranges, or a list of sizes/);
     expect(problems(camera('sizes: ranges, rates: [30]'))).toEqual([
       'pv.yaml:2: devices[0].rates has no effect with sizes: ranges: leave one of them out',

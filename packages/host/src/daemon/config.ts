@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
 import type { SourceAdapter } from '../sources/index.ts';
 import { DEFAULT_VFIO_ARENA_BYTES } from '../vfio-user/index.ts';
+import { CONTROL_POLICIES } from './camera-controls.ts';
 import { formatSize, parseSize } from './units.ts';
 
 const name = z
@@ -105,7 +106,8 @@ const camera = z.strictObject({
   fps: fps.optional(),
   sizes: sizes.default('list'),
   rates: z.array(fps).min(1).optional(),
-  controls: z.enum(['each', 'shared', 'locked', 'none']).optional(),
+  controls: z.enum(CONTROL_POLICIES).optional(),
+  set: z.record(z.string(), z.union([z.int(), z.boolean()])).optional(),
   delivery: z.enum(['latest', 'every']).default('latest'),
   planes: z.enum(['single', 'multi']).default('single'),
 });
@@ -168,6 +170,9 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
         }
         if (device.kind === 'camera' && device.rates !== undefined && device.sizes === 'ranges') {
           issue('rates', 'has no effect with sizes: ranges: leave one of them out');
+        }
+        if (device.kind === 'camera' && device.set !== undefined && device.controls !== 'fixed') {
+          issue('set', 'has no effect without controls: fixed: add it, or leave this out');
         }
         if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
           const known = ['pattern', ...Object.keys(config.sources)].join(', ');

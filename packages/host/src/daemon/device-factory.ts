@@ -79,7 +79,7 @@ export class DeviceFactory implements AsyncDisposable {
     const configured = this.#sources.get(config.source);
     if (configured === undefined) throw new RangeError(`source ${config.source} was not opened`);
     const { card } = withDefaults(configured.shared, config, field).capabilities;
-    const controls = new CameraControls(configured, config.controls, field);
+    const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
     return (guest) => {
       const access = this.#pool.access(guest);
       const own = controls.forGuest();
