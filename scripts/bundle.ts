@@ -19,11 +19,11 @@ const PROGRAMS = [
   'codec/process/main',
   'sources/media-file/process/main',
   'sources/pattern/pattern-worker',
-  'copy/copy-worker',
-  'transport/closing-thread',
-  'bench/blocking-process',
-  'bench/ping-pong-process',
-  'bench/streaming-guest-process',
+  'memory/copy/copy-worker',
+  'transport/common/closing-thread',
+  'cli/bench/blocking-process',
+  'cli/bench/ping-pong-process',
+  'cli/bench/streaming-guest-process',
 ];
 
 /** Packages whose code becomes a part of the files; all others are loaded from where they are installed. */

@@ -11,7 +11,7 @@
 import { parseArgs } from 'node:util';
 import { Errno } from '@paravideo/core';
 import { Random } from '@paravideo/core/testing';
-import { descendants } from '../packages/host/src/bench/process-memory.ts';
+import { descendants } from '../packages/host/src/cli/bench/process-memory.ts';
 import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
 import { TempFolder } from '../packages/host/src/daemon/temp-folder.ts';

@@ -2,7 +2,7 @@
 /**
  * Writes the constants, the ioctl table and errno of packages/core/src/wire/ (*.gen.ts) from
  * packages/core/abi/v4l2-abi.json, which was read off the kernel's own headers. Structs are declared by hand in
- * wire/videodev2.ts and asserted against the same file by a test. The numbers of pixel formats and of colorimetry go to
+ * wire/v4l2/videodev2.ts and asserted against the same file by a test. The numbers of pixel formats and of colorimetry go to
  * packages/core/src/picture/, which is below the structs.
  *
  * node scripts/gen-v4l2.ts
@@ -42,8 +42,8 @@ writeFileSync(new URL('src/picture/picture-constants.gen.ts', core), head + pict
 const rest = Object.entries(abi.constants).filter(([group]) => !PICTURE_GROUPS.includes(group));
 const groups = rest.map(([group, table]) => constants(group, once(table)));
 const enums = Object.entries(abi.enums).map(([tag, table]) => constants(`enum ${tag}`, once(table)));
-const shared = "export * from '../picture/picture-constants.gen.ts';\n\n";
-writeFileSync(new URL('src/wire/videodev2-constants.gen.ts', core), head + shared + [...groups, ...enums].join('\n'));
+const shared = "export * from '../../picture/picture-constants.gen.ts';\n\n";
+writeFileSync(new URL('src/wire/v4l2/videodev2-constants.gen.ts', core), head + shared + [...groups, ...enums].join('\n'));
 
 const errno = Object.entries(abi.errno);
 writeFileSync(
@@ -54,7 +54,7 @@ writeFileSync(
 );
 
 writeFileSync(
-  new URL('src/wire/ioctls.gen.ts', core),
+  new URL('src/wire/v4l2/ioctls.gen.ts', core),
   `${head}/** One ioctl: \`nr\` is what \`virtio_media_cmd_ioctl.code\` carries; \`dir\` is seen from the driver; \`size\` in bytes. */\n` +
     `export interface IoctlInfo {\n  readonly name: string;\n  readonly nr: number;\n  readonly dir: 'R' | 'W' | 'WR' | 'none';\n  readonly payload: string | null;\n  readonly size: number;\n}\n\n` +
     abi.ioctls.map((i) => `/** \`${i.name}\`: number of the ioctl */\nexport const ${i.name} = ${i.nr};`).join('\n') +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What may import what, and the check of it. A layer is a folder below `packages/<name>/src`. Files at the top of a package's
- * `src` see every layer of it. Tests may import any layer, but not a forbidden package, and take part in no cycle.
+ * What may import what, and the check of it. A layer is a folder below `packages/<name>/src`, or one inside it that the table
+ * names. Files at the top of a package's `src` see every layer of it. Tests may import any layer, but not a forbidden package, and take part in no cycle.
  */
 import ts from 'typescript';
 import { cycles } from './cycles.ts';
@@ -34,7 +34,7 @@ const CORE_LAYERS = {
   'virtio-device': ['base', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-media': ['base', 'device', 'v4l2', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-video': ['base', 'picture', 'wire'],
-  'virtio-pci': ['base', 'virtqueue', 'memory', 'wire'],
+  'virtio-device/pci': ['base', 'virtqueue', 'memory', 'wire'],
   driver: ['base', 'picture', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   conformance: ['base', 'picture', 'driver', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
   testing: [
@@ -60,21 +60,33 @@ const HOST_LAYERS = {
   av: [],
   clock: [],
   log: [],
-  threads: ['log', 'child'],
-  child: ['sys', 'log'],
+  'isolation/child': ['sys', 'log'],
+  'isolation/worker': ['log', 'isolation/child'],
   memory: ['sys'],
-  copy: ['sys', 'memory', 'threads'],
-  transport: ['sys', 'log', 'memory', 'threads'],
-  vmm: [],
-  'vhost-user': ['sys', 'log', 'memory', 'transport'],
-  'vfio-user': ['sys', 'log', 'memory', 'transport'],
-  frontend: ['sys', 'memory', 'transport', 'vhost-user', 'vfio-user'],
-  sources: ['sys', 'log', 'memory', 'copy', 'av', 'clock', 'threads', 'child'],
-  codec: ['sys', 'log', 'memory', 'copy', 'av', 'child'],
-  daemon: ['sys', 'child', 'memory', 'copy', 'clock', 'transport', 'vhost-user', 'vfio-user', 'sources', 'codec', 'av'],
-  demo: ['sys', 'frontend', 'av', 'daemon'],
-  bench: ['sys', 'frontend', 'av', 'daemon', 'demo'],
-  cli: ['sys', 'child', 'transport', 'frontend', 'clock', 'av', 'daemon', 'demo', 'bench', 'vmm'],
+  'memory/copy': ['sys', 'memory', 'isolation/worker'],
+  'transport/common': ['sys', 'log', 'memory', 'isolation/worker'],
+  'transport/vhost-user': ['sys', 'log', 'memory', 'transport/common'],
+  'transport/vfio-user': ['sys', 'log', 'memory', 'transport/common'],
+  frontend: ['sys', 'memory', 'transport/common', 'transport/vhost-user', 'transport/vfio-user'],
+  sources: ['sys', 'log', 'memory', 'memory/copy', 'av', 'clock', 'isolation/worker', 'isolation/child'],
+  codec: ['sys', 'log', 'memory', 'memory/copy', 'av', 'isolation/child'],
+  daemon: [
+    'sys',
+    'isolation/child',
+    'memory',
+    'memory/copy',
+    'clock',
+    'transport/common',
+    'transport/vhost-user',
+    'transport/vfio-user',
+    'sources',
+    'codec',
+    'av',
+  ],
+  'cli/vmm': [],
+  'cli/demo': ['sys', 'frontend', 'av', 'daemon'],
+  'cli/bench': ['sys', 'frontend', 'av', 'daemon', 'cli/demo'],
+  cli: ['sys', 'isolation/child', 'transport/common', 'frontend', 'clock', 'av', 'daemon', 'cli/demo', 'cli/bench', 'cli/vmm'],
 } as const;
 
 /** The rules of every package; the table of docs/ARCHITECTURE.md. */
@@ -99,8 +111,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       zod: ['daemon', 'sources'],
       pino: ['daemon'],
       commander: ['cli'],
-      'cli-progress': ['demo', 'cli'],
-      pngjs: ['demo'],
+      'cli-progress': ['cli/demo', 'cli'],
+      pngjs: ['cli/demo'],
     },
     apart: {},
     node: true,
@@ -122,7 +134,7 @@ export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record
   const graph = new Map<string, string[]>();
   const all = new Map<string, string[]>();
   for (const file of files) {
-    const place = placeOf(file.path);
+    const place = placeOf(file.path, rules);
     const rule = place && rules[place.package];
     if (!place || !rule) continue;
     const edges: string[] = [];
@@ -130,7 +142,7 @@ export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record
       if (name.startsWith('.')) {
         const target = resolvePath(file.path, name);
         edges.push(target);
-        const problem = checkRelative(place, target, rule);
+        const problem = checkRelative(place, placeOf(target, rules), rule);
         if (problem) findings.push(`${file.path}: imports ${name}: ${problem}`);
       } else {
         const problem = checkPackage(place, name, rule);
@@ -147,12 +159,12 @@ export function checkLayers(files: readonly SourceFile[], rules: Readonly<Record
 function reaches(graph: ReadonlyMap<string, readonly string[]>, rules: Readonly<Record<string, PackageRules>>): string[] {
   const found: string[] = [];
   for (const start of graph.keys()) {
-    const place = placeOf(start);
+    const place = placeOf(start, rules);
     const apart = rules[place?.package ?? '']?.apart[place?.layer ?? ''];
-    const end = apart && firstReached(graph, start, (path) => apart.includes(placeOf(path)?.layer ?? ''));
+    const end = apart && firstReached(graph, start, (path) => apart.includes(placeOf(path, rules)?.layer ?? ''));
     // What a file imports itself is found in the table, unless it is a test.
     if (end && (place?.test || end.length > 2))
-      found.push(`${place?.layer} is kept apart from ${placeOf(end.at(-1) ?? '')?.layer}: ${end.join(' -> ')}`);
+      found.push(`${place?.layer} is kept apart from ${placeOf(end.at(-1) ?? '', rules)?.layer}: ${end.join(' -> ')}`);
   }
   return found;
 }
@@ -182,10 +194,21 @@ interface Place {
   readonly test: boolean;
 }
 
-function placeOf(path: string): Place | undefined {
-  const match = /^packages\/([^/]+)\/(?:src|test)\/(?:([^/]+)\/)?/.exec(path);
-  if (!match?.[1]) return undefined;
-  return { package: match[1], layer: match[2], test: /\.test\.ts$/.test(path) || path.includes(`/${match[1]}/test/`) };
+function placeOf(path: string, rules: Readonly<Record<string, PackageRules>>): Place | undefined {
+  const [, name, folder] = /^packages\/([^/]+)\/(?:src|test)\/(?:(.+)\/)?/.exec(path) ?? [];
+  if (name === undefined) return undefined;
+  const test = /\.test\.ts$/.test(path) || path.includes(`/${name}/test/`);
+  return { package: name, layer: folder === undefined ? undefined : layerOf(folder, rules[name]), test };
+}
+
+/** The innermost folder that the table names, or else the outermost. */
+function layerOf(folder: string, rule: PackageRules | undefined): string {
+  const parts = folder.split('/');
+  for (let length = parts.length; length > 0; length--) {
+    const layer = parts.slice(0, length).join('/');
+    if (length === 1 || rule?.layers[layer] !== undefined) return layer;
+  }
+  return folder;
 }
 
 /** Static and dynamic imports and re-exports, type-only ones included. */
@@ -197,8 +220,7 @@ function resolvePath(from: string, name: string): string {
   return new URL(name, `file:///${from}`).pathname.slice(1);
 }
 
-function checkRelative(place: Place, path: string, rule: PackageRules): string | undefined {
-  const target = placeOf(path);
+function checkRelative(place: Place, target: Place | undefined, rule: PackageRules): string | undefined {
   if (!target) return place.test ? undefined : 'it is outside the packages';
   if (target.package !== place.package) return `it reaches into packages/${target.package}: import the package by its name`;
   if (place.test) return undefined;

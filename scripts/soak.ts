@@ -20,11 +20,11 @@ import {
   VIRTIO_MEDIA_EVT_DQBUF,
   virtio_media_event_dqbuf,
 } from '@paravideo/core';
-import { type CodedClip, makeClip, readClip } from '../packages/host/src/bench/decode-speed.ts';
-import { descendants } from '../packages/host/src/bench/process-memory.ts';
+import { type CodedClip, makeClip, readClip } from '../packages/host/src/cli/bench/decode-speed.ts';
+import { descendants } from '../packages/host/src/cli/bench/process-memory.ts';
+import { withGuest } from '../packages/host/src/cli/demo/index.ts';
+import { pictureMd5, toI420 } from '../packages/host/src/cli/demo/picture.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
-import { withGuest } from '../packages/host/src/demo/index.ts';
-import { pictureMd5, toI420 } from '../packages/host/src/demo/picture.ts';
 import { compareHoldings, type Holdings, holdings } from './soak/holdings.ts';
 
 const { values } = parseArgs({

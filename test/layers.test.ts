@@ -25,6 +25,17 @@ describe('the layering check', () => {
     ]);
   });
 
+  it('takes a folder inside a layer for a layer of its own where the table names it', () => {
+    const found = checkLayers([
+      file('host/src/transport/vhost-user/a.ts', '../common/b.ts', '../vfio-user/c.ts'),
+      file('host/src/transport/common/deep/d.ts', '../b.ts'),
+      file('host/src/codec/process/e.ts', '../f.ts'),
+    ]);
+    expect(found).toEqual([
+      'packages/host/src/transport/vhost-user/a.ts: imports ../vfio-user/c.ts: transport/vhost-user may import sys, log, memory, transport/common, not transport/vfio-user',
+    ]);
+  });
+
   it('refuses type-only and dynamic imports that go up as well', () => {
     const path = 'packages/core/src/stream/a.ts';
     const found = checkLayers([

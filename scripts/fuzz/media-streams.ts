@@ -12,9 +12,9 @@ import {
   V4L2_PIX_FMT_YUV420,
 } from '@paravideo/core';
 import type { Random } from '@paravideo/core/testing';
+import { CODED_FORMATS } from '../../packages/host/src/cli/demo/decode-part.ts';
+import { pictureMd5, toI420 } from '../../packages/host/src/cli/demo/picture.ts';
 import { codedUnits } from '../../packages/host/src/codec/testing/streams.ts';
-import { CODED_FORMATS } from '../../packages/host/src/demo/decode-part.ts';
-import { pictureMd5, toI420 } from '../../packages/host/src/demo/picture.ts';
 import { FuzzError } from './fuzz-error.ts';
 import { Loans } from './loans.ts';
 import { mutated, mutatedUnits } from './mutation.ts';

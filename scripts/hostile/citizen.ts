@@ -18,8 +18,8 @@ import {
   V4L2_PIX_FMT_YUYV,
 } from '@paravideo/core';
 import { Random } from '@paravideo/core/testing';
-import { CODED_FORMATS, openCodedFile, withGuest } from '../../packages/host/src/demo/index.ts';
-import { pictureMd5, toI420 } from '../../packages/host/src/demo/picture.ts';
+import { CODED_FORMATS, openCodedFile, withGuest } from '../../packages/host/src/cli/demo/index.ts';
+import { pictureMd5, toI420 } from '../../packages/host/src/cli/demo/picture.ts';
 import type { SocketTransport } from '../../packages/host/src/frontend/index.ts';
 
 /** What came of a round. */

@@ -7,7 +7,7 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CaptureClient, MediaDriver, V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
-import { percentile } from '../../packages/host/src/demo/index.ts';
+import { percentile } from '../../packages/host/src/cli/demo/index.ts';
 import { connectFrontend } from '../../packages/host/src/frontend/index.ts';
 
 /** What a victim felt; milliseconds. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readlinkSync } from 'node:fs';
-import { descendants, residentTree } from '../../packages/host/src/bench/process-memory.ts';
+import { descendants, residentTree } from '../../packages/host/src/cli/bench/process-memory.ts';
 import { renderTable } from '../../packages/host/src/cli/table.ts';
 import { formatSize } from '../../packages/host/src/daemon/index.ts';
 

@@ -10,7 +10,7 @@ export * from './source/index.ts';
 export * from './stream/index.ts';
 export * from './v4l2/index.ts';
 export * from './virtio-device/index.ts';
+export * from './virtio-device/pci/index.ts';
 export * from './virtio-media/index.ts';
-export * from './virtio-pci/index.ts';
 export * from './virtqueue/index.ts';
 export * from './wire/index.ts';

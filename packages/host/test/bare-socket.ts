@@ -2,7 +2,7 @@
 /** A front-end without manners: messages of any bytes on a bare socket. */
 import { expect } from 'vitest';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
-import { message_header, ProtocolFeature, Request } from '../src/vhost-user/index.ts';
+import { message_header, ProtocolFeature, Request } from '../src/transport/vhost-user/index.ts';
 import { PATIENCE, until, type VhostRig } from './vhost-user-rig.ts';
 
 /** A socket and nothing else. */

@@ -3,7 +3,7 @@
 import { CaptureDevice, HeapAccess, type HeapArena, V4L2_PIX_FMT_YUYV } from '@paravideo/core';
 import { SolidSource } from '@paravideo/core/testing';
 import { expect, it } from 'vitest';
-import { benchSocket } from '../src/bench/index.ts';
+import { benchSocket } from '../src/cli/bench/index.ts';
 import { LinuxClock } from '../src/clock/index.ts';
 import { VhostRig } from './vhost-user-rig.ts';
 

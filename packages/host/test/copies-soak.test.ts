@@ -9,7 +9,7 @@ import {
   SharedSource,
 } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { CopyPool } from '../src/copy/index.ts';
+import { CopyPool } from '../src/memory/copy/index.ts';
 import { Arena, HostGuestMemory } from '../src/memory/index.ts';
 import { openPattern, PATTERN_FORMATS } from '../src/sources/index.ts';
 import { detach, MemoryMapping, mappingsOf, memfd, openDescriptors, residentMemory, viewAt } from '../src/sys/index.ts';

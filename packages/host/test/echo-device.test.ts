@@ -7,8 +7,8 @@ import { ECHO_LATE, EchoDevice, EchoDriver } from '@paravideo/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectFrontend, connectVfioFrontend, type Frontend, type VfioFrontend } from '../src/frontend/index.ts';
 import type { Log } from '../src/log/index.ts';
-import { VfioUserServer } from '../src/vfio-user/index.ts';
-import { VhostUserServer } from '../src/vhost-user/index.ts';
+import { VfioUserServer } from '../src/transport/vfio-user/index.ts';
+import { VhostUserServer } from '../src/transport/vhost-user/index.ts';
 import { until } from './vhost-user-rig.ts';
 
 const BYTES = Uint8Array.of(1, 2, 3, 4, 5);

@@ -3,8 +3,8 @@
 import type { Logger } from '../src/daemon/index.ts';
 import { lastResort } from '../src/daemon/last-resort.ts';
 import { drain, eventfd, signal, watch } from '../src/sys/index.ts';
-import { VfioUserServer } from '../src/vfio-user/index.ts';
-import { VhostUserServer } from '../src/vhost-user/index.ts';
+import { VfioUserServer } from '../src/transport/vfio-user/index.ts';
+import { VhostUserServer } from '../src/transport/vhost-user/index.ts';
 import { HookDevice, overMedia } from './vhost-user-rig.ts';
 
 const fail = (how: string): never => {

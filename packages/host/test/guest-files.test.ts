@@ -6,7 +6,7 @@ import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../src/frontend/index.ts';
 import { eventfd, Fd, memfd } from '../src/sys/index.ts';
-import { Request } from '../src/vhost-user/index.ts';
+import { Request } from '../src/transport/vhost-user/index.ts';
 import { Bare, region, u32, u64 } from './bare-socket.ts';
 import { eventually, type OwnDaemon, serveWith } from './process-rig.ts';
 import { BareVfio } from './vfio-user-rig.ts';

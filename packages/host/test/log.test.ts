@@ -8,7 +8,7 @@ import { MediaDriver } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../src/frontend/index.ts';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
-import { message_header, Request } from '../src/vhost-user/index.ts';
+import { message_header, Request } from '../src/transport/vhost-user/index.ts';
 import { eventually, type OwnDaemon, serveWith } from './process-rig.ts';
 
 const DEVICES = [{ kind: 'camera', name: 'camera', socket: ['FOLDER/guest', 'FOLDER/victim'] }];

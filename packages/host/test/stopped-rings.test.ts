@@ -14,9 +14,9 @@ import {
 import { SolidSource } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
 import { LinuxClock } from '../src/clock/index.ts';
-import { CopyPool } from '../src/copy/index.ts';
 import type { Frontend, VfioFrontend } from '../src/frontend/index.ts';
-import type { GuestContext } from '../src/transport/index.ts';
+import { CopyPool } from '../src/memory/copy/index.ts';
+import type { GuestContext } from '../src/transport/common/index.ts';
 import { VfioRig } from './vfio-user-rig.ts';
 import { type HostedMedia, input, until, VhostRig } from './vhost-user-rig.ts';
 

@@ -24,11 +24,11 @@ import {
 import { errnoOf, mediaTransport, ToyCapture, toyModes } from '@paravideo/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LinuxClock } from '../src/clock/index.ts';
-import { CopyPool } from '../src/copy/index.ts';
 import { connectFrontend, connectVfioFrontend } from '../src/frontend/index.ts';
 import type { Log } from '../src/log/index.ts';
-import { VfioUserServer } from '../src/vfio-user/index.ts';
-import { VhostUserServer } from '../src/vhost-user/index.ts';
+import { CopyPool } from '../src/memory/copy/index.ts';
+import { VfioUserServer } from '../src/transport/vfio-user/index.ts';
+import { VhostUserServer } from '../src/transport/vhost-user/index.ts';
 import { overMedia } from './vhost-user-rig.ts';
 
 const LOG: Log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -9,8 +9,14 @@ import { LinuxClock } from '../src/clock/index.ts';
 import { connectVfioFrontend, type VfioFrontend, type VfioFrontendOptions, versionPayload } from '../src/frontend/index.ts';
 import type { Log } from '../src/log/index.ts';
 import { connectUnix, type Fd, receive, send } from '../src/sys/index.ts';
-import type { GuestContext } from '../src/transport/index.ts';
-import { Command, type CommandName, type VfioServerOptions, VfioUserServer, vfio_header } from '../src/vfio-user/index.ts';
+import type { GuestContext } from '../src/transport/common/index.ts';
+import {
+  Command,
+  type CommandName,
+  type VfioServerOptions,
+  VfioUserServer,
+  vfio_header,
+} from '../src/transport/vfio-user/index.ts';
 import { HookDevice, type HostedMedia, type LogLine, overMedia, PATIENCE, until } from './vhost-user-rig.ts';
 
 /** Options of a rig. */

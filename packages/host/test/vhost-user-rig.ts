@@ -22,8 +22,8 @@ import { SolidSource } from '@paravideo/core/testing';
 import { LinuxClock } from '../src/clock/index.ts';
 import { connectFrontend, type Frontend, type FrontendOptions } from '../src/frontend/index.ts';
 import type { Log } from '../src/log/index.ts';
-import type { GuestContext } from '../src/transport/index.ts';
-import { type VhostServerOptions, VhostUserServer } from '../src/vhost-user/index.ts';
+import type { GuestContext } from '../src/transport/common/index.ts';
+import { type VhostServerOptions, VhostUserServer } from '../src/transport/vhost-user/index.ts';
 
 /** A line of the log. */
 export interface LogLine {

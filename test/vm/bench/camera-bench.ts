@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Frames of a camera in a guest, of ours and of vivid, the kernel's own camera without hardware. */
+
+import { percentile } from '../../../packages/host/src/cli/demo/index.ts';
 import type { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
-import { percentile } from '../../../packages/host/src/demo/index.ts';
 import type { Guest } from '../harness/index.ts';
 import type { Probe } from './probe.ts';
 import { processorTime } from './processor-time.ts';

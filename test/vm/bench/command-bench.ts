@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Round trips of commands, beside what a round trip costs when the device does nothing, and what the call costs without one. */
-import { percentile } from '../../../packages/host/src/demo/index.ts';
+import { percentile } from '../../../packages/host/src/cli/demo/index.ts';
 import type { Guest } from '../harness/index.ts';
 import { VmBenchError } from './bench-error.ts';
 import type { EmptySocket } from './empty-device.ts';

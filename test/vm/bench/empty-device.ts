@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost, VirtQueue } from '@paravideo/core';
 import type { Log } from '../../../packages/host/src/log/index.ts';
-import { VfioUserServer } from '../../../packages/host/src/vfio-user/index.ts';
-import { VhostUserServer } from '../../../packages/host/src/vhost-user/index.ts';
+import { VfioUserServer } from '../../../packages/host/src/transport/vfio-user/index.ts';
+import { VhostUserServer } from '../../../packages/host/src/transport/vhost-user/index.ts';
 
 /** The virtio id of a source of random numbers: every Linux has a driver for it, of one queue, which sends empty buffers. */
 export const VIRTIO_ID_RNG = 4;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync, writeFileSync } from 'node:fs';
-import { ContactSheet } from '../../../packages/host/src/demo/contact-sheet.ts';
-import { encodePng } from '../../../packages/host/src/demo/rgb.ts';
+import { ContactSheet } from '../../../packages/host/src/cli/demo/contact-sheet.ts';
+import { encodePng } from '../../../packages/host/src/cli/demo/rgb.ts';
 
 /** Writes a sheet of thumbnails of the I420 pictures in a raw file, numbered from 0, as a PNG. */
 export function writeSheet(raw: string, width: number, height: number, png: string): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { shellLine } from '../../../packages/host/src/vmm/index.ts';
+import { shellLine } from '../../../packages/host/src/cli/vmm/index.ts';
 
 /** QEMU of an unpacked tree: it runs on this machine with its own libraries, whatever the machine's are. */
 export interface QemuProgram {

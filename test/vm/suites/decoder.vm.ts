@@ -3,7 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeF
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { descendants } from '../../../packages/host/src/bench/process-memory.ts';
+import { descendants } from '../../../packages/host/src/cli/bench/process-memory.ts';
 import { CLIENTS, type Client, type Codec, decode } from './clients.ts';
 import { kernelComplaints } from './kernel-log.ts';
 import { paddedMd5s } from './padded.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a guest and a daemon hold of their machines, to compare before and after. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { descendants } from '../../../packages/host/src/bench/process-memory.ts';
+import { descendants } from '../../../packages/host/src/cli/bench/process-memory.ts';
 import type { Guest } from '../harness/index.ts';
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Each check can fail: devices that are wrong on purpose, one rule at a time, and the id that must notice. */
 import { describe, expect, it } from 'vitest';
-import { CaptureDevice } from '../device/capture-device.ts';
-import { DecoderDevice } from '../device/decoder-device.ts';
-import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
+import { CaptureDevice } from '../device/capture/capture-device.ts';
+import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import type { MediaDevice, SessionEvents } from '../device/framework/media-device.ts';
 import { HeapAccess } from '../memory/heap/heap-access.ts';
 import type { HeapWindow } from '../memory/heap/heap-window.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -27,9 +27,9 @@ import {
   VIDIOC_REQBUFS,
   VIDIOC_S_CTRL,
   VIDIOC_STREAMOFF,
-} from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_event } from '../wire/videodev2.ts';
-import { V4L2_EVENT_CTRL } from '../wire/videodev2-constants.gen.ts';
+} from '../wire/v4l2/ioctls.gen.ts';
+import { v4l2_buffer, v4l2_event } from '../wire/v4l2/videodev2.ts';
+import { V4L2_EVENT_CTRL } from '../wire/v4l2/videodev2-constants.gen.ts';
 import { DEVICE_MUST_IDS } from './must-ids.ts';
 import { idResults } from './report.ts';
 import { CHECKS, runConformance } from './suite.ts';

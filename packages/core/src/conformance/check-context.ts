@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What checks work with: the driver, sessions that are closed for them, bytes on the wire, and waiting without timers. */
-import type { BufferKind } from '../driver/buffer-set.ts';
-import type { ControlDescription } from '../driver/controls.ts';
-import { StatefulDecoderClient } from '../driver/decoder-client.ts';
-import type { CodedChunk } from '../driver/decoder-client-types.ts';
-import { errnoName, IoctlError } from '../driver/errors.ts';
-import type { DriverFormat } from '../driver/formats.ts';
-import { MediaDriver, type MediaDriverOptions } from '../driver/media-driver.ts';
-import type { RawReply, RawRequest } from '../driver/raw-request.ts';
-import type { DriverSession } from '../driver/session.ts';
+
+import { StatefulDecoderClient } from '../driver/clients/decoder-client.ts';
+import type { CodedChunk } from '../driver/clients/decoder-client-types.ts';
+import type { BufferKind } from '../driver/media/buffer-set.ts';
+import type { ControlDescription } from '../driver/media/controls.ts';
+import type { DriverFormat } from '../driver/media/formats.ts';
+import { MediaDriver, type MediaDriverOptions } from '../driver/media/media-driver.ts';
+import type { DriverSession } from '../driver/media/session.ts';
+import { errnoName, IoctlError } from '../driver/rings/errors.ts';
+import type { RawReply, RawRequest } from '../driver/rings/raw-request.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DriverTransport } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { IOCTLS } from '../wire/ioctls.gen.ts';
+import { VIRTIO_MEDIA_EVT_ERROR } from '../wire/media/virtio-media.ts';
+import { IOCTLS } from '../wire/v4l2/ioctls.gen.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
@@ -24,8 +26,7 @@ import {
   V4L2_CAP_VIDEO_M2M_MPLANE,
   V4L2_CTRL_FLAG_DISABLED,
   V4L2_CTRL_FLAG_NEXT_CTRL,
-} from '../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_EVT_ERROR } from '../wire/virtio-media.ts';
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 import { closeCommand, ioctlCommand } from './commands.ts';
 import { CheckFailure, must, skip } from './verdict.ts';
 

@@ -11,7 +11,7 @@ import {
   virtio_media_cmd_ioctl,
   virtio_media_cmd_mmap,
   virtio_media_cmd_munmap,
-} from '../wire/virtio-media.ts';
+} from '../wire/media/virtio-media.ts';
 
 function command(size: number, cmd: number): { bytes: Uint8Array; view: DataView } {
   const bytes = new Uint8Array(size);

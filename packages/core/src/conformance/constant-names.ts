@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Names of V4L2's numbers, from the table of constants itself. */
-import * as constants from '../wire/videodev2-constants.gen.ts';
+import * as constants from '../wire/v4l2/videodev2-constants.gen.ts';
 
 const TABLE: readonly (readonly [string, number])[] = Object.entries(constants);
 const cache = new Map<string, readonly (readonly [string, number])[]>();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { CaptureDevice } from '../device/capture-device.ts';
-import { DecoderDevice } from '../device/decoder-device.ts';
-import { MediaDriver } from '../driver/media-driver.ts';
+import { CaptureDevice } from '../device/capture/capture-device.ts';
+import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import { MediaDriver } from '../driver/media/media-driver.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';

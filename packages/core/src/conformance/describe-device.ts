@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Everything that a device tells about itself, as `v4l2-ctl --all` and `--list-formats-ext` ask for it. Changes nothing. */
 
-import type { ControlDescription } from '../driver/controls.ts';
-import { IoctlError } from '../driver/errors.ts';
-import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/formats.ts';
-import type { MediaDriver } from '../driver/media-driver.ts';
-import type { DriverSession, StreamParameters } from '../driver/session.ts';
+import type { ControlDescription } from '../driver/media/controls.ts';
+import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/media/formats.ts';
+import type { MediaDriver } from '../driver/media/media-driver.ts';
+import type { DriverSession, StreamParameters } from '../driver/media/session.ts';
+import { IoctlError } from '../driver/rings/errors.ts';
 import { fourccName, type Rect } from '../picture/index.ts';
 import { Errno } from '../wire/errno.gen.ts';
 import {
@@ -28,7 +28,7 @@ import {
   V4L2_CTRL_TYPE_INTEGER_MENU,
   V4L2_CTRL_TYPE_INTEGER64,
   V4L2_CTRL_TYPE_MENU,
-} from '../wire/videodev2-constants.gen.ts';
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 
 /** A size with its frame intervals. */
 export interface DescribedSize {

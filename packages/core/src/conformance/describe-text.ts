@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A device's description for people, in the order in which `v4l2-ctl --all` has it. */
 
-import type { DriverFormat, FrameInterval, FrameSize } from '../driver/formats.ts';
+import type { DriverFormat, FrameInterval, FrameSize } from '../driver/media/formats.ts';
 import { type Fraction, fourccName } from '../picture/index.ts';
 import { flagNames, valueName } from './constant-names.ts';
 import type { DescribedControl, DescribedQueue, DescribedSize, DeviceDescription } from './describe-device.ts';

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Devices that somebody else wrote: right ones that do less than ours, and ones that die in the middle of the suite. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CaptureDevice } from '../device/capture-device.ts';
-import { DecoderDevice } from '../device/decoder-device.ts';
-import { timestampOf } from '../driver/buffers.ts';
-import { CaptureClient } from '../driver/capture-client.ts';
-import { StatefulDecoderClient } from '../driver/decoder-client.ts';
-import { MediaDriver } from '../driver/media-driver.ts';
+import { CaptureDevice } from '../device/capture/capture-device.ts';
+import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import { CaptureClient } from '../driver/clients/capture-client.ts';
+import { StatefulDecoderClient } from '../driver/clients/decoder-client.ts';
+import { timestampOf } from '../driver/media/buffers.ts';
+import { MediaDriver } from '../driver/media/media-driver.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { changedDevice, mediaDevice, mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
@@ -33,8 +33,8 @@ import {
   VIDIOC_S_PARM,
   VIDIOC_TRY_EXT_CTRLS,
   VIDIOC_TRY_FMT,
-} from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_fmtdesc, v4l2_requestbuffers } from '../wire/videodev2.ts';
+} from '../wire/v4l2/ioctls.gen.ts';
+import { v4l2_buffer, v4l2_fmtdesc, v4l2_requestbuffers } from '../wire/v4l2/videodev2.ts';
 import { type ConformanceReport, countResults, reportText } from './report.ts';
 import { CHECKS, runConformance } from './suite.ts';
 

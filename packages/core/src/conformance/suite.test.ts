@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { CaptureDevice } from '../device/capture-device.ts';
-import { DecoderDevice } from '../device/decoder-device.ts';
-import type { SessionEvents } from '../device/media-device.ts';
+import { CaptureDevice } from '../device/capture/capture-device.ts';
+import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import type { SessionEvents } from '../device/framework/media-device.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';

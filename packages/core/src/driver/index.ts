@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-export { type BufferKind, BufferSet, type QueueOptions } from './buffer-set.ts';
+export * from './clients/capture-client.ts';
+export * from './clients/decoder-client.ts';
+export type * from './clients/decoder-client-types.ts';
+export { type BufferKind, BufferSet, type QueueOptions } from './media/buffer-set.ts';
 export {
   type BufferPlane,
   type BufferState,
@@ -8,16 +11,13 @@ export {
   type QueuePlane,
   timestampMicros,
   timestampOf,
-} from './buffers.ts';
-export * from './capture-client.ts';
-export type { CommandStats } from './command-channel.ts';
-export * from './controls.ts';
-export * from './decoder-client.ts';
-export type * from './decoder-client-types.ts';
-export * from './errors.ts';
-export * from './events.ts';
-export * from './formats.ts';
-export * from './media-driver.ts';
-export type * from './raw-request.ts';
-export * from './session.ts';
-export { type IoctlArrays, type IoctlResult, ioctlName, type MappedPlane } from './session-core.ts';
+} from './media/buffers.ts';
+export * from './media/controls.ts';
+export * from './media/events.ts';
+export * from './media/formats.ts';
+export * from './media/media-driver.ts';
+export * from './media/session.ts';
+export { type IoctlArrays, type IoctlResult, ioctlName, type MappedPlane } from './media/session-core.ts';
+export type { CommandStats } from './rings/command-channel.ts';
+export * from './rings/errors.ts';
+export type * from './rings/raw-request.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One layout, two protocols: what V4L2's structs and virtio-video v10's parameters say of the same planes. */
 import { describe, expect, it } from 'vitest';
-import { decodeFormat, layoutOf } from '../driver/formats.ts';
+import { decodeFormat, layoutOf } from '../driver/media/formats.ts';
 import { writeFormat } from '../v4l2/index.ts';
 import { RAW_FORMAT_BYTES, rawFormat, writeRawFormat } from '../virtio-video/v10/index.ts';
 import {

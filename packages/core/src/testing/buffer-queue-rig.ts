@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** For tests: a buffer queue, and the ioctls on it. */
 
-import { BufferQueue, type QueueClient } from '../device/buffer-queue.ts';
-import { DEFAULT_LIMITS, type DeviceLimits } from '../device/limits.ts';
-import { makeCall, SeenEvents } from '../device/test-call.ts';
+import { BufferQueue, type QueueClient } from '../device/buffers/buffer-queue.ts';
+import { DEFAULT_LIMITS, type DeviceLimits } from '../device/framework/limits.ts';
+import { makeCall, SeenEvents } from '../device/framework/test-call.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { fourcc, pictureLayout } from '../picture/index.ts';
 import type { GuestRange, HostBuffers } from '../ports/index.ts';

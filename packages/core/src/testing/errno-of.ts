@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { IoctlError } from '../driver/errors.ts';
+import { IoctlError } from '../driver/rings/errors.ts';
 
 /** The errno that a call came to, 0 if it succeeded. Whatever else goes wrong is thrown on. */
 export async function errnoOf(call: Promise<unknown>): Promise<number> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MediaDevice } from '../device/media-device.ts';
+import type { MediaDevice } from '../device/framework/media-device.ts';
 import { type InProcessGuest, type InProcessOptions, InProcessTransport } from '../virtio-device/in-process-transport.ts';
 import type { VirtioDevice } from '../virtio-device/virtio-device.ts';
 import { VirtioMediaDevice } from '../virtio-media/virtio-media-device.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { roundUp, words } from '../base/index.ts';
-import type { MediaDevice } from '../device/media-device.ts';
+import type { MediaDevice } from '../device/framework/media-device.ts';
 import { RegionMemory } from '../memory/region-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';

@@ -5,7 +5,7 @@
  */
 import { RegionMemory } from '../memory/region-memory.ts';
 import { type RingLayout, ringBytes } from '../virtqueue/ring-layout.ts';
-import { virtq_desc, virtq_used_elem } from '../wire/virtio-ring.ts';
+import { virtq_desc, virtq_used_elem } from '../wire/ring/virtio-ring.ts';
 
 /** One descriptor; what is left out is 0. */
 export interface RawDescriptor {

@@ -3,7 +3,7 @@
 import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
-import { VIRTIO_ID_MEDIA } from '../wire/virtio-media.ts';
+import { VIRTIO_ID_MEDIA } from '../wire/media/virtio-media.ts';
 
 /**
  * What a scripted device does with a command: the bytes to answer (empty for a used length of 0), or undefined to keep

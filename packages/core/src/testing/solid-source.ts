@@ -21,7 +21,7 @@ import {
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_YUYV,
-} from '../wire/videodev2-constants.gen.ts';
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 
 const CONTROLS: readonly SourceControl[] = [
   { id: V4L2_CID_BRIGHTNESS, type: 'integer', name: 'Brightness', minimum: 0, maximum: 255, step: 1, default: 128 },

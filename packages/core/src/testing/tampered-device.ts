@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Good devices made bad: changes to the V4L2 device itself, and to what goes through its rings. */
-import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
+import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/framework/media-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
 

@@ -2,7 +2,12 @@
 import type { Capture, CaptureSink, ControlPort, SourceModes, WantedFrames } from '../ports/index.ts';
 import { SourceBusyError } from '../ports/source-busy-error.ts';
 import { NO_CONTROLS } from '../source/no-controls.ts';
-import { V4L2_COLORSPACE_SRGB, V4L2_FIELD_NONE, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_MJPEG } from '../wire/videodev2-constants.gen.ts';
+import {
+  V4L2_COLORSPACE_SRGB,
+  V4L2_FIELD_NONE,
+  V4L2_PIX_FMT_GREY,
+  V4L2_PIX_FMT_MJPEG,
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 
 /** The modes of a toy: each format in each of these sizes. */
 export function toyModes(formats: readonly number[], ...sizes: readonly (readonly [number, number])[]): SourceModes {

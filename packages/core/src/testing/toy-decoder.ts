@@ -17,7 +17,7 @@ import {
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_YUV420,
   V4L2_PIX_FMT_YUV420M,
-} from '../wire/videodev2-constants.gen.ts';
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 import { parseToyUnit, TOY_UNIT, type ToyHeader, type ToyPicture, toyPlanes } from './toy-stream.ts';
 
 /** Options of a `ToyDecoderFactory`. */

@@ -3,8 +3,8 @@
  * A guest with a decoder of toy streams, all in this heap, for tests that walk through the steps of dev-decoder one by one
  * (programs use `StatefulDecoderClient`).
  */
-import { DecoderDevice } from '../device/decoder-device.ts';
-import type { DeviceLimits } from '../device/limits.ts';
+import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import type { DeviceLimits } from '../device/framework/limits.ts';
 import {
   type BufferKind,
   BufferSet,
@@ -25,7 +25,7 @@ import {
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
   V4L2_EVENT_EOS,
   V4L2_EVENT_SOURCE_CHANGE,
-} from '../wire/videodev2-constants.gen.ts';
+} from '../wire/v4l2/videodev2-constants.gen.ts';
 import { ManualClock } from './manual-clock.ts';
 import { mediaTransport } from './media-transport.ts';
 import { ToyDecoderFactory } from './toy-decoder.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './controls/index.ts';
 export * from './events.ts';
-export * from './format-flags.ts';
-export * from './format-payload.ts';
-export * from './frame-sizes.ts';
-export * from './timestamp.ts';
+export * from './payload/format-flags.ts';
+export * from './payload/format-payload.ts';
+export * from './payload/frame-sizes.ts';
+export * from './payload/timestamp.ts';

@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { words } from '../base/index.ts';
+import type { MediaDevice, MediaSession } from '../device/framework/media-device.ts';
 import { CaptureDevice } from '../device/index.ts';
-import type { MediaDevice, MediaSession } from '../device/media-device.ts';
 import { HeapAccess } from '../memory/heap/heap-access.ts';
 import { HeapArena } from '../memory/heap/heap-arena.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -19,7 +19,7 @@ import {
   VIDIOC_REMOVE_BUFS,
   VIDIOC_REQBUFS,
   VIDIOC_STREAMON,
-} from '../wire/ioctls.gen.ts';
+} from '../wire/v4l2/ioctls.gen.ts';
 import {
   v4l2_buffer,
   v4l2_create_buffers,
@@ -28,7 +28,7 @@ import {
   v4l2_ext_controls,
   v4l2_remove_buffers,
   v4l2_requestbuffers,
-} from '../wire/videodev2.ts';
+} from '../wire/v4l2/videodev2.ts';
 import { COMMAND_BUDGET, MAX_PENDING_EVENTS, MAX_PENDING_PER_SESSION, maxPieces } from './limits.ts';
 
 const bytesOf = (size: number, fill: (view: DataView) => void): Uint8Array => {

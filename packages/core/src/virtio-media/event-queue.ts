@@ -3,11 +3,9 @@
  * The events of virtio-media: how they look, and which become one. They are never dropped (P9): dequeue events are bounded
  * by the buffers, V4L2 events by the subscriptions, of which a burst is merged as in V4L2.
  */
-import type { DequeueTicket } from '../device/media-device.ts';
+import type { DequeueTicket } from '../device/framework/media-device.ts';
 import { type EventPlace, EventSender, type SentEvent } from '../virtio-device/event-sender.ts';
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
-import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/videodev2.ts';
-import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/videodev2-constants.gen.ts';
 import {
   VIRTIO_MEDIA_EVT_DQBUF,
   VIRTIO_MEDIA_EVT_ERROR,
@@ -16,7 +14,9 @@ import {
   virtio_media_event_error,
   virtio_media_event_event,
   virtio_media_event_header,
-} from '../wire/virtio-media.ts';
+} from '../wire/media/virtio-media.ts';
+import { v4l2_buffer, v4l2_event, v4l2_event_ctrl, v4l2_plane } from '../wire/v4l2/videodev2.ts';
+import { V4L2_EVENT_CTRL, V4L2_EVENT_SOURCE_CHANGE } from '../wire/v4l2/videodev2-constants.gen.ts';
 import { MAX_PENDING_EVENTS, MAX_PENDING_PER_SESSION, MAX_PENDING_PER_SUBSCRIPTION } from './limits.ts';
 
 /** V4L2 events are places beyond those of buffer types, and the errors of a session are one of their own. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { UserMemory } from '../device/media-device.ts';
+import type { UserMemory } from '../device/framework/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
 

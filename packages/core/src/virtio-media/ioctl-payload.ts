@@ -4,11 +4,12 @@
  * answer with the pointers the driver sent (VIRTIO 1.4, 5.22.6, V4L2 ioctls).
  */
 
-import type { IoctlCall, UserMemory } from '../device/media-device.ts';
+import type { IoctlCall, UserMemory } from '../device/framework/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
-import { isMultiplanar } from '../wire/buffer-type.ts';
 import { Errno } from '../wire/errno.gen.ts';
+import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/media/virtio-media.ts';
+import { isMultiplanar } from '../wire/v4l2/buffer-type.ts';
 import {
   IOCTLS,
   type IoctlInfo,
@@ -19,10 +20,9 @@ import {
   VIDIOC_QUERYBUF,
   VIDIOC_S_EXT_CTRLS,
   VIDIOC_TRY_EXT_CTRLS,
-} from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_exportbuffer, v4l2_ext_control, v4l2_ext_controls, v4l2_plane } from '../wire/videodev2.ts';
-import { V4L2_MEMORY_DMABUF, V4L2_MEMORY_USERPTR } from '../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_MAX_PLANES } from '../wire/virtio-media.ts';
+} from '../wire/v4l2/ioctls.gen.ts';
+import { v4l2_buffer, v4l2_exportbuffer, v4l2_ext_control, v4l2_ext_controls, v4l2_plane } from '../wire/v4l2/videodev2.ts';
+import { V4L2_MEMORY_DMABUF, V4L2_MEMORY_USERPTR } from '../wire/v4l2/videodev2-constants.gen.ts';
 import { MAX_CONTROL_BYTES, MAX_CONTROLS, MAX_PLANE_BYTES } from './limits.ts';
 import { ScatterListReader } from './scatter-list.ts';
 import type { StructSpace, StructSpaces } from './struct-space.ts';

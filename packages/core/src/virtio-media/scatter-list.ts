@@ -2,7 +2,7 @@
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { GuestRange } from '../ports/buffer-memory.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { virtio_media_sg_entry } from '../wire/virtio-media.ts';
+import { virtio_media_sg_entry } from '../wire/media/virtio-media.ts';
 import { MAX_SG_ENTRIES, maxPieces } from './limits.ts';
 
 /**

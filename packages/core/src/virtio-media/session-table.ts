@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MediaSession } from '../device/media-device.ts';
+import type { MediaSession } from '../device/framework/media-device.ts';
 import type { ArenaBlock } from '../ports/host-buffers.ts';
 import { MAX_SESSIONS } from './limits.ts';
 

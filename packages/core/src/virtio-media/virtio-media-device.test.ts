@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { words } from '../base/index.ts';
-import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/media-device.ts';
+import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/framework/media-device.ts';
 import type { ArenaBlock, SharedWindow } from '../ports/host-buffers.ts';
 import { BASE, join, PlainGuest } from '../testing/plain-guest.ts';
 import { Errno } from '../wire/errno.gen.ts';
@@ -16,8 +16,8 @@ import {
   VIDIOC_STREAMOFF,
   VIDIOC_STREAMON,
   VIDIOC_SUBSCRIBE_EVENT,
-} from '../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_event, v4l2_plane } from '../wire/videodev2.ts';
+} from '../wire/v4l2/ioctls.gen.ts';
+import { v4l2_buffer, v4l2_event, v4l2_plane } from '../wire/v4l2/videodev2.ts';
 import { MAX_PENDING_PER_SUBSCRIPTION, MAX_SESSIONS } from './limits.ts';
 
 type Handler = (call: IoctlCall, events: SessionEvents) => number | Promise<number>;

@@ -8,14 +8,13 @@
  * the guest does wrong becomes an errno; a malformed ring stops its queue (`VirtQueue.error`); anything else is a bug of
  * ours, is told to `onBug` and answered with EIO, so that one bad command never takes the device down.
  */
-import type { MediaDevice, SessionEvents } from '../device/media-device.ts';
+import type { MediaDevice, SessionEvents } from '../device/framework/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';
 import { type CommandBudget, CommandLoop } from '../virtio-device/command-loop.ts';
 import type { DeviceStats, QueueRole, VirtioDevice, VirtioDeviceHost } from '../virtio-device/virtio-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import { Errno } from '../wire/errno.gen.ts';
-import { encodeUtf8 } from '../wire/text.ts';
 import {
   VIRTIO_ID_MEDIA,
   VIRTIO_MEDIA_CMD_CLOSE,
@@ -35,7 +34,8 @@ import {
   virtio_media_resp_header,
   virtio_media_resp_mmap,
   virtio_media_resp_open,
-} from '../wire/virtio-media.ts';
+} from '../wire/media/virtio-media.ts';
+import { encodeUtf8 } from '../wire/text.ts';
 import { EventQueue } from './event-queue.ts';
 import { GuestUserMemory } from './guest-user-memory.ts';
 import { IoctlPayload, ioctlInfo } from './ioctl-payload.ts';

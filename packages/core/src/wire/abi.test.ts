@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Errno, IOCTLS, VIDEODEV2_STRUCTS, virtq_desc, virtq_used_elem } from './index.ts';
-import * as constants from './videodev2-constants.gen.ts';
-import * as virtioMedia from './virtio-media.ts';
+import * as virtioMedia from './media/virtio-media.ts';
+import * as constants from './v4l2/videodev2-constants.gen.ts';
 
 interface Leaf {
   readonly path: string;

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import {
-  type BenchReport,
-  benchSocket,
-  type LatencyReport,
-  type RoundTrip,
-  runBench,
-  type SocketReport,
-} from '../bench/index.ts';
 import { exitOnSignals, formatSize, TRANSPORTS } from '../daemon/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
+import { type BenchReport, benchSocket, type LatencyReport, type RoundTrip, runBench, type SocketReport } from './bench/index.ts';
 import { positive } from './demo-command.ts';
 import { renderTable } from './table.ts';
 

@@ -11,8 +11,8 @@ import { type Command, Option } from 'commander';
 import { avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
 import { TRANSPORTS } from '../daemon/index.ts';
-import { CODED_FORMATS, carriedFiles, openCodedFile } from '../demo/index.ts';
 import { connectGuest, type SocketTransport } from '../frontend/index.ts';
+import { CODED_FORMATS, carriedFiles, openCodedFile } from './demo/index.ts';
 import { EXIT } from './exit-codes.ts';
 
 interface CheckFlags {

@@ -11,8 +11,8 @@ import {
   V4L2_CAP_VIDEO_CAPTURE_MPLANE,
 } from '@paravideo/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { delegationText, isolation } from '../child/index.ts';
 import { DaemonProcess } from '../daemon/index.ts';
+import { delegationText, isolation } from '../isolation/child/index.ts';
 import { renderTable } from './table.ts';
 import { PARAVIDEO } from './testing/run-command.ts';
 

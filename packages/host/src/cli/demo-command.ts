@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from 'commander';
 import { exitOnSignals } from '../daemon/index.ts';
-import { type CameraReport, type DecodedFile, type DemoReport, type FileReport, runDemo } from '../demo/index.ts';
+import { type CameraReport, type DecodedFile, type DemoReport, type FileReport, runDemo } from './demo/index.ts';
 import { EXIT } from './exit-codes.ts';
 import { createProgress } from './progress.ts';
 import { renderTable } from './table.ts';

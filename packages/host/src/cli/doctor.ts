@@ -109,7 +109,7 @@ async function examineSandbox(): Promise<DoctorFinding> {
   const name = 'sandbox of codecs';
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     return { name, state: 'missing', found: `no system call filter for ${process.arch}`, remedy: 'run it on x86-64 or arm64' };
-  const { delegationText, isolation } = await import('../child/index.ts');
+  const { delegationText, isolation } = await import('../isolation/child/index.ts');
   const { level, missing } = isolation();
   const base = { name, found: `level: ${level}; ${delegationText()}` };
   const reasons = Object.entries(missing).map(([namespace, reason]) => `${namespace}: ${reason}`);

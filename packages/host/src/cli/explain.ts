@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DriverError, IoctlError, PciError } from '@paravideo/core';
 import { AvError } from '../av/index.ts';
-import { BenchError } from '../bench/index.ts';
 import { ConfigError, DaemonProcessError } from '../daemon/index.ts';
-import { DemoError } from '../demo/index.ts';
 import { FrontendError } from '../frontend/index.ts';
 import { SysError } from '../sys/index.ts';
-import { SocketPathError } from '../transport/index.ts';
+import { SocketPathError } from '../transport/common/index.ts';
+import { BenchError } from './bench/index.ts';
 import { CliError } from './cli-error.ts';
+import { DemoError } from './demo/index.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** What to print for an error, and the exit code. What is not a known kind of failure is a bug of ours, shown with its stack. */

@@ -2,8 +2,8 @@
 import { describeDevice, describeText } from '@paravideo/core/conformance';
 import { type Command, Option } from 'commander';
 import { TRANSPORTS } from '../daemon/index.ts';
-import { withGuest } from '../demo/index.ts';
 import type { SocketTransport } from '../frontend/index.ts';
+import { withGuest } from './demo/index.ts';
 
 const EXAMPLES = `
 Examples:

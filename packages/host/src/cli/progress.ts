@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { SingleBar } from 'cli-progress';
-import type { DemoProgress } from '../demo/index.ts';
+import type { DemoProgress } from './demo/index.ts';
 
 /** A progress bar on standard error, or nothing where that is not a terminal. */
 export function createProgress(quiet: boolean): DemoProgress {

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DaemonProcess, type DeviceInput, TRANSPORTS } from '../daemon/index.ts';
-import { chooseTransport, type QemuTransport, qemuArguments, qemuDevices, shellLine, VmmError } from '../vmm/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { chooseTransport, type QemuTransport, qemuArguments, qemuDevices, shellLine, VmmError } from './vmm/index.ts';
 
 interface QemuFlags {
   readonly camera?: readonly (string | true)[] | true;

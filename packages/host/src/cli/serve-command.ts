@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
-import { joinCgroups } from '../child/index.ts';
 import {
   ConfigError,
   type ConfigInput,
@@ -13,6 +12,7 @@ import {
   loadConfig,
   TRANSPORTS,
 } from '../daemon/index.ts';
+import { joinCgroups } from '../isolation/child/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
 

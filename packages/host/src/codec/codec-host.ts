@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { BufferAccess, Decoder, DecoderEvents, DecoderFactory, HostBuffers } from '@paravideo/core';
 import { AV_INSTALL_COMMAND, AvError, avInstalled, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
-import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../child/index.ts';
+import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../isolation/child/index.ts';
 import type { Log } from '../log/index.ts';
 import type { Arena } from '../memory/index.ts';
 import { CAPABILITIES } from './capabilities.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the daemon and a codec process say to each other. Offsets are bytes in the guest's arena. */
-import { type MessageOf, MessageSet } from '../child/message-set.ts';
+import { type MessageOf, MessageSet } from '../isolation/child/message-set.ts';
 
 /** Daemon to process. Every message but `open` and `ping` is for an open stream. */
 const REQUESTS = {

@@ -3,7 +3,7 @@
 import { type DecoderEvents, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ChildProtocolError } from '../child/index.ts';
+import { ChildProtocolError } from '../isolation/child/index.ts';
 import type { CodecReport, CodecRequest } from './codec-messages.ts';
 import { CodecError } from './index.ts';
 import { RemoteDecoder } from './remote-decoder.ts';

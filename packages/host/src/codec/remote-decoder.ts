@@ -23,7 +23,7 @@ import {
   type PictureTarget,
 } from '@paravideo/core';
 import { takesDecoded, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
-import { ChildProtocolError } from '../child/index.ts';
+import { ChildProtocolError } from '../isolation/child/index.ts';
 import { CodecError } from './codec-error.ts';
 import { type CodecReport, type CodecRequest, PICTURE_TYPES } from './codec-messages.ts';
 import { InOrder } from './in-order.ts';

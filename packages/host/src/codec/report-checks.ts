@@ -2,7 +2,7 @@
 /** What a codec process says about pictures, checked and put into V4L2's words. */
 import { type StreamFormat, V4L2_FIELD_INTERLACED, V4L2_FIELD_NONE } from '@paravideo/core';
 import { MAX_PIXELS, type VideoCodec, v4l2Colorimetry, v4l2Level, v4l2Profile } from '../av/index.ts';
-import { ChildProtocolError } from '../child/index.ts';
+import { ChildProtocolError } from '../isolation/child/index.ts';
 import type { CodecReport } from './codec-messages.ts';
 
 /** V4L2 has 32 buffers a queue: more than this cannot be asked for. */

@@ -8,7 +8,7 @@ import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
 import type { SourceAdapter } from '../sources/index.ts';
-import { DEFAULT_VFIO_ARENA_BYTES } from '../vfio-user/index.ts';
+import { DEFAULT_VFIO_ARENA_BYTES } from '../transport/vfio-user/index.ts';
 import { CONTROL_POLICIES } from './camera-controls.ts';
 import { formatSize, parseSize } from './units.ts';
 

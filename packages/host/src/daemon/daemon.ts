@@ -4,11 +4,11 @@
  * a failure while starting goes straight to stopped and takes everything down again.
  */
 import { type VirtioDevice, VirtioMediaDevice } from '@paravideo/core';
-import { cgroupText, isolation } from '../child/index.ts';
+import { cgroupText, isolation } from '../isolation/child/index.ts';
 import { type GuestBudget, GuestBudgets } from '../memory/index.ts';
-import type { GuestContext } from '../transport/index.ts';
-import { VfioUserServer } from '../vfio-user/index.ts';
-import { VhostUserServer } from '../vhost-user/index.ts';
+import type { GuestContext } from '../transport/common/index.ts';
+import { VfioUserServer } from '../transport/vfio-user/index.ts';
+import { VhostUserServer } from '../transport/vhost-user/index.ts';
 import type { DaemonConfig, DeviceConfig } from './config.ts';
 import { DeviceFactory, type MakeDevice } from './device-factory.ts';
 import { ENDING_SIGNALS } from './ending-signals.ts';

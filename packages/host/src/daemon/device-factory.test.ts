@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { overMedia } from '../../test/vhost-user-rig.ts';
 import { connectFrontend } from '../frontend/index.ts';
 import type { SourceAdapter } from '../sources/index.ts';
-import { VhostUserServer } from '../vhost-user/index.ts';
+import { VhostUserServer } from '../transport/vhost-user/index.ts';
 import { DeviceFactory } from './device-factory.ts';
 import { checkConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';

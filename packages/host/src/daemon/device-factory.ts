@@ -14,9 +14,9 @@ import {
 } from '@paravideo/core';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
-import { CopyPool, type CopyPoolStats } from '../copy/index.ts';
+import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
 import { patternAdapter } from '../sources/index.ts';
-import type { GuestContext } from '../transport/index.ts';
+import type { GuestContext } from '../transport/common/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
 import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';

@@ -4,7 +4,7 @@
  * it is logged and the daemon serves on, since many guests are worth more than the part that failed. Too many of those in a
  * short time, and the daemon ends cleanly, for its supervisor to start it afresh.
  */
-import { GuestWall } from '../transport/index.ts';
+import { GuestWall } from '../transport/common/index.ts';
 import type { Logger } from './logger.ts';
 
 /** Faults of no guest within FAULT_WINDOW milliseconds that the daemon lives through. */

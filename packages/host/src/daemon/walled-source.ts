@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FrameSource } from '@paravideo/core';
-import { GuestWall } from '../transport/index.ts';
+import { GuestWall } from '../transport/common/index.ts';
 
 /** A shared source as one guest has it: what the source begins belongs to no guest, and what this guest throws reaches no other. */
 export function walledSource(source: FrameSource): FrameSource {

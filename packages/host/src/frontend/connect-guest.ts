@@ -2,9 +2,9 @@
 import { lstatSync } from 'node:fs';
 import type { DriverTransport } from '@paravideo/core';
 import { SysError } from '../sys/index.ts';
-import { connectFrontend } from './frontend.ts';
 import { FrontendError } from './frontend-error.ts';
-import { connectVfioFrontend } from './vfio-frontend.ts';
+import { connectVfioFrontend } from './vfio-user/vfio-frontend.ts';
+import { connectFrontend } from './vhost-user/frontend.ts';
 
 /** What a device's socket speaks. */
 export type SocketTransport = 'vhost-user' | 'vfio-user';

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './connect-guest.ts';
-export * from './frontend.ts';
 export * from './frontend-error.ts';
 export * from './guest-ram.ts';
-export * from './request-channel.ts';
-export * from './shared-region.ts';
-export * from './vfio-channel.ts';
-export * from './vfio-frontend.ts';
-export * from './vfio-payloads.ts';
+export * from './vfio-user/vfio-channel.ts';
+export * from './vfio-user/vfio-frontend.ts';
+export * from './vfio-user/vfio-payloads.ts';
+export * from './vhost-user/frontend.ts';
+export * from './vhost-user/request-channel.ts';
+export * from './vhost-user/shared-region.ts';

@@ -2,20 +2,20 @@
 /** Buffers: their payloads, memory types, and that each QBUF ends in one EVT_DQBUF. */
 
 import { words } from '../../base/index.ts';
-import { BufferSet } from '../../driver/buffer-set.ts';
-import { IoctlError } from '../../driver/errors.ts';
-import type { DriverSession } from '../../driver/session.ts';
-import { isMultiplanar } from '../../wire/buffer-type.ts';
+import { BufferSet } from '../../driver/media/buffer-set.ts';
+import type { DriverSession } from '../../driver/media/session.ts';
+import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
-import { VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_REQBUFS } from '../../wire/ioctls.gen.ts';
-import { v4l2_buffer, v4l2_exportbuffer, v4l2_plane } from '../../wire/videodev2.ts';
+import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry } from '../../wire/media/virtio-media.ts';
+import { isMultiplanar } from '../../wire/v4l2/buffer-type.ts';
+import { VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_REQBUFS } from '../../wire/v4l2/ioctls.gen.ts';
+import { v4l2_buffer, v4l2_exportbuffer, v4l2_plane } from '../../wire/v4l2/videodev2.ts';
 import {
   V4L2_BUF_FLAG_DONE,
   V4L2_BUF_FLAG_QUEUED,
   V4L2_MEMORY_DMABUF,
   V4L2_MEMORY_USERPTR,
-} from '../../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry } from '../../wire/virtio-media.ts';
+} from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { must, mustEqual, skip } from '../verdict.ts';

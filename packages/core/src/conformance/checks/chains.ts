@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Shapes of descriptor chains: the same command must give the same answer in each. */
 import { words } from '../../base/index.ts';
-import type { RawReply, RawRequest } from '../../driver/raw-request.ts';
-import { VIDIOC_ENUM_FMT, VIDIOC_G_FMT, VIDIOC_TRY_FMT } from '../../wire/ioctls.gen.ts';
-import { v4l2_fmtdesc } from '../../wire/videodev2.ts';
+import type { RawReply, RawRequest } from '../../driver/rings/raw-request.ts';
+import { VIDIOC_ENUM_FMT, VIDIOC_G_FMT, VIDIOC_TRY_FMT } from '../../wire/v4l2/ioctls.gen.ts';
+import { v4l2_fmtdesc } from '../../wire/v4l2/videodev2.ts';
 import type { ConformanceCheck } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';

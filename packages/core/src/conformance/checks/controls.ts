@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Controls and control events. */
 
-import type { ControlDescription } from '../../driver/controls.ts';
-import { IoctlError } from '../../driver/errors.ts';
+import type { ControlDescription } from '../../driver/media/controls.ts';
+import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
-import { VIDIOC_G_EXT_CTRLS, VIDIOC_S_EXT_CTRLS, VIDIOC_TRY_EXT_CTRLS } from '../../wire/ioctls.gen.ts';
-import { v4l2_event, v4l2_ext_control, v4l2_ext_controls } from '../../wire/videodev2.ts';
+import { VIRTIO_MEDIA_EVT_EVENT } from '../../wire/media/virtio-media.ts';
+import { VIDIOC_G_EXT_CTRLS, VIDIOC_S_EXT_CTRLS, VIDIOC_TRY_EXT_CTRLS } from '../../wire/v4l2/ioctls.gen.ts';
+import { v4l2_event, v4l2_ext_control, v4l2_ext_controls } from '../../wire/v4l2/videodev2.ts';
 import {
   V4L2_CTRL_FLAG_READ_ONLY,
   V4L2_CTRL_FLAG_WRITE_ONLY,
@@ -15,8 +16,7 @@ import {
   V4L2_CTRL_TYPE_MENU,
   V4L2_EVENT_CTRL,
   V4L2_EVENT_SUB_FL_SEND_INITIAL,
-} from '../../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_EVT_EVENT } from '../../wire/virtio-media.ts';
+} from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { ConformanceCheck } from '../check.ts';
 import { statusText } from '../check-context.ts';
 import { must, mustEqual, skip } from '../verdict.ts';

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A stateful decoder, run as the kernel's document tells programs to run it. Needs a stream that the device decodes. */
-import type { StatefulDecoderClient } from '../../driver/decoder-client.ts';
-import type { CodedChunk } from '../../driver/decoder-client-types.ts';
-import { IoctlError } from '../../driver/errors.ts';
+import type { StatefulDecoderClient } from '../../driver/clients/decoder-client.ts';
+import type { CodedChunk } from '../../driver/clients/decoder-client-types.ts';
+import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
-import { VIDIOC_TRY_DECODER_CMD } from '../../wire/ioctls.gen.ts';
+import { VIRTIO_MEDIA_EVT_DQBUF, VIRTIO_MEDIA_EVT_EVENT, virtio_media_event_event } from '../../wire/media/virtio-media.ts';
+import { VIDIOC_TRY_DECODER_CMD } from '../../wire/v4l2/ioctls.gen.ts';
 import {
   V4L2_EVENT_EOS,
   V4L2_EVENT_SOURCE_CHANGE,
   V4L2_SEL_TGT_COMPOSE,
   V4L2_SEL_TGT_CROP_BOUNDS,
-} from '../../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_EVT_DQBUF, VIRTIO_MEDIA_EVT_EVENT, virtio_media_event_event } from '../../wire/virtio-media.ts';
+} from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, stamp } from '../check-context.ts';
 import { must, mustEqual } from '../verdict.ts';

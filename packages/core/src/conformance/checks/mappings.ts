@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** MMAP and MUNMAP, and buffers that can be mapped. */
 
-import { IoctlError } from '../../driver/errors.ts';
-import type { DriverSession } from '../../driver/session.ts';
-import type { MappedPlane } from '../../driver/session-core.ts';
+import type { DriverSession } from '../../driver/media/session.ts';
+import type { MappedPlane } from '../../driver/media/session-core.ts';
+import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
-import { V4L2_MEMORY_MMAP } from '../../wire/videodev2-constants.gen.ts';
-import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/virtio-media.ts';
+import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/media/virtio-media.ts';
+import { V4L2_MEMORY_MMAP } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { ConformanceCheck } from '../check.ts';
 import { type CheckContext, statusText } from '../check-context.ts';
 import { mmapCommand, munmapCommand } from '../commands.ts';

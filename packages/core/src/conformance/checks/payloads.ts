@@ -17,8 +17,8 @@ import {
   VIDIOC_S_JPEGCOMP,
   VIDIOC_STREAMOFF,
   VIDIOC_TRY_FMT,
-} from '../../wire/ioctls.gen.ts';
-import { v4l2_fmtdesc, v4l2_format } from '../../wire/videodev2.ts';
+} from '../../wire/v4l2/ioctls.gen.ts';
+import { v4l2_fmtdesc, v4l2_format } from '../../wire/v4l2/videodev2.ts';
 import type { ConformanceCheck } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { closeCommand, ioctlCommand, openCommand } from '../commands.ts';

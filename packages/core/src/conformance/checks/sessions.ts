@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Configuration space, OPEN and CLOSE, sessions. */
 import { Errno } from '../../wire/errno.gen.ts';
-import { VIDIOC_G_FMT } from '../../wire/ioctls.gen.ts';
+import { VIDIOC_G_FMT } from '../../wire/v4l2/ioctls.gen.ts';
 import {
   V4L2_CAP_READWRITE,
   V4L2_CAP_STREAMING,
@@ -11,7 +11,7 @@ import {
   V4L2_CAP_VIDEO_M2M_MPLANE,
   V4L2_CAP_VIDEO_OUTPUT,
   V4L2_CAP_VIDEO_OUTPUT_MPLANE,
-} from '../../wire/videodev2-constants.gen.ts';
+} from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { ConformanceCheck } from '../check.ts';
 import { statusText, UNUSED_SESSION } from '../check-context.ts';
 import { closeCommand, ioctlCommand, mmapCommand, openCommand } from '../commands.ts';

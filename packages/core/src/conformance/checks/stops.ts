@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A device whose rings are stopped: what its guest has is left alone, and what it does goes on afterwards. */
 
-import type { BufferKind } from '../../driver/buffer-set.ts';
-import { CaptureClient } from '../../driver/capture-client.ts';
-import type { CodedChunk } from '../../driver/decoder-client-types.ts';
-import { IoctlError } from '../../driver/errors.ts';
-import type { MediaDriver } from '../../driver/media-driver.ts';
+import { CaptureClient } from '../../driver/clients/capture-client.ts';
+import type { CodedChunk } from '../../driver/clients/decoder-client-types.ts';
+import type { BufferKind } from '../../driver/media/buffer-set.ts';
+import type { MediaDriver } from '../../driver/media/media-driver.ts';
+import { IoctlError } from '../../driver/rings/errors.ts';
 import type { PictureLayout } from '../../picture/index.ts';
 import type { GuestBlock } from '../../virtio-device/driver-transport.ts';
 import type { ConformanceCheck } from '../check.ts';

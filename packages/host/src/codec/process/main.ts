@@ -7,11 +7,11 @@
 import { AvError } from '../../av/av-error.ts';
 import { countPicturesAsHeap, loadAv } from '../../av/node-av.ts';
 import { openVideoDecoder, VIDEO_CODECS } from '../../av/video-codecs.ts';
-import { ChildProtocolError } from '../../child/child-protocol-error.ts';
-import { FIRST_GIVEN_FD } from '../../child/descriptors.ts';
-import { ParentLink } from '../../child/parent-link.ts';
-import { bindToParent, enterSandbox } from '../../child/sandbox.ts';
-import { DATA_BYTES } from '../../child/sandbox-limits.ts';
+import { ChildProtocolError } from '../../isolation/child/child-protocol-error.ts';
+import { FIRST_GIVEN_FD } from '../../isolation/child/descriptors.ts';
+import { ParentLink } from '../../isolation/child/parent-link.ts';
+import { bindToParent, enterSandbox } from '../../isolation/child/sandbox.ts';
+import { DATA_BYTES } from '../../isolation/child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping } from '../../sys/index.ts';
 import { type CodecReport, type CodecRequest, reports, requests } from '../codec-messages.ts';
 import { readLayout } from '../layout-numbers.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A codec process that says what its time is not for: pong before it is ready, or ready over and over. */
-import { ParentLink } from '../../child/parent-link.ts';
+import { ParentLink } from '../../isolation/child/parent-link.ts';
 import { reports } from '../codec-messages.ts';
 
 const link = new ParentLink(() => {});

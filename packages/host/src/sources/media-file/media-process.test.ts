@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../child/index.ts';
+import { Backoff } from '../../isolation/child/index.ts';
 import { FramePool } from '../frame-pool.ts';
 import { MediaProcess } from './media-process.ts';
 

@@ -5,7 +5,7 @@
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
 import { closeSync } from 'node:fs';
-import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../child/index.ts';
+import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';

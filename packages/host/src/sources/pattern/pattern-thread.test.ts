@@ -2,7 +2,7 @@
 import { type PictureLayout, pictureLayout, SourceError, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { ManualClock } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../child/index.ts';
+import { Backoff } from '../../isolation/child/index.ts';
 import { mappingsOf } from '../../sys/index.ts';
 import { FramePool } from '../frame-pool.ts';
 import { PatternThread } from './pattern-thread.ts';

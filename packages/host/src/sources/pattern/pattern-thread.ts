@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '@paravideo/core';
-import type { Backoff } from '../../child/index.ts';
+import type { Backoff } from '../../isolation/child/index.ts';
+import { KeptThread } from '../../isolation/worker/index.ts';
 import type { Log } from '../../log/index.ts';
-import { KeptThread } from '../../threads/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { PictureRendition } from '../paced-capture.ts';
 import type { ColourMatrix } from './colour.ts';

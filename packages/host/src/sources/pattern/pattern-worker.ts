@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The thread that renders test patterns. It knows pools by address and touches them only between `open` and `close`. */
 import { SourceError } from '@paravideo/core';
+import { serveThread } from '../../isolation/worker/index.ts';
 import { detach, viewAt } from '../../sys/index.ts';
-import { serveThread } from '../../threads/index.ts';
 import { PatternRenderer } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 

@@ -5,11 +5,11 @@
  */
 import type { ColourPlane } from '@paravideo/core';
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
-import { ChildProtocolError } from '../../../child/child-protocol-error.ts';
-import { FIRST_GIVEN_FD } from '../../../child/descriptors.ts';
-import { ParentLink } from '../../../child/parent-link.ts';
-import { bindToParent, enterSandbox } from '../../../child/sandbox.ts';
-import { DATA_BYTES } from '../../../child/sandbox-limits.ts';
+import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
+import { FIRST_GIVEN_FD } from '../../../isolation/child/descriptors.ts';
+import { ParentLink } from '../../../isolation/child/parent-link.ts';
+import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
+import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
 import { FITS } from '../fit.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests, RAW_PICTURES } from '../media-messages.ts';

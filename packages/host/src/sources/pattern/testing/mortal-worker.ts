@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A pattern thread that dies at every picture whose number is a multiple of 3, and makes no pictures otherwise. */
 import { SourceError } from '@paravideo/core';
-import { serveThread } from '../../../threads/index.ts';
+import { serveThread } from '../../../isolation/worker/index.ts';
 import type { PatternAnswer, PatternRequest } from '../worker-messages.ts';
 
 const open = new Set<number>();

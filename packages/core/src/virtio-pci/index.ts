@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-export * from './common-config.ts';
-export * from './config-space.ts';
-export * from './msix-table.ts';
-export * from './pci-error.ts';
-export * from './virtio-pci-device.ts';
-export * from './virtio-pci-driver.ts';
-export * from './wire.ts';

@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/** A thread that closes descriptors and does nothing else: it may wait for ever over one. */
-import { Fd } from '../sys/index.ts';
-import { serveThread } from '../threads/index.ts';
-
-serveThread<number, number>((number, post) => {
-  Fd.adopt(number).close();
-  post(number);
-});
