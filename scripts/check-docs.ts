@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Checks that everything a folder offers to others (what its `index.ts` exports) has a docstring, that docs/RULES.md explains
- * every rule whose id is cited, and that documents have no long lines. Tables of constants that are generated from the ABI
- * (`*.gen.ts`) carry their names only.
+ * every rule whose id is cited, and that documents have no long lines and name no file that is not there. Tables of constants
+ * that are generated from the ABI (`*.gen.ts`) carry their names only.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { missingPaths } from './cited-paths.ts';
 import { longLines } from './long-lines.ts';
 import { checkRules } from './rules.ts';
 import { ROOT, report, repositoryFiles } from './source-files.ts';
@@ -42,4 +43,4 @@ for (const path of indexes) {
     findings.add(`${file.fileName.slice(ROOT.length + 1)}:${line} ${symbol.name} is exported without a docstring`);
   }
 }
-report('docs', texts.length, [...findings, ...checkRules(texts), ...longLines(texts)].sort());
+report('docs', texts.length, [...findings, ...checkRules(texts), ...longLines(texts), ...missingPaths(texts, files)].sort());

@@ -3,7 +3,7 @@
 
 import { words } from '../../base/index.ts';
 import { BufferSet } from '../../driver/media/buffer-set.ts';
-import type { DriverSession } from '../../driver/media/session.ts';
+import type { DriverSession } from '../../driver/media/driver-session.ts';
 import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { VIRTIO_MEDIA_EVT_DQBUF, virtio_media_event_dqbuf, virtio_media_sg_entry } from '../../wire/media/virtio-media.ts';

@@ -10,9 +10,9 @@ import {
 } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import { type BufferKind, BufferSet } from '../media/buffer-set.ts';
 import { timestampMicros } from '../media/buffers.ts';
+import type { DriverSession } from '../media/driver-session.ts';
 import { layoutOf } from '../media/formats.ts';
 import type { MediaDriver } from '../media/media-driver.ts';
-import type { DriverSession } from '../media/session.ts';
 import { IoctlError } from '../rings/errors.ts';
 
 /** What a camera is asked for; what is left out stays as the device has it. */

@@ -28,9 +28,9 @@ import {
 } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import { BufferSet } from '../media/buffer-set.ts';
 import type { BufferState } from '../media/buffers.ts';
+import type { DriverSession } from '../media/driver-session.ts';
 import { layoutOf } from '../media/formats.ts';
 import type { MediaDriver } from '../media/media-driver.ts';
-import type { DriverSession } from '../media/session.ts';
 import { IoctlError } from '../rings/errors.ts';
 import { WakeSignal } from '../rings/wake-signal.ts';
 import type { ClientPicture, CodedChunk, DecoderClientOptions, DecoderClientStats } from './decoder-client-types.ts';

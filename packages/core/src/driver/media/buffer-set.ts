@@ -7,8 +7,8 @@ import { isMultiplanar } from '../../wire/v4l2/buffer-type.ts';
 import { V4L2_MEMORY_MMAP, V4L2_MEMORY_USERPTR } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import { IoctlError } from '../rings/errors.ts';
 import type { BufferState, QueuePlane } from './buffers.ts';
+import type { DriverSession } from './driver-session.ts';
 import type { DriverFormat } from './formats.ts';
-import type { DriverSession } from './session.ts';
 
 /** Where the bytes of buffers live. */
 export type BufferKind = 'mmap' | 'shared-pages';

@@ -31,7 +31,7 @@ import { COMMAND_PARTS, CommandChannel, type CommandStats } from '../rings/comma
 import { DriverError, IoctlError } from '../rings/errors.ts';
 import { EVENT_BYTES, EventChannel } from '../rings/event-channel.ts';
 import type { RawReply, RawRequest } from '../rings/raw-request.ts';
-import { DriverSession } from './session.ts';
+import { DriverSession } from './driver-session.ts';
 
 /** What the Linux driver allows a command to take, in microseconds. */
 export const COMMAND_TIMEOUT = 5_000_000;

@@ -100,7 +100,7 @@ import {
   type FrameSize,
   type InputDescription,
 } from './formats.ts';
-import { ioctlName, SessionCore } from './session-core.ts';
+import { ioctlName, OpenFile } from './open-file.ts';
 
 /** Answer to REQBUFS. */
 export interface RequestedBuffers {
@@ -128,7 +128,7 @@ interface BufferScratch {
 }
 
 /** An open session of the device, with all ioctls that this driver has names for. */
-export class DriverSession extends SessionCore {
+export class DriverSession extends OpenFile {
   readonly #scratch: BufferScratch[] = [];
 
   enumFmt(type: number, index: number): Promise<FormatDescription | undefined> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * One open session of a device: any ioctl, mappings, and what the Linux driver answers by itself (DQBUF, DQEVENT).
- * The typed ioctls are in `session.ts`.
+ * The typed ioctls are in `driver-session.ts`.
  *
  * States: open --EVT_ERROR--> failed (the driver sends CLOSE by itself: VM-R5); open --close()--> closed.
  * In failed and closed no command is sent for the session any more (VM-R2, VM-RX5).
@@ -91,7 +91,7 @@ export interface MappedPlane {
 }
 
 /** What a session needs of its driver. */
-export interface SessionHost {
+export interface OpenFileHost {
   readonly transport: DriverTransport;
   readonly commands: CommandChannel;
   /** the session is over: no event of its id is its own any more */
@@ -104,9 +104,9 @@ export function ioctlName(nr: number): string {
 }
 
 /** See the top of the file. */
-export class SessionCore {
+export class OpenFile {
   readonly id: number;
-  protected readonly host: SessionHost;
+  protected readonly host: OpenFileHost;
   readonly #queues = new Map<number, StreamQueue>();
   readonly #events = new WaitList<MediaEvent>();
   readonly #errorListeners = new Set<(error: Error) => void>();
@@ -115,7 +115,7 @@ export class SessionCore {
   /** called after each V4L2 event, in the order in which events and finished buffers come */
   onEvent: (() => void) | undefined;
 
-  constructor(host: SessionHost, id: number) {
+  constructor(host: OpenFileHost, id: number) {
     this.host = host;
     this.id = id;
   }
