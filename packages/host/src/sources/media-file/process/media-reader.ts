@@ -8,7 +8,8 @@ import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
 import { endsInABox, MediaFault } from './media-fault.ts';
-import type { PixelAspect } from './picture-writer.ts';
+import { orientationOf } from './orientation.ts';
+import { type PixelAspect, uprightShape } from './picture-writer.ts';
 
 /**
  * Milliseconds for decoding on the way to one picture, after which what there is is shown: a film that is too much for the
@@ -28,7 +29,7 @@ function sensible({ num, den }: PixelAspect): boolean {
   return num > 0 && den > 0 && num / den <= 8 && den / num <= 8;
 }
 
-/** What is known once the first frame is there. */
+/** What is known once the first frame is there; of the film as it is shown, upright. */
 export interface MediaInfo {
   readonly width: number;
   readonly height: number;
@@ -110,10 +111,11 @@ export class MediaReader {
     this.#current = first;
     this.#next = this.#decode();
     const { frame } = first;
+    const { size, aspect } = uprightShape(frame, this.aspectOf(frame), orientationOf(av, frame));
     this.info = {
-      width: frame.width,
-      height: frame.height,
-      aspect: this.aspectOf(frame),
+      width: size.width,
+      height: size.height,
+      aspect,
       interval: rate === undefined ? { numerator: 1, denominator: 25 } : { numerator: rate.den, denominator: rate.num },
       primaries: frame.colorPrimaries,
       transfer: frame.colorTrc,

@@ -3,6 +3,7 @@ import type { ColourPlane, PictureSize } from '@paravideo/core';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
 import { type Fit, type Placement, placement } from '../fit.ts';
+import { type Orientation, orientationOf, turnPlane } from './orientation.ts';
 
 /** What a rendition's pictures are like. `format` is FFmpeg's name, `matrix` its AVCOL_SPC_* number. */
 export interface PictureSpec {
@@ -38,16 +39,27 @@ interface ScaledFilm {
   readonly key: string;
   readonly frame: AvFrame;
   readonly placement: Placement;
+  /** of a film that is to be turned */
+  readonly turning: Turning | undefined;
+}
+
+/** A film on its way to be turned: scaled as it lies, and as it is shown; both in three planes of a byte for each pixel. */
+interface Turning {
+  readonly orientation: Orientation;
+  readonly lying: AvFrame;
+  readonly standing: AvFrame;
 }
 
 /**
  * Scales and converts frames to one layout. swscale may write behind the end of a line, so it gets a frame of its own, and
- * its rows are copied from there.
+ * its rows are copied from there. It does not turn pictures: one that is to be turned becomes a byte for each pixel and colour first,
+ * so that no sample of chroma stands for a pair that is not one any more.
  */
 export class PictureWriter implements Disposable {
   readonly #av: Av;
   readonly #spec: PictureSpec;
   readonly #scaler: InstanceType<Av['SoftwareScaleContext']>;
+  readonly #converter: InstanceType<Av['SoftwareScaleContext']>;
   #scaled: ScaledFilm | undefined;
 
   constructor(av: Av, spec: PictureSpec) {
@@ -55,32 +67,49 @@ export class PictureWriter implements Disposable {
     this.#spec = spec;
     this.#scaler = new av.SoftwareScaleContext();
     this.#scaler.allocContext();
+    this.#converter = new av.SoftwareScaleContext();
+    this.#converter.allocContext();
   }
 
   /**
-   * Writes the picture to `slot`, as the fit says, with black where the film does not reach; false if the frame cannot be converted.
-   * `aspect` is the width of a pixel to its height. Throws AvError if there is no such format or no memory for it.
+   * Writes the picture to `slot`, upright, as the fit says, with black where the film does not reach; false if the frame cannot be
+   * converted. `aspect` is the width of a pixel of the frame, as it lies, to its height. Throws AvError if there is no such format or no memory for it.
    */
   write(frame: AvFrame, slot: Uint8Array, aspect: PixelAspect): boolean {
     const c = this.#av.constants;
-    const { frame: target, placement } = this.#scaledFor(frame, aspect);
+    const { frame: target, placement, turning } = this.#scaledFor(frame, aspect);
     // swscale refuses to turn interlaced frames into others; as cameras go, two woven fields are a frame.
     frame.flags &= ~c.AV_FRAME_FLAG_INTERLACED;
     // Colours stay as they are, and so they are announced: swscale would work for seconds at a table that maps one set of
     // primaries to another, each time that a layout is opened.
-    target.colorPrimaries = frame.colorPrimaries;
-    target.colorTrc = frame.colorTrc;
-    // Where chroma lies has to be said on both sides: swscale takes what is not said for several different things.
-    target.chromaLocation = c.AVCHROMA_LOC_LEFT;
+    for (const made of turning === undefined ? [target] : [turning.lying, turning.standing, target]) {
+      made.colorPrimaries = frame.colorPrimaries;
+      made.colorTrc = frame.colorTrc;
+      // Where chroma lies has to be said on both sides: swscale takes what is not said for several different things.
+      made.chromaLocation = c.AVCHROMA_LOC_LEFT;
+    }
     if (frame.chromaLocation === c.AVCHROMA_LOC_UNSPECIFIED) frame.chromaLocation = c.AVCHROMA_LOC_LEFT;
-    if (this.#scaler.scaleFrameSync(target, frame) < 0) return false;
-    return this.#place(target, placement, slot);
+    const scaled =
+      turning === undefined
+        ? this.#scaler.scaleFrameSync(target, frame) >= 0
+        : this.#scaler.scaleFrameSync(turning.lying, frame) >= 0 &&
+          turn(turning) &&
+          this.#converter.scaleFrameSync(target, turning.standing) >= 0;
+    return scaled && this.#place(target, placement, slot);
   }
 
   [Symbol.dispose](): void {
     this.#scaler.freeContext();
-    this.#scaled?.frame.free();
+    this.#converter.freeContext();
+    this.#forget();
+  }
+
+  #forget(): void {
+    const film = this.#scaled;
     this.#scaled = undefined;
+    film?.frame.free();
+    film?.turning?.lying.free();
+    film?.turning?.standing.free();
   }
 
   #place(from: AvFrame, { cut, at, shown }: Placement, slot: Uint8Array): boolean {
@@ -116,18 +145,33 @@ export class PictureWriter implements Disposable {
     return true;
   }
 
-  #scaledFor({ width, height }: AvFrame, { num, den }: PixelAspect): ScaledFilm {
-    const key = `${width}x${height} ${num}:${den}`;
+  #scaledFor(frame: AvFrame, aspect: PixelAspect): ScaledFilm {
+    const { width, height } = frame;
+    const orientation = orientationOf(this.#av, frame);
+    const key = `${width}x${height} ${aspect.num}:${aspect.den} ${Object.values(orientation)}`;
     if (this.#scaled?.key === key) return this.#scaled;
-    this.#scaled?.frame.free();
-    this.#scaled = undefined;
-    const place = placement({ width, height, aspect: num / den }, this.#spec, this.#spec.fit);
-    this.#scaled = { key, frame: this.#newFrame(place.scaled), placement: place };
+    this.#forget();
+    const { size, aspect: shown } = uprightShape({ width, height }, aspect, orientation);
+    const place = placement({ ...size, aspect: shown.num / shown.den }, this.#spec, this.#spec.fit);
+    const turning = this.#turning(place.scaled, orientation);
+    this.#scaled = { key, frame: this.#newFrame(place.scaled, this.#spec.format), placement: place, turning };
     return this.#scaled;
   }
 
-  #newFrame({ width, height }: PictureSize): AvFrame {
-    const { format, fullRange, matrix } = this.#spec;
+  #turning(standing: PictureSize, orientation: Orientation): Turning | undefined {
+    const { transposed, flipX, flipY } = orientation;
+    if (!transposed && !flipX && !flipY) return undefined;
+    const { width, height } = standing;
+    const format = this.#spec.fullRange ? 'gbrp' : 'yuv444p';
+    return {
+      orientation,
+      lying: this.#newFrame(transposed ? { width: height, height: width } : standing, format),
+      standing: this.#newFrame(standing, format),
+    };
+  }
+
+  #newFrame({ width, height }: PictureSize, format: string): AvFrame {
+    const { fullRange, matrix } = this.#spec;
     const c = this.#av.constants;
     const frame = new this.#av.Frame();
     frame.alloc();
@@ -141,6 +185,29 @@ export class PictureWriter implements Disposable {
     if (allocated < 0) throw new AvError('call', `no memory for ${format} ${width}x${height} (${allocated})`);
     return frame;
   }
+}
+
+/** The size of a film when it is shown upright, and the shape of its pixels then. */
+export function uprightShape(
+  size: PictureSize,
+  aspect: PixelAspect,
+  { transposed }: Orientation,
+): { readonly size: PictureSize; readonly aspect: PixelAspect } {
+  if (!transposed) return { size, aspect };
+  return { size: { width: size.height, height: size.width }, aspect: { num: aspect.den, den: aspect.num } };
+}
+
+/** Turns the planes; false if one is missing. */
+function turn({ orientation, lying, standing }: Turning): boolean {
+  const [from, to] = [lying.data, standing.data];
+  const { width, height } = standing;
+  for (let i = 0; i < 3; i += 1) {
+    const [source, target] = [from?.[i], to?.[i]];
+    if (source === undefined || target === undefined) return false;
+    const plane = { bytes: source, stride: lying.linesize[i] ?? 0 };
+    turnPlane(plane, { bytes: target, stride: standing.linesize[i] ?? 0 }, width, height, orientation);
+  }
+  return true;
 }
 
 /** Repeats a pattern of one or two bytes from `from` to `to`. */
