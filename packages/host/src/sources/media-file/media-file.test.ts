@@ -13,6 +13,7 @@ import {
   V4L2_COLORSPACE_DCI_P3,
   V4L2_COLORSPACE_REC709,
   V4L2_COLORSPACE_SMPTE170M,
+  V4L2_PIX_FMT_GREY,
   V4L2_PIX_FMT_NV12,
   V4L2_PIX_FMT_NV12M,
   V4L2_PIX_FMT_RGB24,
@@ -129,6 +130,7 @@ describe('a media file as a camera', () => {
     for (const [fourcc, at] of [
       [V4L2_PIX_FMT_NV12, (x: number, y: number) => 64 * y + x],
       [V4L2_PIX_FMT_YVU420, (x: number, y: number) => 64 * y + x],
+      [V4L2_PIX_FMT_GREY, (x: number, y: number) => 64 * y + x],
       [V4L2_PIX_FMT_YUYV, (x: number, y: number) => 2 * (64 * y + x)],
       [V4L2_PIX_FMT_UYVY, (x: number, y: number) => 2 * (64 * y + x) + 1],
     ] as const) {

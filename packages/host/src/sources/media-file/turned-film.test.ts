@@ -4,7 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pictureLayout, SharedSource, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_RGB24, V4L2_PIX_FMT_YUYV } from '@paravideo/core';
+import {
+  pictureLayout,
+  SharedSource,
+  V4L2_PIX_FMT_GREY,
+  V4L2_PIX_FMT_NV12,
+  V4L2_PIX_FMT_RGB24,
+  V4L2_PIX_FMT_YUYV,
+} from '@paravideo/core';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { viewAt } from '../../sys/index.ts';
@@ -120,6 +127,7 @@ describe('a film that is to be turned', () => {
     const colours: readonly Colour[] = ['blue', 'red', 'white', 'green'];
     for (const [fourcc, bytes] of [
       [V4L2_PIX_FMT_NV12, 1],
+      [V4L2_PIX_FMT_GREY, 1],
       [V4L2_PIX_FMT_YUYV, 2],
     ] as const) {
       const plane = await frame(source, fourcc, 64, 128);

@@ -154,7 +154,9 @@ export class PictureWriter implements Disposable {
     const { size, aspect: shown } = uprightShape({ width, height }, aspect, orientation);
     const place = placement({ ...size, aspect: shown.num / shown.den }, this.#spec, this.#spec.fit);
     const turning = this.#turning(place.scaled, orientation);
-    this.#scaled = { key, frame: this.#newFrame(place.scaled, this.#spec.format), placement: place, turning };
+    // What swscale calls grey has full range; the luma of other pictures has the range that is announced.
+    const format = this.#spec.format === 'gray' ? 'yuv420p' : this.#spec.format;
+    this.#scaled = { key, frame: this.#newFrame(place.scaled, format), placement: place, turning };
     return this.#scaled;
   }
 
@@ -179,7 +181,7 @@ export class PictureWriter implements Disposable {
     frame.height = height;
     frame.format = this.#av.avGetPixFmtFromName(format);
     frame.colorRange = fullRange ? c.AVCOL_RANGE_JPEG : c.AVCOL_RANGE_MPEG;
-    if (fullRange && !format.startsWith('gray')) frame.colorSpace = c.AVCOL_SPC_RGB;
+    if (fullRange) frame.colorSpace = c.AVCOL_SPC_RGB;
     else frame.colorSpace = matrix as typeof frame.colorSpace;
     const allocated = frame.getBuffer();
     if (allocated < 0) throw new AvError('call', `no memory for ${format} ${width}x${height} (${allocated})`);
