@@ -27,3 +27,13 @@ export type BufferMemory =
 export type PlaneStorage =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'address'; readonly address: number; readonly length: number };
+
+/** Bytes of a plane of a frame. */
+export function storedBytes(plane: PlaneStorage): number {
+  switch (plane.kind) {
+    case 'bytes':
+      return plane.bytes.length;
+    case 'address':
+      return plane.length;
+  }
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export type * from './buffer-access.ts';
-export type * from './buffer-memory.ts';
+export * from './buffer-memory.ts';
 export type * from './capture.ts';
 export type * from './clock.ts';
 export type * from './control-port.ts';

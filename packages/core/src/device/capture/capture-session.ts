@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One open file of a camera. */
-import { type Frame, type FrameConsumer, type FrameStream, NoMemoryError, SourceBusyError } from '../../ports/index.ts';
+import {
+  type Frame,
+  type FrameConsumer,
+  type FrameStream,
+  NoMemoryError,
+  SourceBusyError,
+  storedBytes,
+} from '../../ports/index.ts';
 import { timevalBytes } from '../../v4l2/index.ts';
 import {
   Errno,
@@ -110,7 +117,7 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
       timestamp: timevalBytes(frame.timestamp),
       field: frame.field,
     };
-    const bytesUsed = frame.planes.map((plane) => (plane.kind === 'bytes' ? plane.bytes.length : plane.length));
+    const bytesUsed = frame.planes.map(storedBytes);
     frame.retain();
     const ended = (stored: boolean) => {
       frame.release();

@@ -70,23 +70,27 @@ export class HeapAccess implements BufferAccess {
   }
 
   #read(from: BufferMemory, offset: number, into: Uint8Array): boolean {
-    if (from.kind === 'arena') {
-      into.set(this.#arena.bytes.subarray(from.offset + offset, from.offset + offset + into.length));
-      return true;
+    switch (from.kind) {
+      case 'arena':
+        into.set(this.#arena.bytes.subarray(from.offset + offset, from.offset + offset + into.length));
+        return true;
+      case 'guest':
+        return eachPiece(from.ranges, offset, into.length, (address, at, length) =>
+          this.#memory.read(address, into.subarray(at, at + length)),
+        );
     }
-    return eachPiece(from.ranges, offset, into.length, (address, at, length) =>
-      this.#memory.read(address, into.subarray(at, at + length)),
-    );
   }
 
   #write(to: BufferMemory, offset: number, from: Uint8Array): boolean {
-    if (to.kind === 'arena') {
-      this.#arena.bytes.set(from, to.offset + offset);
-      return true;
+    switch (to.kind) {
+      case 'arena':
+        this.#arena.bytes.set(from, to.offset + offset);
+        return true;
+      case 'guest':
+        return eachPiece(to.ranges, offset, from.length, (address, at, length) =>
+          this.#memory.write(address, from.subarray(at, at + length)),
+        );
     }
-    return eachPiece(to.ranges, offset, from.length, (address, at, length) =>
-      this.#memory.write(address, from.subarray(at, at + length)),
-    );
   }
 }
 

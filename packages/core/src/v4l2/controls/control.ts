@@ -23,7 +23,8 @@ export type ControlData = number | Uint8Array;
 
 /**
  * A control as a device declares it: numbers as in `struct v4l2_query_ext_ctrl`. Of strings, `minimum` and `maximum` are
- * lengths without the final 0.
+ * lengths without the final 0. Strings, arrays, compound types, 64 bits and clusters are what encoders have; the devices of today
+ * declare none of them.
  */
 export interface ControlSpec {
   /** V4L2_CID_* */

@@ -6,7 +6,14 @@
  *
  * Guests take turns: whoever waits gets a job to the threads before another gets its second, however many that one has.
  */
-import type { BufferAccess, BufferMemory, GuestRange, MemoryGate, PlaneStorage } from '@paravideo/core';
+import {
+  type BufferAccess,
+  type BufferMemory,
+  type GuestRange,
+  type MemoryGate,
+  type PlaneStorage,
+  storedBytes,
+} from '@paravideo/core';
 import { KeptThread, type KeptThreadOptions } from '../../isolation/worker/index.ts';
 import type { MemoryMapping } from '../../sys/index.ts';
 import { CopyError } from './copy-error.ts';
@@ -153,13 +160,21 @@ export class CopyPool implements AsyncDisposable {
     for (const [i, plane] of from.entries()) {
       const target = to[i];
       if (target === undefined) return this.#refuse(pins);
-      const length = Math.min(plane.kind === 'bytes' ? plane.bytes.length : plane.length, target.length);
+      const length = Math.min(storedBytes(plane), target.length);
       const runs = this.#runs(customer.guest, target, length, pins);
       if (runs === undefined) return this.#refuse(pins);
       bytes += length;
-      if (plane.kind === 'address') planCopy([{ address: plane.address, length }], runs, steps);
-      // A snapshot made by the constructor: a Buffer's own slice() would share its memory.
-      else if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: new Uint8Array(plane.bytes.subarray(0, length)) });
+      switch (plane.kind) {
+        case 'address':
+          planCopy([{ address: plane.address, length }], runs, steps);
+          break;
+        case 'bytes':
+          // A snapshot made by the constructor: a Buffer's own slice() would share its memory.
+          if (length > 0) heap.push({ to: slice(runs, 0, length), bytes: new Uint8Array(plane.bytes.subarray(0, length)) });
+          break;
+        default:
+          plane satisfies never;
+      }
     }
     return this.#submit(customer, steps, heap, bytes, pins);
   }
@@ -182,17 +197,23 @@ export class CopyPool implements AsyncDisposable {
     length: number,
     pins: Disposable[],
   ): readonly MemoryRun[] | undefined {
-    if (memory.kind === 'arena') {
-      const { offset } = memory;
-      const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-      if (!inside || !arena.mapping.open || offset + length > arena.mapping.length) return undefined;
-      pins.push(arena.mapping.pin());
-      return [{ address: arena.mapping.address + offset, length }];
+    switch (memory.kind) {
+      case 'arena': {
+        const { offset } = memory;
+        const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+        if (!inside || !arena.mapping.open || offset + length > arena.mapping.length) return undefined;
+        pins.push(arena.mapping.pin());
+        return [{ address: arena.mapping.address + offset, length }];
+      }
+      case 'guest': {
+        const resolved = guest.resolve(memory.ranges, length);
+        if (resolved === undefined) return undefined;
+        pins.push(resolved.pin);
+        return totalLength(resolved.pieces) < length ? undefined : resolved.pieces;
+      }
+      default:
+        return memory satisfies never;
     }
-    const resolved = guest.resolve(memory.ranges, length);
-    if (resolved === undefined) return undefined;
-    pins.push(resolved.pin);
-    return totalLength(resolved.pieces) < length ? undefined : resolved.pieces;
   }
 
   #refuse(pins: readonly Disposable[]): Promise<boolean> {
