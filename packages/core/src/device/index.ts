@@ -15,3 +15,4 @@ export * from './framework/ioctl-table.ts';
 export * from './framework/limits.ts';
 export type * from './framework/media-device.ts';
 export * from './framework/v4l2-session.ts';
+export * from './m2m/index.ts';

@@ -21,6 +21,9 @@ export interface DecoderCapability {
   readonly maxWidth: number;
   readonly maxHeight: number;
   readonly outputs: readonly number[];
+  /** V4L2_MPEG_VIDEO_* numbers of the profiles and levels that it decodes; undefined where the codec has none, or V4L2 no name */
+  readonly profiles?: readonly number[];
+  readonly levels?: readonly number[];
 }
 
 /** Coded data: `length` bytes at `offset` of `memory`. One access unit, frame or temporal unit; several are tolerated. */

@@ -13,7 +13,7 @@ const LIMIT = 2 << 20;
 
 function codec(coded: number, outputs: number[], maxWidth = 1920): StreamCodec {
   const capability: DecoderCapability = { codec: 'toy', minWidth: 16, minHeight: 16, maxWidth, maxHeight: 1088, outputs };
-  return { fourcc: coded, capability };
+  return { fourcc: coded, capability, rawFormats: outputs };
 }
 
 const stream = (codedWidth: number, codedHeight: number): StreamFormat => ({

@@ -26,6 +26,8 @@ export interface StreamCodec {
   /** pixel format of the coded stream */
   readonly fourcc: number;
   readonly capability: DecoderCapability;
+  /** pixel formats of its pictures, preferred first: of `capability.outputs` those that its user knows */
+  readonly rawFormats: readonly number[];
 }
 
 /** What is asked for on the coded side. A codec that is not known is none, and 0 bytes are as many as the size may need. */
@@ -95,8 +97,8 @@ export class DecoderParameters<C extends StreamCodec> {
 
   /** What pictures would be set to: the format asked for if the codec has it, or else the one that it prefers. */
   nearestRaw(asked: number): PictureLayout {
-    const { outputs } = this.#codec.capability;
-    const fourcc = outputs.find((output) => output === asked) ?? outputs[0] ?? 0;
+    const { rawFormats } = this.#codec;
+    const fourcc = rawFormats.find((format) => format === asked) ?? rawFormats[0] ?? 0;
     const { width, height } = this.#coded;
     const layout = blockLayout(fourcc, width, height);
     if (layout === undefined)

@@ -47,6 +47,8 @@ export class ToyDecoderFactory implements DecoderFactory {
       maxWidth: 4096,
       maxHeight: 4096,
       outputs: [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUV420, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420M],
+      profiles: [0, 1, 2, 4],
+      levels: [...Array(15).keys()],
     }));
   }
 

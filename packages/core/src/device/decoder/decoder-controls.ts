@@ -2,13 +2,8 @@
 /** Controls of a decoder session: all read-only, all about the stream. */
 import type { StreamFormat } from '../../ports/index.ts';
 import { ControlSet, type ControlSpec } from '../../v4l2/index.ts';
-import {
-  V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
-  V4L2_CTRL_FLAG_READ_ONLY,
-  V4L2_CTRL_TYPE_INTEGER,
-  V4L2_CTRL_TYPE_MENU,
-} from '../../wire/index.ts';
-import type { CodecMenu, OfferedCodec } from './decoder-codecs.ts';
+import { V4L2_CID_MIN_BUFFERS_FOR_CAPTURE, V4L2_CTRL_FLAG_READ_ONLY, V4L2_CTRL_TYPE_INTEGER } from '../../wire/index.ts';
+import { type CodecMenu, codecMenuControl, type OfferedCodec } from '../m2m/codec-menus.ts';
 
 const MIN_BUFFERS: ControlSpec = {
   id: V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
@@ -21,25 +16,10 @@ const MIN_BUFFERS: ControlSpec = {
   flags: V4L2_CTRL_FLAG_READ_ONLY,
 };
 
-function menuSpec({ id, name, items }: CodecMenu): ControlSpec {
-  const minimum = items.findIndex((item) => item !== undefined);
-  return {
-    id,
-    type: V4L2_CTRL_TYPE_MENU,
-    name,
-    minimum,
-    maximum: items.length - 1,
-    step: 1,
-    default: minimum,
-    menu: items,
-    flags: V4L2_CTRL_FLAG_READ_ONLY,
-  };
-}
-
 /** The controls of a session that offers these codecs: the least number of buffers, profiles and levels. */
 export function decoderControls(codecs: readonly OfferedCodec[]): ControlSet {
   const menus = codecs.flatMap(({ profile, level }) => [profile, level]).filter((menu) => menu !== undefined);
-  return new ControlSet([MIN_BUFFERS, ...menus.map(menuSpec)]);
+  return new ControlSet([MIN_BUFFERS, ...menus.map((menu) => codecMenuControl(menu))]);
 }
 
 /** Takes over what a stream says of itself. A profile or level that the menu does not have changes nothing. */

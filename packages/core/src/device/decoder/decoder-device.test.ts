@@ -62,7 +62,7 @@ import {
   VIDIOC_G_PARM,
 } from '../../wire/index.ts';
 import { DeviceError } from '../framework/device-error.ts';
-import { offeredCodecs } from './decoder-codecs.ts';
+import { offeredCodecs } from '../m2m/codec-menus.ts';
 import { DecoderDevice } from './decoder-device.ts';
 
 const OUTPUT = V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
@@ -382,10 +382,12 @@ describe('controls', () => {
     await guest.close();
     await restart({ codecs: ['h264', 'vp9'] });
     const profile = V4L2_CID_MPEG_VIDEO_H264_PROFILE;
-    expect(await session.queryExtCtrl(profile)).toMatchObject({ flags: V4L2_CTRL_FLAG_READ_ONLY, minimum: 0, maximum: 17 });
+    expect(await session.queryExtCtrl(profile)).toMatchObject({ flags: V4L2_CTRL_FLAG_READ_ONLY, minimum: 0, maximum: 4 });
     expect((await session.querymenu(profile, 4))?.name).toBe('High');
     expect(await session.querymenu(profile, 3)).toBeUndefined();
+    expect(await session.querymenu(profile, 17)).toBeUndefined();
     expect((await session.querymenu(V4L2_CID_MPEG_VIDEO_VP9_LEVEL, 1))?.name).toBe('Level 1.1');
+    expect((await session.queryExtCtrl(V4L2_CID_MPEG_VIDEO_VP9_LEVEL))?.maximum).toBe(13);
     await client.startOutput({ coded: V4L2_PIX_FMT_H264 });
     await client.send(0, toyHeader({ profile: 4, level: 11 }));
     await guest.rest();
@@ -397,11 +399,12 @@ describe('controls', () => {
 
   test('codecs of the port have their V4L2 pixel formats, and outputs that nobody knows are left out', () => {
     const range = { minWidth: 1, minHeight: 1, maxWidth: 2, maxHeight: 2 };
-    const codecs = offeredCodecs([
+    const capabilities = [
       { codec: 'toy', ...range, outputs: [1, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_H264] },
       { codec: 'av1', ...range, outputs: [2] },
-    ]);
-    expect(codecs.map(({ fourcc, capability }) => [fourcc, capability.outputs])).toEqual([[TOY_FOURCC, [V4L2_PIX_FMT_NV12]]]);
+    ] as const;
+    const codecs = offeredCodecs(capabilities, ({ outputs }) => outputs);
+    expect(codecs.map(({ fourcc, rawFormats }) => [fourcc, rawFormats])).toEqual([[TOY_FOURCC, [V4L2_PIX_FMT_NV12]]]);
   });
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { IOCTLS } from '../../wire/index.ts';
 import { CAPTURE_IOCTLS } from '../capture/capture-ioctls.ts';
-import { DECODER_IOCTLS } from '../decoder/decoder-ioctls.ts';
+import { DECODER_IOCTLS } from '../decoder/decoder-session.ts';
 import { DeviceError } from './device-error.ts';
 import { dispatch, type IoctlTable, ioctlTable, REPLACED_IOCTLS } from './ioctl-table.ts';
 import { makeCall } from './test-call.ts';
