@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a guest gets that is slower than its camera, through the whole protocol. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FrameSource } from '../ports/index.ts';
-import { everyFrame } from '../source/index.ts';
-import { SolidSource, TestCameras } from '../testing/index.ts';
-import { V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE } from '../wire/index.ts';
+import type { FrameSource } from '../../ports/index.ts';
+import { everyFrame } from '../../source/index.ts';
+import { SolidSource, TestCameras } from '../../testing/index.ts';
+import { V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE } from '../../wire/index.ts';
 
 const cameras = new TestCameras();
 const { guest } = cameras;
