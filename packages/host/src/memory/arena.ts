@@ -18,7 +18,7 @@ const CLEAN_AT_ONCE = 8 << 20;
 /**
  * The memory of one guest's buffers: a sealed memfd, sparse, never shared with another guest. A block's pages are given
  * back, and read as zeros, before its place can be handed out again; and that happens only when nobody references the
- * block any more: neither the buffer, nor a mapping in the guest, nor a copy in flight.
+ * block any more: neither the buffer, which a queue frees when the copies into it have ended, nor a mapping in the guest.
  *
  *     clean --allocate--> allocated --last release--> dirty --another thread, or in need a few MiB at once--> clean
  *
