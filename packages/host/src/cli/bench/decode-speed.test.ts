@@ -2,6 +2,6 @@
 import { expect, it } from 'vitest';
 import { speedOf } from './decode-speed.ts';
 
-it('the speed of decoding is what a longer clip takes more', () => {
+it('the speed of decoding follows from the time by which a longer clip takes more', () => {
   expect(speedOf({ pictures: 300, seconds: 1.1 }, { pictures: 1200, seconds: 4.1 })).toBeCloseTo(300);
 });

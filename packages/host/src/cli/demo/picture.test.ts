@@ -83,7 +83,7 @@ describe('a picture in a guest buffer', () => {
 });
 
 describe('pictures as PNG', () => {
-  it('turns limited-range black, white and red into the same in RGB', () => {
+  it('have limited-range black, white and red as the same in RGB', () => {
     const red = grey(2, 2, 81);
     red.bytes.set([90, 240], 4);
     expect([...toRgba(grey(2, 2, 16)).bytes.subarray(0, 4)]).toEqual([0, 0, 0, 255]);
@@ -93,14 +93,14 @@ describe('pictures as PNG', () => {
     expect(Math.max(g, b)).toBeLessThan(5);
   });
 
-  it('survives a round trip through the file format', () => {
+  it('survive a round trip through the file format', () => {
     const image = toRgba(grey(6, 4, 100));
     const read = PNG.sync.read(encodePng(image));
     expect([read.width, read.height]).toEqual([6, 4]);
     expect(new Uint8Array(read.data)).toEqual(image.bytes);
   });
 
-  it('puts at most sixteen thumbnails on the sheet, spread over the stream', () => {
+  it('are at most sixteen thumbnails on the sheet, spread over the stream', () => {
     const sheet = new ContactSheet();
     for (let i = 0; i < 100; i++) sheet.add(i, grey(48, 27, 16 + i));
     const image = sheet.render();
@@ -109,7 +109,7 @@ describe('pictures as PNG', () => {
     expect(image?.height).toBe(8 + 4 * (18 + 135 + 8));
   });
 
-  it('has no sheet of nothing', () => {
+  it('make no sheet where there are none', () => {
     expect(new ContactSheet().render()).toBeUndefined();
   });
 });

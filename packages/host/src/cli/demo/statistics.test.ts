@@ -9,7 +9,7 @@ describe('statistics', () => {
     expect(percentile([7], 0.99)).toBe(7);
   });
 
-  it('has no percentile and no mean of nothing', () => {
+  it('has no percentile and no mean of an empty list', () => {
     expect(percentile([], 0.5)).toBeNaN();
     expect(mean([])).toBeNaN();
   });

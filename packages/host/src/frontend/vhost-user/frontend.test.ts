@@ -110,7 +110,7 @@ describe('a front-end', () => {
     expect(told[1]?.addresses).toEqual([0x10_0000, 0x1_0000_0000, 0x1_8000_0000, 0x2_0000_0000]);
   });
 
-  it('two drivers after another on one connection', async () => {
+  it('serves two drivers, one after the other, on one connection', async () => {
     await using rig = new VhostRig();
     const frontend = await rig.connect();
     for (let i = 0; i < 5; i++) {

@@ -50,7 +50,7 @@ describe('a worker thread', () => {
     for (let i = 0; i < 10; i++) await start().thread.close();
   });
 
-  it('has a body only in a worker thread', () => {
+  it('has a body that throws when it is called elsewhere', () => {
     expect(() => serveThread(() => {})).toThrow(ThreadError);
   });
 });

@@ -173,7 +173,7 @@ describe('guest memory', () => {
     expect(mappingsOf('/memfd:guest-ram')).toBe(before);
   });
 
-  it('as one table: SET_MEM_TABLE replaces it under running rings', async () => {
+  it('may come as one table, which SET_MEM_TABLE replaces under running rings', async () => {
     await using rig = new VhostRig();
     const { frontend, driver } = await rig.attach({ without: ['CONFIGURE_MEM_SLOTS'] });
     const session = await driver.open();
