@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The files of the guest driver depend on each other without a cycle. One file depends on another whose header it includes, or of
- * which it names something that is not static: a function or a table. Its work items and the tables that the kernel calls are no
- * dependency of who starts them.
+ * which it names something that is not static: a function or a table. A work item, or a table that the kernel calls, is no
+ * dependency of the code that starts it.
  */
 import { basename } from 'node:path';
 import { cycles } from './cycles.ts';

@@ -276,7 +276,7 @@ void vmedia_give_up(struct vmedia_device *dev)
 		dev->gone = true;
 		spin_unlock_irqrestore(&dev->command_lock, flags);
 		wake_up_all(&dev->command_room);
-		/* Who waits is told before the reset, and gets the buffers after it. */
+		/* Waiting programs are told before the reset, and get their buffers after it. */
 		schedule_work(&dev->gone_work);
 		virtio_reset_device(dev->vdev);
 		vmedia_commands_drain(dev);

@@ -59,7 +59,7 @@ static int vmedia_open(struct file *file)
 		goto free;
 	v4l2_fh_init(&s->fh, &dev->video);
 	vmedia_fh_add(&s->fh, file);
-	/* Events that a former session of this id left behind find nobody. */
+	/* Events of a former session with this id are dropped before this one is found by them. */
 	vmedia_eventq_flush(dev);
 	mutex_lock(&dev->sessions_lock);
 	/* A session of a device that was reset in between is none. */
@@ -118,7 +118,7 @@ static long vmedia_dqevent(struct file *file, unsigned int cmd, unsigned long ar
 	return video_ioctl2(file, cmd, arg);
 }
 
-/* What videobuf2 says to somebody who waited for a buffer when the device went. */
+/* videobuf2 gives EIO to whoever waited for a buffer when the device went: it is ENODEV then. */
 static long vmedia_verdict(struct vmedia_session *s, long ret)
 {
 	return ret == -EIO && READ_ONCE(s->dev->gone) ? -ENODEV : ret;

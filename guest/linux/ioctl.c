@@ -139,8 +139,8 @@ static int vmedia_reqbufs(struct file *file, void *fh, struct v4l2_requestbuffer
 	if (!q)
 		return -EINVAL;
 	/*
-	 * Who may have buffers at all is the device's to say, also to somebody
-	 * who has none to free.
+	 * The device says whether this file may have buffers at all, also when
+	 * there are none to free.
 	 */
 	if (!req->count && !q->device_buffers) {
 		ret = vmedia_queue_free_device_buffers(q);

@@ -160,7 +160,7 @@ static int vmedia_start(struct vmedia_device *dev)
 	dev->gone = false;
 	dev->reset = false;
 	spin_unlock_irq(&dev->command_lock);
-	/* Who knows how long it was away. */
+	/* The device may have been away for long, or moved: its clock is learnt anew. */
 	memset(&dev->clock, 0, sizeof(dev->clock));
 	/* The event queue is the work's alone from here on; it tells the device of the buffers. */
 	vmedia_eventq_run(dev);

@@ -264,7 +264,7 @@ static int vmedia_start_streaming(struct vb2_queue *vq, unsigned int count)
 	} else {
 		q->started = true;
 		vmedia_finish_early(q);
-		/* Whoever broke the session before @started was set left the buffers to us. */
+		/* A break of the session before @started was set has left the buffers here. */
 		if (READ_ONCE(q->session->ended))
 			vmedia_return_buffers(q, VB2_BUF_STATE_ERROR);
 	}
