@@ -10,6 +10,7 @@ import type { DriverFormat } from '../driver/media/formats.ts';
 import { MediaDriver, type MediaDriverOptions } from '../driver/media/media-driver.ts';
 import { errnoName, IoctlError } from '../driver/rings/errors.ts';
 import type { RawReply, RawRequest } from '../driver/rings/raw-request.ts';
+import { formatInfo } from '../picture/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DriverTransport } from '../virtio-device/driver-transport.ts';
 import { Errno } from '../wire/errno.gen.ts';
@@ -259,6 +260,12 @@ export class CheckContext {
       if ((control.flags & V4L2_CTRL_FLAG_DISABLED) === 0 && match(control)) found.push(control);
     }
     return found;
+  }
+
+  /** Whether the OUTPUT queue of a codec takes raw pictures, as that of an encoder does. */
+  async takesPictures(session: DriverSession): Promise<boolean> {
+    const format = await this.waitFor(session.enumFmt(this.outputType, 0), 'the answer to ENUM_FMT');
+    return (formatInfo(format?.pixelformat ?? 0)?.colourPlanes.length ?? 0) > 0;
   }
 
   /** A decoder client and a stream that the device decodes; skips the check if there is none. */

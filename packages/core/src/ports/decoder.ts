@@ -9,9 +9,7 @@
  */
 import type { Colorimetry, Fraction, PictureLayout, Rect } from '../picture/index.ts';
 import type { BufferMemory } from './buffer-memory.ts';
-
-/** Codecs, independent of any protocol's numbers. */
-export type CodecId = 'h264' | 'hevc' | 'vp8' | 'vp9' | 'av1' | 'mpeg2' | 'mjpeg' | 'toy';
+import type { Codec, CodecEvents, CodecId } from './codec.ts';
 
 /** What one codec of a decoder can do. Sizes in pixels. `outputs`: V4L2 raw pixel formats (numbers), preferred first. */
 export interface DecoderCapability {
@@ -35,13 +33,6 @@ export interface CodedInput {
   readonly length: number;
   /** the buffer is full to the last byte: its data may go on in the next input */
   readonly mayContinue: boolean;
-}
-
-/** Memory for one picture in the layout given to `setOutput`. */
-export interface PictureTarget {
-  readonly id: number;
-  /** one per memory plane of the layout */
-  readonly planes: readonly BufferMemory[];
 }
 
 /** The stream's format, found in the stream. */
@@ -76,36 +67,21 @@ export interface DecodedPicture {
   readonly type: 'key' | 'p' | 'b' | 'unknown';
 }
 
-/** What a decoder tells its user. Called on the event loop; no method may throw. */
-export interface DecoderEvents {
-  /** The input was used up (or, not ok, could not be decoded at all) and its memory is free. */
-  inputDone(id: number, ok: boolean): void;
+/** What a decoder tells its user. */
+export interface DecoderEvents extends CodecEvents {
   /** The first format of the stream, or a new one. */
   format(format: StreamFormat): void;
   picture(picture: DecodedPicture): void;
-  /** Answer to `drain`: every picture of the inputs before it has come. */
-  drained(): void;
-  /** The decoder died. All loans are void, nothing is written any more; only `close` is allowed after this. */
-  failed(reason: string): void;
 }
 
-/** The port. Methods do not block and do not throw for what a bitstream does. */
-export interface Decoder {
+/**
+ * The port. The stream format stays known over a flush: a stream that goes on in the same format makes no new `format`. A target is
+ * memory for one picture in the layout given to `setOutput`.
+ */
+export interface Decoder extends Codec {
   decode(input: CodedInput): void;
   /** The layout for the pictures that follow: its width and height are at least the coded size. */
   setOutput(layout: PictureLayout): void;
-  supply(target: PictureTarget): void;
-  /** Let out every picture of the inputs so far, then `drained`. Inputs submitted later start afresh after it. */
-  drain(): void;
-  /**
-   * Drops all inputs and pictures in flight (seek). When it resolves the inputs are free and no event of the past follows;
-   * targets stay lent. The stream format stays known: a stream that goes on in the same format makes no new `format`.
-   */
-  flush(): Promise<void>;
-  /** Takes back all targets. When it resolves nothing writes to them. Pictures not yet delivered wait for new targets. */
-  recall(): Promise<void>;
-  /** Ends the decoder. When it resolves nothing is read or written any more. */
-  close(): Promise<void>;
 }
 
 /** Makes decoders for one guest. */

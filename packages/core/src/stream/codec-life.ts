@@ -1,14 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CodecId, PictureTarget } from '../ports/index.ts';
-
-/** What a stream asks of any codec. What is special about one is asked by who knows which one it is. */
-export interface Codec {
-  supply(target: PictureTarget): void;
-  drain(): void;
-  flush(): Promise<void>;
-  recall(): Promise<void>;
-  close(): Promise<void>;
-}
+import type { Codec, CodecId } from '../ports/index.ts';
 
 /**
  * One codec, from its making to its end: live --end--> ended. What a codec that has ended still says is not about the stream as it

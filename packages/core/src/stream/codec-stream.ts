@@ -4,8 +4,8 @@
  * go from inputs to what is made of them, drains, failure and end. It knows neither formats nor phases: when something is to be
  * done is for the stream on top of it to say, `DecoderStream` for one.
  */
-import type { BufferMemory, CodecId } from '../ports/index.ts';
-import { type Codec, CodecLife } from './codec-life.ts';
+import type { BufferMemory, Codec, CodecId } from '../ports/index.ts';
+import { CodecLife } from './codec-life.ts';
 import { CookieTable } from './cookie-table.ts';
 import { Loans } from './loans.ts';
 import type { StreamOutput } from './stream-events.ts';

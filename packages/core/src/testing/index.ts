@@ -14,5 +14,7 @@ export * from './test-cameras.ts';
 export * from './toy-capture.ts';
 export * from './toy-consumer.ts';
 export * from './toy-decoder.ts';
+export * from './toy-encoder.ts';
+export * from './toy-encoder-device.ts';
 export * from './toy-guest.ts';
 export * from './toy-stream.ts';

@@ -4,12 +4,12 @@ import type { HeapAccess } from '../memory/heap/heap-access.ts';
 import type { PictureLayout } from '../picture/index.ts';
 import type {
   CodecId,
+  CodecTarget,
   CodedInput,
   Decoder,
   DecoderCapability,
   DecoderEvents,
   DecoderFactory,
-  PictureTarget,
   StreamFormat,
 } from '../ports/index.ts';
 import {
@@ -97,7 +97,7 @@ class ToyDecoder implements Decoder {
   readonly #turn: () => Promise<void>;
   readonly #gone: () => void;
   readonly #work: DecoderWork[] = [];
-  readonly #targets: PictureTarget[] = [];
+  readonly #targets: CodecTarget[] = [];
   #state: 'keyless' | 'decoding' | 'over' = 'keyless';
   #running: 'no' | 'yes' = 'no';
   #header: ToyHeader | undefined;
@@ -126,7 +126,7 @@ class ToyDecoder implements Decoder {
     this.#wake();
   }
 
-  supply(target: PictureTarget): void {
+  supply(target: CodecTarget): void {
     this.#targets.push(target);
     this.#wake();
   }

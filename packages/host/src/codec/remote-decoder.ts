@@ -15,12 +15,12 @@ import {
   type ArenaBlock,
   type BufferAccess,
   type BufferMemory,
+  type CodecTarget,
   type CodedInput,
   type Decoder,
   type DecoderEvents,
   fitsInto,
   type PictureLayout,
-  type PictureTarget,
 } from '@paravideo/core';
 import { takesDecoded, VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
 import { ChildProtocolError } from '../isolation/child/index.ts';
@@ -86,7 +86,7 @@ export class RemoteDecoder implements Decoder {
   readonly #inputs = new Map<number, LentInput>();
   readonly #targets = new Map<number, LentTarget>();
   /** targets that wait for room in the arena */
-  #starved: PictureTarget[] = [];
+  #starved: CodecTarget[] = [];
   readonly #pending: PendingAnswer[] = [];
   /** copies in flight: guest memory is being read or written */
   readonly #copies = new Set<Promise<unknown>>();
@@ -186,7 +186,7 @@ export class RemoteDecoder implements Decoder {
     this.#out.add(() => this.#send({ kind: 'output', stream: this.#stream, serial, fourcc, width, height, rest }));
   }
 
-  supply(target: PictureTarget): void {
+  supply(target: CodecTarget): void {
     if (!this.#usable) return;
     const layout = this.#layout;
     if (layout === undefined) throw new CodecError(`target ${target.id} was supplied before a layout was set`);

@@ -3,10 +3,10 @@ import type { PictureLayout } from '../../picture/index.ts';
 import type {
   BufferMemory,
   CodecId,
+  CodecTarget,
   DecodedPicture,
   Decoder,
   DecoderFactory,
-  PictureTarget,
   StreamFormat,
 } from '../../ports/index.ts';
 import { demand, PortError } from './port-case.ts';
@@ -109,7 +109,7 @@ export class DecoderRun {
   /** Lends one more target; returns its id. */
   lend(): number {
     demand(this.layout !== undefined, 'the test lends a target before there is a format');
-    const target: PictureTarget = { id: this.#nextTarget++, planes: this.fixture.target(this.layout) };
+    const target: CodecTarget = { id: this.#nextTarget++, planes: this.fixture.target(this.layout) };
     this.targets.set(target.id, target.planes);
     this.decoder.supply(target);
     return target.id;

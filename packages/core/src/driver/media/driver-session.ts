@@ -14,6 +14,7 @@ import { isMultiplanar } from '../../wire/v4l2/buffer-type.ts';
 import {
   VIDIOC_CREATE_BUFS,
   VIDIOC_DECODER_CMD,
+  VIDIOC_ENCODER_CMD,
   VIDIOC_ENUM_FMT,
   VIDIOC_ENUM_FRAMEINTERVALS,
   VIDIOC_ENUM_FRAMESIZES,
@@ -42,6 +43,7 @@ import {
   VIDIOC_STREAMON,
   VIDIOC_SUBSCRIBE_EVENT,
   VIDIOC_TRY_DECODER_CMD,
+  VIDIOC_TRY_ENCODER_CMD,
   VIDIOC_TRY_EXT_CTRLS,
   VIDIOC_TRY_FMT,
   VIDIOC_UNSUBSCRIBE_EVENT,
@@ -51,6 +53,7 @@ import {
   v4l2_control,
   v4l2_create_buffers,
   v4l2_decoder_cmd,
+  v4l2_encoder_cmd,
   v4l2_event_subscription,
   v4l2_ext_control,
   v4l2_ext_controls,
@@ -308,11 +311,19 @@ export class DriverSession extends OpenFile {
   }
 
   decoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#decoder(VIDIOC_DECODER_CMD, cmd, flags);
+    return this.#codec(VIDIOC_DECODER_CMD, v4l2_decoder_cmd, cmd, flags);
   }
 
   tryDecoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#decoder(VIDIOC_TRY_DECODER_CMD, cmd, flags);
+    return this.#codec(VIDIOC_TRY_DECODER_CMD, v4l2_decoder_cmd, cmd, flags);
+  }
+
+  encoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
+    return this.#codec(VIDIOC_ENCODER_CMD, v4l2_encoder_cmd, cmd, flags);
+  }
+
+  tryEncoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
+    return this.#codec(VIDIOC_TRY_ENCODER_CMD, v4l2_encoder_cmd, cmd, flags);
   }
 
   enumInput(index: number): Promise<InputDescription | undefined> {
@@ -431,8 +442,14 @@ export class DriverSession extends OpenFile {
     await this.#call(nr, view);
   }
 
-  async #decoder(nr: number, cmd: number, flags: number): Promise<{ cmd: number; flags: number }> {
-    const { view, fields } = make(v4l2_decoder_cmd);
+  async #codec(
+    nr: number,
+    struct: typeof v4l2_decoder_cmd | typeof v4l2_encoder_cmd,
+    cmd: number,
+    flags: number,
+  ): Promise<{ cmd: number; flags: number }> {
+    const view = new DataView(new ArrayBuffer(struct.size));
+    const { fields } = struct;
     fields.cmd.set(view, 0, cmd);
     fields.flags.set(view, 0, flags);
     await this.#call(nr, view);

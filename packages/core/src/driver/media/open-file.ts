@@ -37,6 +37,7 @@ import {
   type IoctlInfo,
   VIDIOC_CREATE_BUFS,
   VIDIOC_DECODER_CMD,
+  VIDIOC_ENCODER_CMD,
   VIDIOC_QBUF,
   VIDIOC_REQBUFS,
   VIDIOC_STREAMOFF,
@@ -46,10 +47,11 @@ import {
   v4l2_buffer,
   v4l2_create_buffers,
   v4l2_decoder_cmd,
+  v4l2_encoder_cmd,
   v4l2_format,
   v4l2_requestbuffers,
 } from '../../wire/v4l2/videodev2.ts';
-import { V4L2_DEC_CMD_START } from '../../wire/v4l2/videodev2-constants.gen.ts';
+import { V4L2_DEC_CMD_START, V4L2_ENC_CMD_START } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import type { CommandChannel, CommandReply } from '../rings/command-channel.ts';
 import { DriverError, IoctlError } from '../rings/errors.ts';
 import { WaitList } from '../rings/wait-list.ts';
@@ -365,10 +367,16 @@ export class OpenFile {
       const queue = this.queue(u32At(payload, fields.format.offset + v4l2_format.fields.type.offset));
       const end = u32At(payload, fields.index.offset) + u32At(payload, fields.count.offset);
       queue.allocated(Math.max(queue.count, end));
-    } else if (nr === VIDIOC_DECODER_CMD && u32At(payload, v4l2_decoder_cmd.fields.cmd.offset) === V4L2_DEC_CMD_START) {
+    } else if (isCodecStart(nr, payload)) {
       for (const queue of this.#queues.values()) queue.restart();
     }
   }
+}
+
+/** Whether an ioctl told a codec to go on after a drain or a change. */
+function isCodecStart(nr: number, payload: Uint8Array): boolean {
+  if (nr === VIDIOC_DECODER_CMD) return u32At(payload, v4l2_decoder_cmd.fields.cmd.offset) === V4L2_DEC_CMD_START;
+  return nr === VIDIOC_ENCODER_CMD && u32At(payload, v4l2_encoder_cmd.fields.cmd.offset) === V4L2_ENC_CMD_START;
 }
 
 function writeLists(view: DataView, base: number, lists: readonly (readonly GuestRange[])[]): void {
