@@ -86,9 +86,9 @@ async function start(count = 4): Promise<void> {
 
 /** Queues the picture of a number in the buffer of an index. */
 async function send(index: number, number: number): Promise<void> {
-  const { planes } = await session.gFmt(RAW);
-  toyPlanes({ sizes: planes.map(({ sizeImage }) => sizeImage) }, number).forEach((bytes, i) => raw.plane(index, i)?.set(bytes));
-  await raw.queue(index, { bytesused: planes.map(({ sizeImage }) => sizeImage), timestamp: toyStamp(number) });
+  const sizes = (await session.gFmt(RAW)).planes.map(({ sizeImage }) => sizeImage);
+  for (const [i, bytes] of toyPlanes({ sizes }, number).entries()) raw.plane(index, i)?.set(bytes);
+  await raw.queue(index, { bytesused: sizes, timestamp: toyStamp(number) });
 }
 
 const FLAG_NAMES = [
