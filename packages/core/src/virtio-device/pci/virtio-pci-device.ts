@@ -59,6 +59,7 @@ const PBA_AT = 0x800;
 /** configuration of a device type at most: what lies between it and the notifications */
 const MAX_DEVICE_CONFIG = NOTIFY_AT - DEVICE_AT;
 const MAX_QUEUES = 64;
+const NONE: readonly number[] = [];
 
 /** Who carries the device and who stands behind it. */
 export interface VirtioPciOwner {
@@ -71,8 +72,6 @@ export interface VirtioPciOwner {
    * later for a ring that it enables later.
    */
   startQueue(index: number, layout: RingLayout, features: bigint): boolean;
-  /** The driver rang the doorbell of a ring that runs, or the ring was started and may hold something already (P16). */
-  notify(index: number): void;
   /** Stops all rings and lets go of guest memory; the driver sees the reset as done when it resolves. Must not reject. */
   reset(): Promise<void>;
   /**
@@ -124,6 +123,8 @@ export class VirtioPciDevice {
   readonly #window: number;
   readonly #msixAt: number;
   #isr = 0;
+  /** queues to look at after the write that is under way */
+  #rung: number[] = [];
 
   /** Throws `PciError` if the options are out of range. */
   constructor(o: VirtioPciOptions, owner: VirtioPciOwner) {
@@ -170,7 +171,7 @@ export class VirtioPciDevice {
         negotiated: (features) => owner.negotiated?.(features),
         startQueue: (index, layout, features) => owner.startQueue(index, layout, features),
         started: () => {
-          for (let i = 0; i < o.queues; i++) owner.notify(i);
+          for (let i = 0; i < o.queues; i++) this.#rung.push(i);
         },
         reset: () => {
           this.#lower();
@@ -225,13 +226,13 @@ export class VirtioPciDevice {
     if (access !== undefined) this.readBar(access.bar, access.offset, into);
   }
 
-  /** A write to the configuration space. */
-  writeConfig(offset: number, from: Uint8Array): void {
+  /** A write to the configuration space. Answers the queues to look at, as `writeBar` does. */
+  writeConfig(offset: number, from: Uint8Array): readonly number[] {
     const before = this.#busMaster;
     this.#space.write(offset, from);
     if (this.#busMaster !== before) this.#owner.busMaster?.(!before);
     const access = this.#windowAccess(offset, from.length);
-    if (access !== undefined) this.writeBar(access.bar, access.offset, from);
+    return (access && this.writeBar(access.bar, access.offset, from)) ?? NONE;
   }
 
   /** A read of a memory region. False, and all ones, if it does not lie in one. */
@@ -247,14 +248,20 @@ export class VirtioPciDevice {
     return true;
   }
 
-  /** A write to a memory region. False if it does not lie in one. */
-  writeBar(bar: number, offset: number, from: Uint8Array): boolean {
-    if (!this.#inside(bar, offset, from.length)) return false;
+  /**
+   * A write to a memory region. Answers the queues to look at: those of running rings whose doorbell it rang, or, where it started
+   * rings, all, since they may hold something already (P16). Undefined if it does not lie in a region.
+   */
+  writeBar(bar: number, offset: number, from: Uint8Array): readonly number[] | undefined {
+    if (!this.#inside(bar, offset, from.length)) return undefined;
     if (bar === MSIX_BAR) this.msix.write(offset, from);
     else if (bar === SHARED_BAR) this.#owner.shared?.write(offset, from);
     else if (offset < virtio_pci_common_cfg.size) this.#common.write(offset, from);
     else if (offset >= NOTIFY_AT) this.#doorbell(offset - NOTIFY_AT, from.length);
-    return true;
+    if (this.#rung.length === 0) return NONE;
+    const rung = this.#rung;
+    this.#rung = [];
+    return rung;
   }
 
   #inside(bar: number, offset: number, length: number): boolean {
@@ -280,7 +287,7 @@ export class VirtioPciDevice {
   #doorbell(offset: number, width: number): void {
     const queue = offset / NOTIFY_MULTIPLIER;
     if ((width !== 2 && width !== 4) || !Number.isInteger(queue) || queue >= this.#queues) return;
-    if (this.#common.state === 'live') this.#owner.notify(queue);
+    if (this.#common.state === 'live') this.#rung.push(queue);
   }
 
   #interrupt(vector: number, isr: number): void {

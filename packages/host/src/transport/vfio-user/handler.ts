@@ -62,7 +62,7 @@ const DONE: VfioAnswer = { payload: NOTHING };
 /** What the messages act on. */
 export type HandledFunction = Pick<
   PciGuest,
-  'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'left' | 'settled' | 'work'
+  'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'left' | 'ring' | 'settled' | 'work'
 >;
 
 /** The messages of one connection. */
@@ -269,9 +269,12 @@ export class VfioHandler {
   }
 
   #write(region: number, offset: number, from: Uint8Array): void {
-    if (region === CONFIG_REGION && offset + from.length <= PCI_CONFIG_BYTES) this.#guest.pci.writeConfig(offset, from);
-    else if (region === CONFIG_REGION || !this.#guest.pci.writeBar(region, offset, from))
-      throw outside(region, offset, from.length);
+    const { pci } = this.#guest;
+    let rung: readonly number[] | undefined;
+    if (region !== CONFIG_REGION) rung = pci.writeBar(region, offset, from);
+    else if (offset + from.length <= PCI_CONFIG_BYTES) rung = pci.writeConfig(offset, from);
+    if (rung === undefined) throw outside(region, offset, from.length);
+    this.#guest.ring(rung);
     if (region === MSIX_BAR) this.#log.debug({ offset }, 'a client that leaves the MSI-X table to us');
   }
 }

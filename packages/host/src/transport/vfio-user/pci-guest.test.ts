@@ -28,13 +28,13 @@ it('doorbells that ring during a backlog start no second turn: the first takes i
   guest.memory.write(BASE + 0x8000, new Uint8Array(new Uint32Array([5, 0, 0, 0]).buffer));
   for (let i = 0; i < SIZE; i++) driver.add([{ address: BASE + 0x8000, length: 16 }], [], i);
   driver.flush();
-  guest.notify(0);
+  guest.ring([0]);
   guest.work();
   const first = guest.device.stats.commands;
   expect(first).toBeGreaterThan(0);
   expect(first).toBeLessThanOrEqual(128);
   for (let i = 0; i < 10; i++) {
-    guest.notify(0);
+    guest.ring([0]);
     guest.work();
   }
   expect(guest.device.stats.commands).toBe(first);

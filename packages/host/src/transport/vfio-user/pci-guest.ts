@@ -159,9 +159,9 @@ export class PciGuest implements VirtioPciOwner, AsyncDisposable {
     await this.memory.gate.close();
   }
 
-  /** Notes a doorbell; `work` sees to it once the write that rang it was answered. */
-  notify(index: number): void {
-    this.#rung.add(index);
+  /** Notes the queues that a write rang; `work` looks at them once the write was answered. */
+  ring(queues: readonly number[]): void {
+    for (const index of queues) this.#rung.add(index);
   }
 
   raiseVector(n: number): void {
