@@ -19,6 +19,7 @@ const PROGRAMS = [
   'codec/process/main',
   'sources/media-file/process/main',
   'sources/pattern/pattern-worker',
+  'sources/converter/convert-worker',
   'memory/copy/copy-worker',
   'transport/common/closing-thread',
   'cli/bench/blocking-process',

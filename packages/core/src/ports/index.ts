@@ -5,6 +5,7 @@ export type * from './capture.ts';
 export type * from './clock.ts';
 export type * from './codec.ts';
 export type * from './control-port.ts';
+export type * from './converter.ts';
 export type * from './decoder.ts';
 export type * from './encoder.ts';
 export type * from './frame-source.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Fraction, PictureLayout } from '../picture/index.ts';
-import type { Capture, CapturedFrame, CaptureSink, FrameConsumer, WantedFrames } from '../ports/index.ts';
+import type { Capture, CapturedFrame, CaptureSink, Conversion, Frame, FrameConsumer, WantedFrames } from '../ports/index.ts';
 import { SharedFrame } from './shared-frame.ts';
 
 /** One use of a source. */
@@ -8,29 +8,27 @@ export interface SharedStream {
   readonly consumer: FrameConsumer;
 }
 
-/** Frames of one layout and interval: one start of the capture, and the streams that share what it brings. */
-export class Rendition implements CaptureSink {
+/** Frames of one layout and interval, and the streams that share them. */
+export abstract class Rendition {
   readonly wanted: WantedFrames;
   readonly streams = new Set<SharedStream>();
   readonly #over: (rendition: Rendition, reason: string) => void;
-  readonly #running: Disposable;
 
-  /**
-   * Starts the capture, and throws what that throws.
-   * @param over called when the capture has ended the start by itself
-   */
-  constructor(capture: Capture, wanted: WantedFrames, over: (rendition: Rendition, reason: string) => void) {
+  /** @param over called when its frames have ended by themselves */
+  constructor(wanted: WantedFrames, over: (rendition: Rendition, reason: string) => void) {
     this.wanted = wanted;
     this.#over = over;
-    this.#running = capture.start(wanted, this);
   }
 
-  wantsFrame(): boolean {
+  /** No frame is delivered any more. */
+  abstract stop(): void;
+
+  protected anyWants(): boolean {
     for (const { consumer } of this.streams) if (consumer.wantsFrame()) return true;
     return false;
   }
 
-  frame(captured: CapturedFrame): void {
+  protected deliver(captured: CapturedFrame): void {
     const frame = new SharedFrame(captured);
     // Each is asked again: while this frame was captured, its buffer may have gone to the frame before or been taken back. A stream
     // that ends in one of these calls is not visited any more.
@@ -38,22 +36,95 @@ export class Rendition implements CaptureSink {
     frame.release();
   }
 
-  ended(reason: string): void {
+  protected end(reason: string): void {
     this.#over(this, reason);
   }
+}
 
-  /** Ends the start: the capture calls nothing after this. */
+/** The camera's own frames: one start of the capture. */
+export class CapturedRendition extends Rendition implements CaptureSink {
+  readonly #running: Disposable;
+
+  /** Starts the capture, and throws what that throws. */
+  constructor(capture: Capture, wanted: WantedFrames, over: (rendition: Rendition, reason: string) => void) {
+    super(wanted, over);
+    this.#running = capture.start(wanted, this);
+  }
+
+  wantsFrame(): boolean {
+    return this.anyWants();
+  }
+
+  frame(captured: CapturedFrame): void {
+    this.deliver(captured);
+  }
+
+  ended(reason: string): void {
+    this.end(reason);
+  }
+
+  /** The capture calls no more. */
   stop(): void {
     this.#running[Symbol.dispose]();
   }
 }
 
-/** A key that is the same for streams that can share frames. */
+/** Frames that are being converted at a time; one whose time comes meanwhile is lost. */
+const IN_FLIGHT = 2;
+
+/** Frames that are made of those of another rendition. */
+export class ConvertedRendition extends Rendition implements FrameConsumer {
+  readonly #conversion: Conversion;
+  #from: Disposable | undefined;
+  #converting = 0;
+  #open = true;
+
+  /** @param conversion it owns it */
+  constructor(conversion: Conversion, wanted: WantedFrames, over: (rendition: Rendition, reason: string) => void) {
+    super(wanted, over);
+    this.#conversion = conversion;
+  }
+
+  /** The stream that brings the frames to convert; it owns it. */
+  set from(stream: Disposable) {
+    this.#from = stream;
+  }
+
+  wantsFrame(): boolean {
+    return this.#converting < IN_FLIGHT && this.anyWants();
+  }
+
+  frame(frame: Frame): void {
+    frame.retain();
+    this.#converting += 1;
+    void this.#conversion.convert(frame).then((made) => {
+      frame.release();
+      this.#converting -= 1;
+      if (this.#open && made !== undefined) this.deliver(made);
+      else made?.release();
+      if (!this.#open && this.#converting === 0) this.#conversion.close();
+    });
+  }
+
+  lost(reason: string): void {
+    this.end(reason);
+  }
+
+  stop(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#from?.[Symbol.dispose]();
+    if (this.#converting === 0) this.#conversion.close();
+  }
+}
+
+/** The same text for what can be shared. */
 export function renditionKey({ layout, interval }: WantedFrames): string {
   return `${intervalKey(interval)} ${layoutKey(layout)}`;
 }
 
-function intervalKey({ numerator, denominator }: Fraction): string {
+/** The same text for the same interval. */
+export function intervalKey({ numerator, denominator }: Fraction): string {
   let [a, b] = [numerator, denominator];
   while (b !== 0) [a, b] = [b, a % b];
   return `${numerator / a}/${denominator / a}`;

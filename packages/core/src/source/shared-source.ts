@@ -5,13 +5,17 @@
  *
  *     capture ── rendition NV12 1920x1080, 1/30 s ── stream, stream
  *             └─ rendition RGB3 1920x1080, 1/30 s ── stream
+ *                └─ converted: RGB3 640x360, 1/30 s ── stream, stream
+ *
+ * What the capture does not bring is made by a converter, where there is one: once for all who want the same, out of frames that the
+ * capture brings, or of those that it brings already where it cannot bring others beside them.
  *
  * When the capture goes away, or cannot deliver such frames any more, the streams end; when it is there again, others can begin.
  */
-import { hasSize } from '../picture/index.ts';
 import {
   type Capture,
   type ControlPort,
+  type Converter,
   type FrameConsumer,
   type FrameSource,
   NoMemoryError,
@@ -21,24 +25,38 @@ import {
   type SourcePresence,
   type WantedFrames,
 } from '../ports/index.ts';
+import { brings, conversionBase, convertedModes, readable } from './conversion-plan.ts';
 import { PresenceMachine } from './presence.ts';
-import { Rendition, renditionKey, type SharedStream } from './rendition.ts';
+import {
+  CapturedRendition,
+  ConvertedRendition,
+  intervalKey,
+  type Rendition,
+  renditionKey,
+  type SharedStream,
+} from './rendition.ts';
 import { SourceError } from './source-error.ts';
 
 /** See the top of the file. It owns the capture. */
 export class SharedSource implements FrameSource, AsyncDisposable {
   readonly #capture: Capture;
+  readonly #converter: Converter | undefined;
   readonly #presence: PresenceMachine;
   readonly #watching: Disposable;
   readonly #renditions = new Map<string, Rendition>();
   readonly #watchers = new Set<(change: SourceChange) => void>();
+  /** what the capture brings, and what is offered */
+  #native: SourceModes;
   #modes: SourceModes;
   #ended: Promise<void> | undefined;
 
-  constructor(capture: Capture) {
+  /** @param converter makes what the capture does not bring; it is not owned */
+  constructor(capture: Capture, converter?: Converter) {
     this.#capture = capture;
+    this.#converter = converter;
     this.#presence = new PresenceMachine(capture.absent);
-    this.#modes = capture.modes;
+    this.#native = capture.modes;
+    this.#modes = this.#offered();
     this.#watching = capture.watch(() => this.#update(capture.absent));
   }
 
@@ -69,7 +87,7 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   separate(): SharedSource {
     const capture = this.#capture.separate?.();
     if (capture === undefined) throw new SourceError(`camera ${this.#modes.card} has one set of controls for all`);
-    return new SharedSource(capture);
+    return new SharedSource(capture, this.#converter);
   }
 
   start(wanted: WantedFrames, consumer: FrameConsumer): Disposable {
@@ -87,12 +105,7 @@ export class SharedSource implements FrameSource, AsyncDisposable {
       if (error instanceof NoMemoryError || error instanceof SourceBusyError) throw error;
       return refused(stream, `no such frames can be had: ${error instanceof Error ? error.message : String(error)}`);
     }
-    rendition.streams.add(stream);
-    return {
-      [Symbol.dispose]: () => {
-        if (rendition.streams.delete(stream) && rendition.streams.size === 0) this.#drop(rendition);
-      },
-    };
+    return this.#join(rendition, stream);
   }
 
   /** Ends all streams and the capture. */
@@ -105,13 +118,74 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     return this.#ended;
   }
 
+  #join(rendition: Rendition, stream: SharedStream): Disposable {
+    rendition.streams.add(stream);
+    return {
+      [Symbol.dispose]: () => {
+        if (rendition.streams.delete(stream) && rendition.streams.size === 0) this.#drop(rendition);
+      },
+    };
+  }
+
+  /** Frames that are shared already, or the capture's own, or converted ones. Throws what a start throws. */
   #rendition(wanted: WantedFrames): Rendition {
-    const key = renditionKey(wanted);
-    const present = this.#renditions.get(key);
+    const present = this.#renditions.get(renditionKey(wanted));
     if (present !== undefined) return present;
-    const rendition = new Rendition(this.#capture, wanted, (over, reason) => this.#end(over, reason));
-    this.#renditions.set(key, rendition);
+    if (brings(this.#native, wanted)) {
+      try {
+        return this.#captured(wanted);
+      } catch (error) {
+        const other = error instanceof SourceBusyError ? this.#convertible(wanted) : undefined;
+        if (other === undefined) throw error;
+        return this.#converted(other, wanted);
+      }
+    }
+    const base = this.#converter && conversionBase(this.#native, this.#converter, wanted);
+    if (base === undefined) return this.#captured(wanted);
+    return this.#converted(this.#base(base, wanted), wanted);
+  }
+
+  /** Frames of the capture to convert: these, or others that it brings already. */
+  #base(best: WantedFrames, wanted: WantedFrames): Rendition {
+    const present = this.#renditions.get(renditionKey(best));
+    if (present !== undefined) return present;
+    try {
+      return this.#captured(best);
+    } catch (error) {
+      const other = error instanceof SourceBusyError ? this.#convertible(wanted) : undefined;
+      if (other === undefined) throw error;
+      return other;
+    }
+  }
+
+  /** What the capture brings just now, at the wanted interval, that can be converted. */
+  #convertible({ interval }: WantedFrames): Rendition | undefined {
+    const formats = this.#converter === undefined ? [] : readable(this.#native, this.#converter);
+    return [...this.#renditions.values()].find(
+      (rendition) =>
+        rendition instanceof CapturedRendition &&
+        formats.includes(rendition.wanted.layout.fourcc) &&
+        intervalKey(rendition.wanted.interval) === intervalKey(interval),
+    );
+  }
+
+  #captured(wanted: WantedFrames): Rendition {
+    const rendition = new CapturedRendition(this.#capture, wanted, (over, reason) => this.#end(over, reason));
+    this.#renditions.set(renditionKey(wanted), rendition);
     return rendition;
+  }
+
+  #converted(from: Rendition, wanted: WantedFrames): Rendition {
+    try {
+      const conversion = this.#converter?.open(from.wanted.layout, wanted.layout, this.#native.colorimetry);
+      if (conversion === undefined) throw new SourceError('frames were to be converted without a converter');
+      const rendition = new ConvertedRendition(conversion, wanted, (over, reason) => this.#end(over, reason));
+      rendition.from = this.#join(from, { consumer: rendition });
+      this.#renditions.set(renditionKey(wanted), rendition);
+      return rendition;
+    } finally {
+      if (from.streams.size === 0) this.#drop(from);
+    }
   }
 
   #drop(rendition: Rendition): void {
@@ -135,7 +209,8 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     if (edge === undefined && !other) return;
     for (const rendition of [...this.#renditions.values()]) {
       if (absent !== undefined) this.#end(rendition, absent);
-      else if (!brings(this.#modes, rendition.wanted)) this.#end(rendition, 'the source does not bring such frames any more');
+      else if (!brings(rendition instanceof CapturedRendition ? this.#native : this.#modes, rendition.wanted))
+        this.#end(rendition, 'the source does not bring such frames any more');
     }
     for (const watcher of [...this.#watchers]) watcher(edge ?? 'modes');
   }
@@ -143,14 +218,15 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   /** True if the capture has other modes than before. */
   #takeModes(): boolean {
     const { modes } = this.#capture;
-    if (modes === this.#modes) return false;
-    this.#modes = modes;
+    if (modes === this.#native) return false;
+    this.#native = modes;
+    this.#modes = this.#offered();
     return true;
   }
-}
 
-function brings(modes: SourceModes, { layout }: WantedFrames): boolean {
-  return modes.formats.includes(layout.fourcc) && hasSize(modes.sizes(layout.fourcc), layout);
+  #offered(): SourceModes {
+    return this.#converter === undefined ? this.#native : convertedModes(this.#native, this.#converter);
+  }
 }
 
 /** A stream that gets nothing, and is told so in a later turn, when its start has returned. */

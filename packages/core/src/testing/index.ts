@@ -13,6 +13,7 @@ export * from './solid-source.ts';
 export * from './test-cameras.ts';
 export * from './toy-capture.ts';
 export * from './toy-consumer.ts';
+export * from './toy-converter.ts';
 export * from './toy-decoder.ts';
 export * from './toy-encoder.ts';
 export * from './toy-encoder-device.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The codec library: node-av (FFmpeg), an optional peer dependency that is loaded at run time and only in processes that
- * decode. Its binary is GPL and of another project, so nothing of it is bundled.
+ * The codec library: node-av (FFmpeg), an optional peer dependency that is loaded at run time, in processes that decode and, for its
+ * scaler, in the thread that converts frames of trusted sources. Its binary is GPL and of another project, so nothing of it is bundled.
  *
  * Rules for its use, each learnt from a crash: options go in through `setOption`, never through a `Dictionary` given to
  * `open2Sync`; planes of a frame (`frame.data`) are views without an owner, dead as soon as the frame is unreferenced.

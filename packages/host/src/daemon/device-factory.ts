@@ -2,6 +2,7 @@
 import {
   CaptureDevice,
   type CaptureDeviceOptions,
+  type Converter,
   DecoderDevice,
   type DecoderDeviceOptions,
   type DecoderFactory,
@@ -12,10 +13,11 @@ import {
   SharedSource,
   SourceError,
 } from '@paravideo/core';
+import { avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
-import { patternAdapter } from '../sources/index.ts';
+import { patternAdapter, ThreadConverter } from '../sources/index.ts';
 import type { GuestContext } from '../transport/common/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
@@ -55,8 +57,10 @@ export class DeviceFactory implements AsyncDisposable {
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
     const sources = new Map<string, ConfiguredSource>();
+    const converter = avInstalled() ? parts.use(new ThreadConverter({ log })) : undefined;
     for (const name of wanted) {
-      sources.set(name, parts.use(await openSource(name, config.sources[name] ?? PATTERN, log.child({ source: name }))));
+      const source = config.sources[name] ?? PATTERN;
+      sources.set(name, parts.use(await openSource(name, source, log.child({ source: name }), converter)));
     }
     return new DeviceFactory(sources, pool, parts.move(), log);
   }
@@ -162,9 +166,14 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
   };
 }
 
-async function openSource(name: string, { adapter, settings }: SourceConfig, log: Logger): Promise<ConfiguredSource> {
+async function openSource(
+  name: string,
+  { adapter, settings }: SourceConfig,
+  log: Logger,
+  converter: Converter | undefined,
+): Promise<ConfiguredSource> {
   try {
-    return new ConfiguredSource(new SharedSource(await adapter.open(settings, { log })));
+    return new ConfiguredSource(new SharedSource(await adapter.open(settings, { log }), converter));
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
     throw error;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+export * from './converter/index.ts';
 export * from './frame-pool.ts';
 export * from './media-file/index.ts';
 export * from './paced-capture.ts';

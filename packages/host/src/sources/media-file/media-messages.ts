@@ -2,9 +2,6 @@
 /** What the daemon and the process of a media file say to each other. Times are microseconds, offsets bytes. */
 import { type MessageOf, MessageSet } from '../../isolation/child/message-set.ts';
 
-/** Raw pictures by FFmpeg's names; their index is what travels. */
-export const RAW_PICTURES = ['nv12', 'nv21', 'yuv420p', 'yuyv422', 'uyvy422', 'rgb24', 'bgr24', 'bgr0', 'rgb0', 'gray'] as const;
-
 /** Daemon to process. */
 const REQUESTS = {
   /**

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a camera offers beside its own frames where there is a converter, and which of its own they are made of. */
+import { hasSize, type PictureSize, pictureLayout, type SourceSizes, validColorimetry } from '../picture/index.ts';
+import type { Converter, SourceModes, WantedFrames } from '../ports/index.ts';
+import { V4L2_QUANTIZATION_FULL_RANGE } from '../wire/index.ts';
+
+/** Short sides of smaller pictures that are offered of a camera with a list of sizes. */
+const SHORT_SIDES = [1080, 720, 480, 360, 240, 180, 120] as const;
+
+/** True if these frames are the camera's own. */
+export function brings(modes: SourceModes, { layout }: WantedFrames): boolean {
+  return modes.formats.includes(layout.fourcc) && hasSize(modes.sizes(layout.fourcc), layout);
+}
+
+/** Formats of a camera out of which others can be made, the camera's preferred one first. */
+export function readable(native: SourceModes, converter: Converter): readonly number[] {
+  // A camera says once for all its formats what its colours mean, and Y'CbCr that is made has limited range.
+  if (validColorimetry(native.colorimetry).quantization === V4L2_QUANTIZATION_FULL_RANGE) return [];
+  return native.formats.filter((fourcc) => converter.formats.includes(fourcc));
+}
+
+/**
+ * A camera's own modes and those that are made of them: every format of the converter; and, of a camera with a list of sizes, each of
+ * those in each of these formats, and smaller ones of the shape of its default. A camera that can make all of that itself is left alone.
+ */
+export function convertedModes(native: SourceModes, converter: Converter): SourceModes {
+  const [base, ...others] = readable(native, converter);
+  if (base === undefined) return native;
+  const made = converter.formats.filter((fourcc) => !native.formats.includes(fourcc));
+  const lists = [base, ...others].map((fourcc) => native.sizes(fourcc));
+  if (made.length === 0 && lists.every(({ kind }) => kind === 'stepwise')) return native;
+  const known = [...native.formats, ...made];
+  const sizes = (fourcc: number): SourceSizes => {
+    if (native.formats.includes(fourcc) && !converter.formats.includes(fourcc)) return native.sizes(fourcc);
+    const own = native.sizes(native.formats.includes(fourcc) ? fourcc : base);
+    return own.kind === 'stepwise' ? own : { kind: 'discrete', sizes: allSizes(lists, native.defaultSize) };
+  };
+  return {
+    ...native,
+    formats: known,
+    sizes,
+    intervals: (fourcc, width, height) => {
+      const from = source(native, converter, fourcc, { width, height });
+      return native.intervals(from?.fourcc ?? fourcc, from?.size.width ?? width, from?.size.height ?? height);
+    },
+  };
+}
+
+/** The frames of a camera out of which those that are wanted can be made; undefined if there are none. */
+export function conversionBase(native: SourceModes, converter: Converter, wanted: WantedFrames): WantedFrames | undefined {
+  const from = source(native, converter, wanted.layout.fourcc, wanted.layout);
+  const layout = from === undefined ? undefined : pictureLayout(from.fourcc, from.size.width, from.size.height);
+  return layout === undefined ? undefined : { layout, interval: wanted.interval };
+}
+
+/** The same format if it can be read, else the preferred one of those that can; in the least size that is no smaller. */
+function source(
+  native: SourceModes,
+  converter: Converter,
+  fourcc: number,
+  wanted: PictureSize,
+): { readonly fourcc: number; readonly size: PictureSize } | undefined {
+  const able = readable(native, converter);
+  const inOrder = able.includes(fourcc) ? [fourcc, ...able] : able;
+  const [first] = inOrder;
+  // The camera's own, or what it would be best made of.
+  if (first === undefined || (native.formats.includes(fourcc) && !able.includes(fourcc))) return undefined;
+  const exact = inOrder.find((each) => hasSize(native.sizes(each), wanted));
+  if (exact !== undefined) return { fourcc: exact, size: { width: wanted.width, height: wanted.height } };
+  return { fourcc: first, size: leastAbove(native.sizes(first), wanted) };
+}
+
+function leastAbove(sizes: SourceSizes, { width, height }: PictureSize): PictureSize {
+  if (sizes.kind === 'stepwise') return { width: sizes.range.maxWidth, height: sizes.range.maxHeight };
+  const area = (size: PictureSize): number => size.width * size.height;
+  const rising = sizes.sizes.toSorted((a, b) => area(a) - area(b));
+  return rising.find((size) => size.width >= width && size.height >= height) ?? rising.at(-1) ?? { width, height };
+}
+
+function allSizes(lists: readonly SourceSizes[], size: PictureSize): readonly PictureSize[] {
+  const short = Math.min(size.width, size.height);
+  const scaled = (side: number, to: number): number => 2 * Math.round((side * to) / short / 2);
+  const smaller = SHORT_SIDES.filter((to) => to < short).map((to) => ({
+    width: scaled(size.width, to),
+    height: scaled(size.height, to),
+  }));
+  const all = [...lists.flatMap((list) => (list.kind === 'discrete' ? list.sizes : [])), ...smaller];
+  return [...new Map(all.map((each) => [`${each.width}x${each.height}`, each])).values()];
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PictureLayout, PlaneStorage } from '@paravideo/core';
+
+/** What the event loop tells the converting thread. `id` names a conversion; messages are taken in order. */
+export type ConvertRequest =
+  | {
+      readonly kind: 'open';
+      readonly id: number;
+      readonly from: PictureLayout;
+      readonly to: PictureLayout;
+      /** AVCOL_SPC_* of both where they are Y'CbCr */
+      readonly matrix: number;
+      /** the frame pool, pinned until `closed` */
+      readonly address: number;
+      readonly length: number;
+      /** where each memory plane lies in a slot */
+      readonly planes: readonly { readonly offset: number; readonly length: number }[];
+    }
+  | {
+      readonly kind: 'convert';
+      readonly id: number;
+      /** of the slot in the pool */
+      readonly offset: number;
+      /** memory planes of the picture, which stay as they are until the answer */
+      readonly from: readonly PlaneStorage[];
+    }
+  | { readonly kind: 'close'; readonly id: number };
+
+/** What the converting thread answers: to `convert`, whether the picture is made; to `close`: it does not touch that pool any more. */
+export type ConvertAnswer =
+  | { readonly kind: 'converted'; readonly id: number; readonly made: boolean }
+  | { readonly kind: 'closed'; readonly id: number };
