@@ -131,21 +131,14 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   #rendition(wanted: WantedFrames): Rendition {
     const present = this.#renditions.get(renditionKey(wanted));
     if (present !== undefined) return present;
-    if (brings(this.#native, wanted)) {
-      try {
-        return this.#captured(wanted);
-      } catch (error) {
-        const other = error instanceof SourceBusyError ? this.#convertible(wanted) : undefined;
-        if (other === undefined) throw error;
-        return this.#converted(other, wanted);
-      }
-    }
-    const base = this.#converter && conversionBase(this.#native, this.#converter, wanted);
-    if (base === undefined) return this.#captured(wanted);
-    return this.#converted(this.#base(base, wanted), wanted);
+    // Without a converter it is the capture's to say what it brings.
+    const converter = this.#converter;
+    const base = converter && !brings(this.#native, wanted) ? conversionBase(this.#native, converter, wanted) : undefined;
+    const from = this.#base(base ?? wanted, wanted);
+    return from.wanted === wanted ? from : this.#converted(from, wanted);
   }
 
-  /** Frames of the capture to convert: these, or others that it brings already. */
+  /** Frames of the capture: these, or others that it brings already and that can be converted. */
   #base(best: WantedFrames, wanted: WantedFrames): Rendition {
     const present = this.#renditions.get(renditionKey(best));
     if (present !== undefined) return present;
