@@ -7,7 +7,8 @@ import type { Log } from '../log/index.ts';
 import type { Arena } from '../memory/index.ts';
 import { CAPABILITIES } from './capabilities.ts';
 import { type CodecReport, type CodecRequest, reports, requests } from './codec-messages.ts';
-import { RemoteDecoder, type RemoteHost } from './remote-decoder.ts';
+import type { RemoteHost } from './remote-codec.ts';
+import { RemoteDecoder } from './remote-decoder.ts';
 import { Staging } from './staging.ts';
 
 /**
