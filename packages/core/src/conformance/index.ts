@@ -6,6 +6,8 @@ export * from './describe-text.ts';
 export * from './must-ids.ts';
 export type * from './ports/buffer-access-suite.ts';
 export { bufferAccessSuite } from './ports/buffer-access-suite.ts';
+export type * from './ports/converter-suite.ts';
+export { converterSuite } from './ports/converter-suite.ts';
 export type * from './ports/decoder-run.ts';
 export { decoderSuite } from './ports/decoder-suite.ts';
 export type * from './ports/frame-source-suite.ts';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export * from './buffer-access-suite.ts';
+export * from './converter-suite.ts';
 export * from './decoder-run.ts';
 export * from './decoder-suite.ts';
 export * from './frame-source-suite.ts';

@@ -5,10 +5,14 @@ import { HeapArena } from '../../memory/heap/heap-arena.ts';
 import { HeapWindow } from '../../memory/heap/heap-window.ts';
 import { RegionMemory } from '../../memory/region-memory.ts';
 import type { BufferMemory } from '../../ports/buffer-memory.ts';
+import type { CapturedFrame } from '../../ports/capture.ts';
+import type { Frame } from '../../ports/frame-source.ts';
 import { ARENA_ALIGN } from '../../ports/host-buffers.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
 import { SolidSource } from '../../testing/solid-source.ts';
+import { ToyConverter } from '../../testing/toy-converter.ts';
 import { type BufferAccessFixture, bufferAccessSuite } from './buffer-access-suite.ts';
+import { type ConverterFixture, converterSuite } from './converter-suite.ts';
 import { type FrameSourceFixture, frameSourceSuite } from './frame-source-suite.ts';
 import { type HostBuffersFixture, hostBuffersSuite } from './host-buffers-suite.ts';
 
@@ -54,6 +58,17 @@ function sourceFixture(source = new SolidSource({ clock: new ManualClock() })): 
   };
 }
 
+function converterFixture(converter = new ToyConverter()): ConverterFixture {
+  return {
+    converter,
+    step: async () => {
+      for (const conversion of converter.opened) while (conversion.making.length > 0) await converter.make(conversion);
+    },
+    read: (storage) => (storage.kind === 'bytes' ? storage.bytes : new Uint8Array(0)),
+    close: () => {},
+  };
+}
+
 describe('HeapArena is a HostBuffers', () => {
   for (const each of hostBuffersSuite(arenaFixture)) it(each.title, each.run);
 });
@@ -64,6 +79,10 @@ describe('HeapAccess is a BufferAccess', () => {
 
 describe('SolidSource is a FrameSource', () => {
   for (const each of frameSourceSuite(sourceFixture)) it(each.title, each.run);
+});
+
+describe('ToyConverter is a Converter', () => {
+  for (const each of converterSuite(converterFixture)) it(each.title, each.run);
 });
 
 async function broken(cases: readonly { readonly run: () => Promise<void> }[]): Promise<number> {
@@ -93,6 +112,29 @@ describe('the suites find adapters that do not conform', () => {
       return { ...fixture, buffers: { allocate: forgetful, settled: () => undefined, allocated: 0 } };
     };
     expect(await broken(hostBuffersSuite(careless))).toBeGreaterThan(0);
+  });
+
+  it('a converter is found out that makes one picture in another, or loses the number of a frame', async () => {
+    const changes: ((made: CapturedFrame) => CapturedFrame)[] = [
+      (made) => ({ ...made, planes: made.planes.slice(1) }),
+      (made) => ({ ...made, sequence: 0 }),
+    ];
+    for (const change of changes) {
+      const careless = (): ConverterFixture => {
+        const converter = new ToyConverter();
+        const openWell = converter.open.bind(converter);
+        converter.open = (from, to) => {
+          const conversion = openWell(from, to);
+          const convert = async (frame: Frame) => {
+            const made = await conversion.convert(frame);
+            return made && change(made);
+          };
+          return { convert, close: () => conversion.close() };
+        };
+        return converterFixture(converter);
+      };
+      expect(await broken(converterSuite(careless))).toBeGreaterThan(0);
+    }
   });
 
   it('a copier is found out that ignores the offset, says yes to everything or writes nothing', async () => {

@@ -8,6 +8,7 @@ import {
   V4L2_PIX_FMT_GREY,
   V4L2_PIX_FMT_RGB24,
 } from '@paravideo/core';
+import { converterSuite } from '@paravideo/core/conformance';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../isolation/child/index.ts';
 import { mappingsOf, viewAt } from '../../sys/index.ts';
@@ -33,6 +34,19 @@ function first(planes: readonly PlaneStorage[] | undefined): number | undefined 
   const [plane] = planes ?? [];
   return plane?.kind === 'address' ? viewAt(plane.address, plane.length)[0] : plane?.bytes[0];
 }
+
+describe('ThreadConverter is a Converter', () => {
+  const fixture = () => {
+    const converter = new ThreadConverter();
+    return {
+      converter,
+      step: async () => {},
+      read: (plane: PlaneStorage) => (plane.kind === 'bytes' ? plane.bytes : viewAt(plane.address, plane.length)),
+      close: () => converter[Symbol.asyncDispose](),
+    };
+  };
+  for (const each of converterSuite(fixture)) it(each.title, each.run);
+});
 
 describe('the converting thread', () => {
   it('makes pictures of frames in this heap and outside it, in order, and leaves no memory mapped', async () => {
