@@ -37,3 +37,13 @@ export function storedBytes(plane: PlaneStorage): number {
       return plane.length;
   }
 }
+
+/** Where the memory lies in the arena; undefined for pages of the guest. */
+export function arenaOffset(memory: BufferMemory): number | undefined {
+  switch (memory.kind) {
+    case 'arena':
+      return memory.offset;
+    case 'guest':
+      return undefined;
+  }
+}

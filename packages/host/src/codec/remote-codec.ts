@@ -11,7 +11,15 @@
  *
  *   open --close--> closing --confirmed--> closed;   open, closing --process died--> ended
  */
-import type { ArenaBlock, BufferAccess, BufferMemory, Codec, CodecEvents, CodecTarget } from '@paravideo/core';
+import {
+  type ArenaBlock,
+  arenaOffset,
+  type BufferAccess,
+  type BufferMemory,
+  type Codec,
+  type CodecEvents,
+  type CodecTarget,
+} from '@paravideo/core';
 import { VIDEO_CODECS, type VideoCodec } from '../av/index.ts';
 import { ChildProtocolError } from '../isolation/child/index.ts';
 import { CodecError } from './codec-error.ts';
@@ -53,7 +61,7 @@ export interface InputPiece {
   readonly length: number;
 }
 
-/** The requests that each of those that must be confirmed takes back. */
+/** By request that the process must confirm: the requests that it takes back while they still wait here. */
 const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly CodecRequest['kind'][]>> = {
   flush: ['decode', 'drain'],
   recall: ['supply'],
@@ -63,7 +71,7 @@ const TAKEN_BACK: Readonly<Record<'flush' | 'recall' | 'close', readonly CodecRe
 interface LentInput {
   readonly staged: readonly ArenaBlock[];
   /** flushes that had been asked for when it was lent */
-  readonly era: number;
+  readonly flushEpoch: number;
 }
 
 interface LentTarget {
@@ -73,7 +81,7 @@ interface LentTarget {
   readonly written: readonly { readonly offset: number; readonly length: number }[];
   readonly staged: readonly ArenaBlock[];
   /** recalls that had been asked for when it was lent */
-  readonly era: number;
+  readonly recallEpoch: number;
 }
 
 interface PendingAnswer {
@@ -93,7 +101,7 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
   readonly #inputs = new Map<number, LentInput>();
   readonly #targets = new Map<number, LentTarget>();
   /** targets that wait for room in the arena */
-  #starved: CodecTarget[] = [];
+  #waitingForArena: CodecTarget[] = [];
   readonly #pending: PendingAnswer[] = [];
   /** copies in flight: guest memory is being read or written */
   readonly #copies = new Set<Promise<unknown>>();
@@ -131,15 +139,15 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     if (!this.usable) return;
     const sizes = this.sizesOf(target);
     if (this.#targets.has(target.id)) throw new CodecError(`target ${target.id} is lent already`);
-    const direct = target.planes.every((plane) => plane.kind === 'arena');
+    const direct = target.planes.every((plane) => arenaOffset(plane) !== undefined);
     const staged = direct ? [] : this.#staging.takeAll(sizes);
     if (staged === undefined) {
-      this.#starved.push(target);
+      this.#waitingForArena.push(target);
       return;
     }
-    const places = direct ? (target.planes as readonly { readonly offset: number }[]) : staged;
-    const written = sizes.map((length, i) => ({ offset: places[i]?.offset ?? 0, length }));
-    this.#lend({ id: target.id, planes: target.planes, written, staged, era: this.#recalls.asked });
+    const offsets = direct ? target.planes.map(arenaOffset) : staged.map(({ offset }) => offset);
+    const written = sizes.map((length, i) => ({ offset: offsets[i] ?? 0, length }));
+    this.#lend({ id: target.id, planes: target.planes, written, staged, recallEpoch: this.#recalls.asked });
   }
 
   drain(): void {
@@ -154,18 +162,18 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     this.#drains = 0;
     await this.#ask('flush', this.flushRequest(), () => {
       this.#flushes.confirmed += 1;
-      for (const [id, input] of this.#inputs) if (input.era < this.#flushes.confirmed) this.#dropInput(id, input);
+      for (const [id, input] of this.#inputs) if (input.flushEpoch < this.#flushes.confirmed) this.#dropInput(id, input);
     });
   }
 
   async recall(): Promise<void> {
     if (!this.usable) return;
     this.#recalls.asked += 1;
-    this.#starved = [];
+    this.#waitingForArena = [];
     await this.#ask('recall', { kind: 'recall', stream: this.stream }, () => {
       this.#recalls.confirmed += 1;
       for (const [id, target] of this.#targets) {
-        if (target.era >= this.#recalls.confirmed) continue;
+        if (target.recallEpoch >= this.#recalls.confirmed) continue;
         this.#targets.delete(id);
         this.#staging.give(target.staged);
       }
@@ -255,11 +263,11 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
       }
     }
     if (this.#inputs.has(id)) throw new CodecError(`input ${id} is lent already`);
-    const era = this.#flushes.asked;
+    const flushEpoch = this.#flushes.asked;
     this.#highestInput = Math.max(this.#highestInput, id);
-    const foreign = pieces.filter(({ memory }) => memory.kind !== 'arena');
+    const foreign = pieces.filter(({ memory }) => arenaOffset(memory) === undefined);
     const staged = this.#staging.takeAll(foreign.map(({ length }) => length));
-    this.#inputs.set(id, { staged: staged ?? [], era });
+    this.#inputs.set(id, { staged: staged ?? [], flushEpoch });
     let loaded = staged !== undefined;
     const loads = (staged ?? []).map(async (block, i) => {
       const { memory, offset, length } = foreign[i] as InputPiece;
@@ -269,17 +277,18 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     if (load !== undefined) this.#copying(load);
     this.#out.add(() => {
       if (!loaded) {
-        this.#in.add(() => this.#inputDone(id, era, false));
+        this.#in.add(() => this.#inputDone(id, flushEpoch, false));
         return;
       }
       // A flush that was asked for meanwhile has dropped the input.
-      if (era !== this.#flushes.asked) return;
+      if (flushEpoch !== this.#flushes.asked) return;
       let next = 0;
       this.#send(
         request(
-          pieces.map(({ memory, offset }) =>
-            memory.kind === 'arena' ? memory.offset + offset : (staged?.[next++]?.offset ?? 0),
-          ),
+          pieces.map(({ memory, offset }) => {
+            const at = arenaOffset(memory);
+            return at === undefined ? (staged?.[next++]?.offset ?? 0) : at + offset;
+          }),
         ),
       );
     }, load);
@@ -292,17 +301,17 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
 
   /** Sends a request in its turn, unless a flush was asked for by then. */
   protected sendUnlessFlushed(request: CodecRequest): void {
-    const era = this.#flushes.asked;
+    const flushEpoch = this.#flushes.asked;
     this.#out.add(() => {
-      if (era === this.#flushes.asked) this.#send(request);
+      if (flushEpoch === this.#flushes.asked) this.#send(request);
     });
   }
 
   /** Tells the user something in its turn, unless a flush was asked for by then or the stream is closing. */
   protected tell(what: () => void): void {
-    const era = this.#flushes.asked;
+    const flushEpoch = this.#flushes.asked;
     this.#in.add(() => {
-      if (era === this.#flushes.asked && this.#state === 'open') what();
+      if (flushEpoch === this.#flushes.asked && this.#state === 'open') what();
     });
   }
 
@@ -319,7 +328,7 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
       throw new ChildProtocolError(`stream ${this.stream}: nothing of input ${inputId} can be in target ${targetId}`);
     }
     this.#targets.delete(targetId);
-    const era = this.#flushes.asked;
+    const flushEpoch = this.#flushes.asked;
     // A stream that is being closed drops its results: nobody waits for them, and its guest pages may have another owner by now.
     const dropped = this.flushing || this.#state !== 'open';
     let stored = true;
@@ -330,12 +339,12 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
             stored = ok;
           });
     this.#in.add(() => {
-      if (dropped || era !== this.#flushes.asked) {
+      if (dropped || flushEpoch !== this.#flushes.asked) {
         this.#keepLent(target);
         return;
       }
       this.#staging.give(target.staged);
-      this.#feedStarved();
+      this.#supplyWaiting();
       if (this.#state !== 'open') return;
       tell(
         target.written.map(({ length }) => length),
@@ -348,7 +357,7 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     const input = this.#inputs.get(id);
     if (input === undefined || ok < 0 || ok > 1)
       throw new ChildProtocolError(`stream ${this.stream}: input ${id} is not lent, or done as ${ok}`);
-    this.#in.add(() => this.#inputDone(id, input.era, ok === 1));
+    this.#in.add(() => this.#inputDone(id, input.flushEpoch, ok === 1));
   }
 
   #hearDrained(): void {
@@ -365,11 +374,11 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     this.#in.add(pending.done);
   }
 
-  #inputDone(id: number, era: number, ok: boolean): void {
+  #inputDone(id: number, flushEpoch: number, ok: boolean): void {
     const input = this.#inputs.get(id);
-    if (input === undefined || input.era !== era) return;
+    if (input === undefined || input.flushEpoch !== flushEpoch) return;
     // What a flush has dropped is free when the flush is over.
-    if (era !== this.#flushes.asked) return;
+    if (flushEpoch !== this.#flushes.asked) return;
     this.#dropInput(id, input);
     if (this.#state === 'open') this.events.inputDone(id, ok);
   }
@@ -384,21 +393,21 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     const rest = target.written.flatMap(({ offset, length }) => [offset, length]);
     this.#out.add(() => {
       // A recall that was asked for while an input was copied has taken the target back: the process must not write to it.
-      if (target.era === this.#recalls.asked) this.#send({ kind: 'supply', stream: this.stream, id: target.id, rest });
+      if (target.recallEpoch === this.#recalls.asked) this.#send({ kind: 'supply', stream: this.stream, id: target.id, rest });
     });
   }
 
   /** A result was flushed away after it had been written: its target stays lent. */
   #keepLent(target: LentTarget): void {
-    if (target.era === this.#recalls.asked && this.#state === 'open') this.#lend(target);
+    if (target.recallEpoch === this.#recalls.asked && this.#state === 'open') this.#lend(target);
     else this.#staging.give(target.staged);
   }
 
-  #feedStarved(): void {
-    const starved = this.#starved;
-    if (starved.length === 0) return;
-    this.#starved = [];
-    for (const target of starved) this.supply(target);
+  #supplyWaiting(): void {
+    const targets = this.#waitingForArena;
+    if (targets.length === 0) return;
+    this.#waitingForArena = [];
+    for (const target of targets) this.supply(target);
   }
 
   #store(target: LentTarget): Promise<boolean> {
@@ -448,7 +457,7 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
     for (const [id, input] of this.#inputs) this.#dropInput(id, input);
     for (const target of this.#targets.values()) this.#staging.give(target.staged);
     this.#targets.clear();
-    this.#starved = [];
+    this.#waitingForArena = [];
     this.#staging.close();
   }
 }
