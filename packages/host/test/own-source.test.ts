@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CaptureClient, MediaDriver, V4L2_PIX_FMT_GREY } from '@paravideo/core';
+import { CaptureClient, MediaDriver, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectFrontend } from '../src/frontend/index.ts';
 
@@ -38,6 +38,13 @@ describe('examples/own-source.ts', () => {
     expect(first.planes[0]).toHaveLength(320 * 240);
     expect(first.planes[0]?.every((byte) => byte === grey)).toBe(true);
     expect([second.error, second.sequence > first.sequence, second.timestamp > first.timestamp]).toEqual([false, true, true]);
+    await camera.stop();
+    // What it does not bring itself is converted.
+    const other = { pixelformat: V4L2_PIX_FMT_NV12, width: 160, height: 120 };
+    expect((await camera.configure(other)).layout).toMatchObject({ fourcc: V4L2_PIX_FMT_NV12, width: 160, height: 120 });
+    await camera.start();
+    const [nv12] = (await camera.next()).planes;
+    expect([...(nv12?.subarray(160 * 120) ?? [])]).toEqual(Array(160 * 60).fill(128));
     await camera.close();
     await frontend.close();
     daemon.kill('SIGTERM');
