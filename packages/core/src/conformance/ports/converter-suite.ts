@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type PictureLayout, pictureLayout } from '../../picture/index.ts';
-import type { PlaneStorage } from '../../ports/buffer-memory.ts';
+import { type PlaneStorage, storedBytes } from '../../ports/buffer-memory.ts';
 import type { CapturedFrame } from '../../ports/capture.ts';
 import type { Conversion, Converter } from '../../ports/converter.ts';
 import type { Frame } from '../../ports/frame-source.ts';
@@ -41,7 +41,7 @@ export function converterSuite(open: () => ConverterFixture | Promise<ConverterF
           const layout = layoutOf(to, 48, 32);
           const conversion = f.converter.open(layoutOf(from, 32, 16), layout, COLOURS);
           const picture = await made(f, conversion, frameOf(layoutOf(from, 32, 16), 1));
-          demandSame(picture.planes.map(lengthOf), layout.sizes, `planes of ${to} made of ${from}`);
+          demandSame(picture.planes.map(storedBytes), layout.sizes, `planes of ${to} made of ${from}`);
           const [first] = picture.planes;
           // In the middle of the first line of pixels that are not beside the picture.
           const stride = layout.colours[0]?.stride ?? 0;
@@ -126,8 +126,4 @@ function frameOf(layout: PictureLayout, sequence: number, value = GREY): Frame {
     retain: () => {},
     release: () => {},
   };
-}
-
-function lengthOf(plane: PlaneStorage): number {
-  return plane.kind === 'bytes' ? plane.bytes.length : plane.length;
 }
