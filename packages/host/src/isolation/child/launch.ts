@@ -35,7 +35,8 @@ export interface LaunchEvents {
 /** A child process that runs, or will as soon as its namespaces are made. */
 export interface LaunchedChild {
   readonly process: ChildProcess;
-  readonly link: Socket;
+  /** our end of its socket; the caller's from now on */
+  readonly link: number;
   readonly stderr: Socket;
 }
 
@@ -70,7 +71,7 @@ export function launch(
     const { pid } = started;
     if (pid === undefined) return undefined;
     if (gate !== undefined) openGate(new Socket({ fd: gate[0].take() }), pid, (error) => events.broken(error));
-    return { process: started, link: new Socket({ fd: link.take() }), stderr: new Socket({ fd: stderr.take() }) };
+    return { process: started, link: link.take(), stderr: new Socket({ fd: stderr.take() }) };
   } catch (error) {
     setImmediate(() => events.failed(error instanceof Error ? error : new TypeError(String(error))));
     return undefined;

@@ -1,34 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
 import { encodeMessages, MessageReader } from './message.ts';
+
+/**
+ * Bytes that are read at a time, into the same memory each time: a stream of Node's allocates as much for every read, however little
+ * there is, and has it collected.
+ */
+const READ_BYTES = 65_536;
 
 /** Messages over a socket to a child. What is sent in one turn of the event loop leaves in one write. */
 export class MessageLink {
-  readonly #socket: Duplex;
+  readonly #socket: Socket;
   #queue: (readonly number[])[] = [];
   #open = true;
 
   /**
-   * `onMessage` must not throw. `onEnd` is called once: the other side closed (no error), or said something that is no
+   * `fd` is the socket, which is this object's from now on. `onMessage` must not throw. `onEnd` is called once: the other side closed (no error), or said something that is no
    * message, or the socket failed.
    */
-  constructor(socket: Duplex, onMessage: (message: readonly number[]) => void, onEnd: (error?: Error) => void) {
-    this.#socket = socket;
+  constructor(fd: number, onMessage: (message: readonly number[]) => void, onEnd: (error?: Error) => void) {
     const reader = new MessageReader();
     const end = (error?: Error): void => {
       if (!this.#open) return;
       this.close();
       onEnd(error);
     };
-    socket.on('data', (bytes: Uint8Array) => {
+    const callback = (count: number, buffer: Uint8Array): boolean => {
       try {
-        reader.push(bytes, (message) => {
+        reader.push(buffer.subarray(0, count), (message) => {
           if (this.#open) onMessage(message);
         });
       } catch (error) {
         end(error as Error);
       }
-    });
+      return this.#open;
+    };
+    const socket = new Socket({ fd, onread: { buffer: new Uint8Array(READ_BYTES), callback } });
+    this.#socket = socket;
     socket.on('error', end);
     socket.on('close', () => end());
     socket.on('end', () => end());
