@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,20 @@ describe('paravideo', () => {
     const { status, stdout } = paravideo(command, '--help');
     expect(status).toBe(0);
     expect(stdout).toContain('Examples:');
+  });
+
+  it.each(['--help', 'serve --help', 'doctor'])('%s ends as it would when nobody reads its output any more', async (line) => {
+    const args = line.split(' ');
+    const child = spawn(PARAVIDEO, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    // closed before the command has started: its first write fails
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    const [status] = await once(child, 'close');
+    expect(stderr).toBe('');
+    expect(status).toBe(line === 'doctor' ? paravideo('doctor').status : 0);
   });
 
   it('ends with 2 when it is used wrongly, with one line that says what is wrong', () => {

@@ -6,6 +6,13 @@ import { EXIT } from './exit-codes.ts';
 // Node would open its inspector, on a port, in a process that may be root's.
 process.on('SIGUSR1', () => {});
 
+// Whoever reads the output may have enough of it, as `head` has: what is written then goes nowhere, and the command ends as it would.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** What adds each command to the program; each is loaded with all that it needs, so only the one that is asked for is. */
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   serve: async () => (await import('./serve-command.ts')).addServe,
