@@ -63,7 +63,7 @@ export class CapturedRendition extends Rendition implements CaptureSink {
     this.end(reason);
   }
 
-  /** The capture calls no more. */
+  /** Ends the start: the capture calls nothing after this. */
   stop(): void {
     this.#running[Symbol.dispose]();
   }
@@ -118,7 +118,7 @@ export class ConvertedRendition extends Rendition implements FrameConsumer {
   }
 }
 
-/** The same text for what can be shared. */
+/** A key that is the same for streams that can share frames. */
 export function renditionKey({ layout, interval }: WantedFrames): string {
   return `${intervalKey(interval)} ${layoutKey(layout)}`;
 }

@@ -316,8 +316,8 @@ export abstract class RemoteCodec<Events extends CodecEvents> implements Codec {
   }
 
   /**
-   * A result is in a target, that of an input: copies it out if it was staged, and tells in its turn. `tell` is given the bytes of each
-   * plane and whether they are where they are to be; without `bytes` each plane is full. Throws ChildProtocolError if it cannot be.
+   * A result is in a target, that of an input: copies it out if it was staged, and tells in its turn. `tell` is given the bytes of
+   * each plane, and whether they are where they are to be. Throws ChildProtocolError if it cannot be.
    */
   protected takeResult(
     { targetId, inputId }: { readonly targetId: number; readonly inputId: number },
