@@ -34,7 +34,7 @@ const CORE_LAYERS = {
   'virtio-device': ['base', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-media': ['base', 'device', 'v4l2', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   'virtio-video': ['base', 'picture', 'wire'],
-  'virtio-device/pci': ['base', 'virtqueue', 'memory', 'wire'],
+  'virtio-device/pci': ['base', 'virtio-device', 'virtqueue', 'memory', 'wire'],
   driver: ['base', 'picture', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports'],
   conformance: ['base', 'picture', 'driver', 'virtio-device', 'virtqueue', 'memory', 'wire', 'ports', 'v4l2'],
   testing: [
@@ -43,6 +43,7 @@ const CORE_LAYERS = {
     'driver',
     'virtio-media',
     'virtio-device',
+    'virtio-device/pci',
     'device',
     'source',
     'stream',

@@ -23,7 +23,7 @@ afterEach(async () => {
 /** True while a device that was told to let go of its rings still answers what it took. */
 function stopping({ guest }: VhostUserServer | VfioUserServer): boolean {
   if (guest === undefined) return false;
-  return 'left' in guest ? guest.left !== undefined : guest.rings.some((ring) => ring.state === 'draining');
+  return 'function' in guest ? guest.function.left !== undefined : guest.rings.some((ring) => ring.state === 'draining');
 }
 
 describe.each(['vhost-user', 'vfio-user'] as const)('a device unlike a media device over %s', (transport) => {

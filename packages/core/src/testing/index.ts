@@ -2,6 +2,7 @@
 export * from './echo-device.ts';
 export * from './echo-driver.ts';
 export * from './errno-of.ts';
+export * from './heap-pci.ts';
 export * from './hostile-ring.ts';
 export * from './late-controls.ts';
 export * from './manual-clock.ts';

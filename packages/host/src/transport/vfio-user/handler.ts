@@ -5,7 +5,7 @@
  * errno; a message that makes no sense ends the connection, and only that.
  */
 import { constants } from 'node:os';
-import { MSIX_BAR, PCI_CONFIG_BYTES, SHARED_BAR } from '@paravideo/core';
+import { MSIX_BAR, PCI_CONFIG_BYTES, type PciFunction, SHARED_BAR } from '@paravideo/core';
 import type { Log } from '../../log/index.ts';
 import type { Fd } from '../../sys/index.ts';
 import type { VfioConnection, VfioMessage } from './connection.ts';
@@ -60,10 +60,9 @@ type VfioOperation = (message: VfioMessage) => VfioAnswer | Promise<VfioAnswer>;
 const DONE: VfioAnswer = { payload: NOTHING };
 
 /** What the messages act on. */
-export type HandledFunction = Pick<
-  PciGuest,
-  'arena' | 'dma' | 'interrupts' | 'pci' | 'memoryChanged' | 'left' | 'ring' | 'settled' | 'work'
->;
+export type HandledFunction = Pick<PciGuest, 'arena' | 'dma' | 'interrupts' | 'pci' | 'settled'> & {
+  readonly function: Pick<PciFunction, 'left' | 'memoryChanged' | 'ring' | 'work'>;
+};
 
 /** The messages of one connection. */
 export class VfioHandler {
@@ -113,7 +112,7 @@ export class VfioHandler {
         offset: f.offset.get(m.payload, 0),
         flags: f.flags.get(m.payload, 0),
       };
-      if (this.#guest.dma.map(piece, m.fds[0])) this.#guest.memoryChanged();
+      if (this.#guest.dma.map(piece, m.fds[0])) this.#guest.function.memoryChanged();
       return DONE;
     },
     DMA_UNMAP: (m) => {
@@ -124,7 +123,7 @@ export class VfioHandler {
       }
       const { dma } = this.#guest;
       const gone = flags === UNMAP_FLAG.ALL ? dma.unmapAll() : dma.unmap(f.address.get(m.payload, 0), f.size.get(m.payload, 0));
-      if (gone) this.#guest.memoryChanged();
+      if (gone) this.#guest.function.memoryChanged();
       return after(this.#guest.settled(), { payload: new Uint8Array(m.payload.buffer, 0, dma_unmap.size) });
     },
     DEVICE_GET_INFO: (m) => {
@@ -161,7 +160,7 @@ export class VfioHandler {
       }
       this.#write(region, offset, new Uint8Array(m.payload.buffer, region_access.size));
       const answer = { payload: new Uint8Array(m.payload.buffer, 0, region_access.size) };
-      return after(this.#guest.left, answer);
+      return after(this.#guest.function.left, answer);
     },
     REGION_WRITE_MULTI: (m) => this.#writeMulti(m),
     DEVICE_RESET: () => {
@@ -180,7 +179,7 @@ export class VfioHandler {
     if ((message.flags & FLAG_NO_REPLY) === 0) {
       connection.send({ id: message.id, command: message.command, flags: TYPE_REPLY }, answer.payload, answer.fds);
     }
-    this.#guest.work();
+    this.#guest.function.work();
   }
 
   #refuse(connection: VfioConnection, message: VfioMessage, error: unknown): void {
@@ -259,7 +258,7 @@ export class VfioHandler {
       if (length > f.data.size) throw new VfioProtocolError(`a write of ${length} bytes where ${f.data.size} fit`);
       this.#write(f.region.get(payload, at), f.offset.get(payload, at), f.data.get(payload, at).subarray(0, length));
     }
-    return after(this.#guest.left, DONE);
+    return after(this.#guest.function.left, DONE);
   }
 
   #read(region: number, offset: number, into: Uint8Array): void {
@@ -274,7 +273,7 @@ export class VfioHandler {
     if (region !== CONFIG_REGION) rung = pci.writeBar(region, offset, from);
     else if (offset + from.length <= PCI_CONFIG_BYTES) rung = pci.writeConfig(offset, from);
     if (rung === undefined) throw outside(region, offset, from.length);
-    this.#guest.ring(rung);
+    this.#guest.function.ring(rung);
     if (region === MSIX_BAR) this.#log.debug({ offset }, 'a client that leaves the MSI-X table to us');
   }
 }

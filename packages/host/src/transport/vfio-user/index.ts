@@ -3,7 +3,6 @@ export * from './connection.ts';
 export * from './dma-table.ts';
 export * from './handler.ts';
 export * from './pci-guest.ts';
-export * from './pci-ring.ts';
 export * from './protocol.ts';
 export * from './server.ts';
 export * from './vfio-interrupts.ts';

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { QueueError, type RingFeatures, type RingLayout, type TransportQueue } from '@paravideo/core';
-import type { HostGuestMemory } from '../../memory/index.ts';
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { QueueError } from '../../virtqueue/queue-error.ts';
+import type { RingFeatures, RingLayout } from '../../virtqueue/ring-layout.ts';
+import type { TransportQueue } from '../../virtqueue/virt-queue.ts';
 
 /**
  * One ring of a function, between the driver that starts it and the memory that it lies in.
@@ -10,13 +12,13 @@ import type { HostGuestMemory } from '../../memory/index.ts';
  */
 export class PciRing {
   readonly queue: TransportQueue;
-  readonly #memory: HostGuestMemory;
+  readonly #memory: GuestMemory;
   #layout: RingLayout | undefined;
   #state: 'stopped' | 'running' | 'absent' = 'stopped';
   /** where a ring that is held goes on */
   #held: number | undefined;
 
-  constructor(queue: TransportQueue, memory: HostGuestMemory) {
+  constructor(queue: TransportQueue, memory: GuestMemory) {
     this.queue = queue;
     this.#memory = memory;
   }
