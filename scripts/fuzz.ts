@@ -6,7 +6,7 @@
  * the guest changes; one wake-up takes no more commands than its budget, and what waits (events, commands, buffers) has its cap;
  * a size becomes the nearest of the list; the timestamp of PREPARE_BUF is stored nowhere.
  *
- *   node scripts/fuzz.ts [--seed N] [--count N] [--only rings|capture|capture-multi|decoder] [--world N] [--table]
+ *   node scripts/fuzz.ts [--seed N] [--count N] [--only rings|capture|capture-multi|decoder|encoder] [--world N] [--table]
  *
  * `--table` shows what each ioctl was answered: whether the random commands get anywhere.
  * The same seed and count make the same run. On a failure it prints what to run again, and exits with 1.
@@ -21,7 +21,7 @@ import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
 } from '@paravideo/core';
-import { HostileRing, Random } from '@paravideo/core/testing';
+import { HostileRing, Random, ToyEncoderDevice } from '@paravideo/core/testing';
 import { type DeviceKind, FuzzGuest } from './fuzz/guest.ts';
 
 const KINDS: readonly DeviceKind[] = [
@@ -43,6 +43,13 @@ const KINDS: readonly DeviceKind[] = [
     types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
     listed: false,
     make: ({ factory, arena, clock, limits }) => new DecoderDevice({ factory, buffers: arena, clock, limits }),
+  },
+  {
+    name: 'encoder',
+    types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
+    listed: false,
+    make: ({ arena, heap, clock, limits }) => new ToyEncoderDevice({ buffers: arena, clock, limits }, heap),
+    kill: (device) => (device as ToyEncoderDevice).kill(),
   },
 ];
 /** What the memory of each guest is filled with. */

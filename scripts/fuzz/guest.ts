@@ -39,6 +39,8 @@ import { WatchedQueue } from './watched-queue.ts';
 export interface GuestParts {
   readonly arena: HeapArena;
   readonly access: BufferAccess;
+  /** the same, for codecs that read and write in this heap themselves */
+  readonly heap: HeapAccess;
   readonly factory: ToyDecoderFactory;
   readonly clock: ManualClock;
   readonly source: SolidSource;
@@ -53,6 +55,8 @@ export interface DeviceKind {
   /** whether its pictures have a size of the source's list */
   readonly listed: boolean;
   make(parts: GuestParts): MediaDevice;
+  /** The codecs of a device die; default: those of the factory. */
+  kill?(device: MediaDevice): void;
 }
 
 const QUEUE = 64;
@@ -97,6 +101,7 @@ export class FuzzGuest {
   readonly #command: WatchedQueue;
   readonly #event: WatchedQueue;
   readonly #device: VirtioMediaDevice;
+  readonly #kill: () => void;
   readonly #foreign: readonly Uint8Array[];
   /** commands that are to come next, in this order */
   #script: { readonly session: number; readonly ioctl: IoctlPayloadBytes }[] = [];
@@ -137,6 +142,7 @@ export class FuzzGuest {
     const parts = {
       arena: this.#arena,
       access: new AddressAccess(heapAccess),
+      heap: heapAccess,
       clock: this.#clock,
       source: this.#source,
       factory: this.#factory,
@@ -145,6 +151,7 @@ export class FuzzGuest {
     const list = this.#source.capabilities.sizes(0);
     this.#books = new Books(kind.listed && list.kind === 'discrete' ? list.sizes : []);
     const device = kind.make(parts);
+    this.#kill = () => (kind.kill === undefined ? this.#factory.kill() : kind.kill(device));
     this.#command = new WatchedQueue(memory, this.features);
     this.#event = new WatchedQueue(memory, this.features);
     this.#device = new VirtioMediaDevice({
@@ -274,7 +281,7 @@ export class FuzzGuest {
     const random = this.#random;
     if (random.once(2)) this.#source.tick();
     if (random.once(3)) this.#clock.advance(random.below(50_000));
-    if (random.once(300)) this.#factory.kill();
+    if (random.once(300)) this.#kill();
   }
 
   async #settle(began: number): Promise<void> {

@@ -19,6 +19,7 @@ import {
   V4L2_PIX_FMT_YUYV,
   VIDIOC_CREATE_BUFS,
   VIDIOC_DECODER_CMD,
+  VIDIOC_ENCODER_CMD,
   VIDIOC_ENUM_FMT,
   VIDIOC_ENUM_FRAMEINTERVALS,
   VIDIOC_ENUM_FRAMESIZES,
@@ -85,6 +86,7 @@ const BUSY: readonly number[] = [
   VIDIOC_SUBSCRIBE_EVENT,
   VIDIOC_UNSUBSCRIBE_EVENT,
   VIDIOC_DECODER_CMD,
+  VIDIOC_ENCODER_CMD,
 ];
 const FOURCCS = [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_YUV420M, V4L2_PIX_FMT_YUYV, TOY_FOURCC, 0];
 const CONTROLS = [
@@ -261,7 +263,7 @@ function fill(random: Random, context: PayloadContext, nr: number, view: DataVie
     view.setUint32(0, type, true);
     view.setUint32(4, random.pick([0, 1, 2, 0x100, 0x101, 0x102, 0x103]), true);
     for (let at = 12; at < 28; at += 4) view.setUint32(at, random.pick([0, 16, 48, 64, 4096]), true);
-  } else if (nr === VIDIOC_DECODER_CMD) {
+  } else if (nr === VIDIOC_DECODER_CMD || nr === VIDIOC_ENCODER_CMD) {
     view.setUint32(0, random.below(5), true);
     view.setUint32(4, random.once(4) ? random.below(4) : 0, true);
   }

@@ -94,11 +94,11 @@ class ToyEncoderSession extends M2mSession<readonly BufferMemory[]> {
   readonly formats = new ToyEncoderFormats();
   readonly stream: EncoderStream<V4l2Buffer, V4l2Buffer, Stamp>;
 
-  constructor(opening: M2mOpening, access: HeapAccess) {
+  constructor(opening: M2mOpening, access: HeapAccess, live: Set<ToyEncoder>) {
     super({ ...opening, role: 'encoder', controls: new ControlSet([]) });
     this.stream = new EncoderStream({
       codec: () => 'toy',
-      create: (events) => new ToyEncoder(this.formats.raw.layout, access, events),
+      create: (events) => new ToyEncoder(this.formats.raw.layout, access, events, live),
       events: this.streamEvents,
     });
   }
@@ -126,7 +126,21 @@ class ToyEncoderSession extends M2mSession<readonly BufferMemory[]> {
 
 /** The device; its guest's memory is reached through `access`. */
 export class ToyEncoderDevice extends M2mDevice {
+  readonly #live: Set<ToyEncoder>;
+
   constructor(options: M2mDeviceOptions, access: HeapAccess) {
-    super(options, 'Toy encoder', (opening) => new ToyEncoderSession(opening, access));
+    const live = new Set<ToyEncoder>();
+    super(options, 'Toy encoder', (opening) => new ToyEncoderSession(opening, access, live));
+    this.#live = live;
+  }
+
+  /** encoders that are neither closed nor dead, for leak checks */
+  get live(): number {
+    return this.#live.size;
+  }
+
+  /** What the death of a codec process does: every encoder fails. */
+  kill(reason = 'killed'): void {
+    for (const encoder of [...this.#live]) encoder.die(reason);
   }
 }

@@ -3,18 +3,29 @@ import type { HeapAccess } from '../memory/heap/heap-access.ts';
 import type { CodecTarget, Encoder, EncoderEvents, RawInput } from '../ports/index.ts';
 import { toyChunk, toyHeader, toyPicture } from './toy-stream.ts';
 
-/** An encoder into the toy bitstream: of a picture it keeps the number that `toyPlanes` puts first. One step at a time, with a turn between. */
+/**
+ * An encoder into the toy bitstream: of a picture it keeps the number that `toyPlanes` puts first. One step at a time, with a turn
+ * between.
+ */
 export class ToyEncoder implements Encoder {
   readonly #size: { readonly width: number; readonly height: number };
   readonly #access: HeapAccess;
   readonly #events: EncoderEvents;
+  readonly #live: Set<ToyEncoder>;
   readonly #work: (RawInput | 'drain')[] = [];
   readonly #targets: CodecTarget[] = [];
   #state: 'new' | 'headed' | 'over' = 'new';
   #running: Promise<void> | undefined;
 
-  constructor(size: { readonly width: number; readonly height: number }, access: HeapAccess, events: EncoderEvents) {
+  /** `live` has the encoder until it is closed or dead. */
+  constructor(
+    size: { readonly width: number; readonly height: number },
+    access: HeapAccess,
+    events: EncoderEvents,
+    live: Set<ToyEncoder>,
+  ) {
     this.#size = size;
+    this.#live = live.add(this);
     this.#access = access;
     this.#events = events;
   }
@@ -43,13 +54,18 @@ export class ToyEncoder implements Encoder {
   }
 
   async close(): Promise<void> {
-    this.#state = 'over';
+    this.#end();
   }
 
   /** Fails, as if the process around it had died. */
   die(reason: string): void {
-    this.#state = 'over';
+    this.#end();
     this.#events.failed(reason);
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    this.#live.delete(this);
   }
 
   #wake(): void {

@@ -67,7 +67,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await session.close();
   expect(transport.bugs).toEqual([]);
-  expect(device.sessions).toBe(0);
+  expect([device.sessions, device.live]).toEqual([0, 0]);
   await transport.close();
 });
 
@@ -262,6 +262,26 @@ describe('a stream that is encoded', () => {
     expect(await results()).toEqual(['header 1 @1 key']);
     expect(await results()).toEqual(['9 @9 p']);
     expect(events()).toEqual([]);
+  });
+
+  it('gives every buffer back with its error set when its encoder dies, and begins anew after STREAMOFF of both queues', async () => {
+    await start(1);
+    // one coded buffer: the second picture waits in the encoder
+    for (const index of [0, 1]) await send(index, index);
+    await rest();
+    device.kill();
+    await rest();
+    const flags = [session.tryDqbuf(RAW), session.tryDqbuf(RAW)].map((buffer) => (buffer?.flags ?? 0) & V4L2_BUF_FLAG_ERROR);
+    expect(flags).toEqual([0, V4L2_BUF_FLAG_ERROR]);
+    expect(await errnoOf(session.encoderCmd(V4L2_ENC_CMD_STOP))).toBe(Errno.EIO);
+    expect(await errnoOf(session.encoderCmd(V4L2_ENC_CMD_START))).toBe(Errno.EIO);
+    await session.streamoff(CODED);
+    await session.streamoff(RAW);
+    await coded.queue(0);
+    await session.streamon(CODED);
+    await session.streamon(RAW);
+    await send(0, 5);
+    expect(await results()).toEqual(['header 5 @5 key']);
   });
 
   it('gives every buffer back when its session closes in the middle', async () => {
