@@ -5,10 +5,13 @@ import { command } from './command.ts';
 const ENTER =
   'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs tmp "$0/tmp" && exec chroot "$0" "$@"';
 
-/** Runs a program of an unpacked tree with that tree as its root, as root or, by a user name space, as anybody. */
+/**
+ * Runs a program of an unpacked tree with that tree as its root, as root or, by a user name space, as anybody. It ends with this
+ * process, whatever ends that: a build that nobody waits for any more would go on, and `make` without a reader does so for ever.
+ */
 export function inTree(tree: string, what: string, args: readonly string[], onLine?: (line: string) => void): Promise<string> {
   const rights = process.getuid?.() === 0 ? [] : ['--map-root-user'];
-  const unshare = [...rights, '--mount', '--pid', '--fork', '/bin/sh', '-c', ENTER, tree, ...args];
+  const apart = ['unshare', ...rights, '--mount', '--pid', '--fork', '--kill-child', '/bin/sh', '-c', ENTER, tree, ...args];
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-  return command('unshare', unshare, { what, env, ...(onLine && { onLine }) });
+  return command('setpriv', ['--pdeathsig', 'KILL', ...apart], { what, env, ...(onLine && { onLine }) });
 }

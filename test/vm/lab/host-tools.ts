@@ -8,6 +8,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   'apt-get': 'apt',
   'dpkg-deb': 'dpkg',
   tar: 'tar',
+  setpriv: 'util-linux',
   unshare: 'util-linux',
   xz: 'xz-utils',
 };
