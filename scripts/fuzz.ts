@@ -12,46 +12,11 @@
  * The same seed and count make the same run. On a failure it prints what to run again, and exits with 1.
  */
 import { parseArgs } from 'node:util';
-import {
-  CaptureDevice,
-  DecoderDevice,
-  Errno,
-  IOCTLS,
-  V4L2_BUF_TYPE_VIDEO_CAPTURE,
-  V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
-  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
-} from '@paravideo/core';
-import { HostileRing, Random, ToyEncoderDevice } from '@paravideo/core/testing';
-import { type DeviceKind, FuzzGuest } from './fuzz/guest.ts';
+import { Errno, IOCTLS } from '@paravideo/core';
+import { HostileRing, Random } from '@paravideo/core/testing';
+import { type DeviceKind, KINDS } from './fuzz/device-kinds.ts';
+import { FuzzGuest } from './fuzz/guest.ts';
 
-const KINDS: readonly DeviceKind[] = [
-  {
-    name: 'capture',
-    types: [V4L2_BUF_TYPE_VIDEO_CAPTURE],
-    listed: true,
-    make: ({ source, arena, access, clock, limits }) => new CaptureDevice({ source, buffers: arena, access, clock, limits }),
-  },
-  {
-    name: 'capture-multi',
-    types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE],
-    listed: true,
-    make: ({ source, arena, access, clock, limits }) =>
-      new CaptureDevice({ source, buffers: arena, access, clock, limits, planar: 'multi' }),
-  },
-  {
-    name: 'decoder',
-    types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
-    listed: false,
-    make: ({ factory, arena, clock, limits }) => new DecoderDevice({ factory, buffers: arena, clock, limits }),
-  },
-  {
-    name: 'encoder',
-    types: [V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
-    listed: false,
-    make: ({ arena, heap, clock, limits }) => new ToyEncoderDevice({ buffers: arena, clock, limits }, heap),
-    kill: (device) => (device as ToyEncoderDevice).kill(),
-  },
-];
 /** What the memory of each guest is filled with. */
 const MARKERS = ['<guest-A', '<guest-B'].map((text) => Uint8Array.from(text, (char) => char.charCodeAt(0)));
 /** Rounds of one world before a new one is made, from a seed of its own: a failure repeats one world, not the whole run. */

@@ -5,7 +5,6 @@
  */
 import {
   ARENA_ALIGN,
-  type BufferAccess,
   type CommandBudget,
   DEFAULT_LIMITS,
   type DeviceLimits,
@@ -14,7 +13,6 @@ import {
   HeapArena,
   HeapWindow,
   MAX_PENDING_PER_SESSION,
-  type MediaDevice,
   MemoryGate,
   type RingFeatures,
   type RingLayout,
@@ -26,38 +24,15 @@ import {
   VirtioMediaDevice,
   virtio_media_cmd_close,
 } from '@paravideo/core';
-import { ManualClock, type Random, type SolidSource, ToyDecoderFactory, toyHeader, toyPicture } from '@paravideo/core/testing';
+import { ManualClock, type Random, ToyDecoderFactory, toyHeader, toyPicture } from '@paravideo/core/testing';
 import { Books } from './books.ts';
 import { addressBytes, command, describe, hex, includes, ioctlCommand, readU32, split } from './bytes.ts';
+import type { DeviceKind } from './device-kinds.ts';
 import { FuzzError } from './fuzz-error.ts';
 import { FuzzRam, RAM } from './guest-ram.ts';
 import { AddressAccess, AddressSource, HOST_ADDRESS } from './host-address.ts';
 import { type IoctlPayloadBytes, type PayloadContext, PREPARED_STAMP, randomIoctl, streaming } from './payload.ts';
 import { WatchedQueue } from './watched-queue.ts';
-
-/** What makes the device of a guest. */
-export interface GuestParts {
-  readonly arena: HeapArena;
-  readonly access: BufferAccess;
-  /** the same, for codecs that read and write in this heap themselves */
-  readonly heap: HeapAccess;
-  readonly factory: ToyDecoderFactory;
-  readonly clock: ManualClock;
-  readonly source: SolidSource;
-  readonly limits: Partial<DeviceLimits>;
-}
-
-/** A kind of device to fuzz. */
-export interface DeviceKind {
-  readonly name: string;
-  /** V4L2_BUF_TYPE_* of its queues */
-  readonly types: readonly number[];
-  /** whether its pictures have a size of the source's list */
-  readonly listed: boolean;
-  make(parts: GuestParts): MediaDevice;
-  /** The codecs of a device die; default: those of the factory. */
-  kill?(device: MediaDevice): void;
-}
 
 const QUEUE = 64;
 const EVENT_BYTES = 608;

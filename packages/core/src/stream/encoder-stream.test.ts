@@ -127,7 +127,7 @@ describe('an encoder that is not to be had, or dies', () => {
 });
 
 describe('an encoder’s stream', () => {
-  it('gives a result with the cookie of its picture, and tells a drain’s end after LAST', () => {
+  it('gives a result with the cookie of its picture, and tells a drain’s end after LAST', async () => {
     const { stream, log, encoder } = rig();
     for (const handle of ['o0', 'o1']) stream.queueOutput(handle, [MEMORY]);
     stream.startOutput();
@@ -139,8 +139,9 @@ describe('an encoder’s stream', () => {
     encoder().events.inputDone(0, true);
     encoder().events.coded({ targetId: 0, inputId: 0, bytesUsed: 5, error: false, type: 'key' });
     encoder().events.drained();
-    expect(stream.phase).toBe('ending');
-    expect(log).toEqual(['in i0', 'out o0 c0 5']);
+    expect([stream.phase, log]).toEqual(['ending', ['in i0', 'out o0 c0 5']]);
+    await expect.poll(() => log).toEqual(['in i0', 'out o0 c0 5', 'out o1 - 0 last', 'eos']);
+    expect([stream.phase, encoder().inputs.length]).toEqual(['stopped', 1]);
   });
 
   it('takes the buffer that carries LAST back from the encoder', async () => {
@@ -151,7 +152,6 @@ describe('an encoder’s stream', () => {
     stream.drain();
     encoder().events.drained();
     expect(log).toEqual([]);
-    await Promise.resolve().then(() => {});
     await expect.poll(() => log).toEqual(['out o0 - 0 last', 'eos']);
     expect([stream.phase, stream.drain(), stream.resume(), stream.phase]).toEqual(['stopped', 'ignored', 'ok', 'encoding']);
   });

@@ -82,9 +82,6 @@ class ToyEncoderFormats implements M2mFormats {
   nearestSelection(target: number): Rect | undefined {
     return target === V4L2_SEL_TGT_CROP ? this.selection(target) : undefined;
   }
-
-  /** The whole picture is encoded: there is nothing to set. */
-  select(): void {}
 }
 
 /** The whole table of an encoder session. */

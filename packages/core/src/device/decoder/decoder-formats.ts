@@ -140,9 +140,6 @@ export class DecoderFormats implements M2mFormats {
     return target === V4L2_SEL_TGT_COMPOSE || target === V4L2_SEL_TGT_CROP ? this.selection(target) : undefined;
   }
 
-  /** There is nothing to set: see `nearestSelection`. */
-  select(): void {}
-
   /** Colours and field of CAPTURE: what the stream told, and where it did not, what OUTPUT was set to. */
   #colours(): Omit<QueueFormat, 'layout'> {
     const own = this.#codedColours;

@@ -44,6 +44,4 @@ export interface M2mFormats {
   selection(target: number): Rect | undefined;
   /** The rectangle nearest to the one asked for; undefined where it can't be set: EINVAL. */
   nearestSelection(target: number, asked: Rect): Rect | undefined;
-  /** Sets a rectangle that `nearestSelection` gave. */
-  select(target: number, rect: Rect): void;
 }

@@ -142,6 +142,7 @@ function getSelection(session: M2mSession, { payload }: IoctlCall): number {
   return 0;
 }
 
+/** No codec here crops or scales: a rectangle that can be set is the one that it is already. */
 function setSelection(session: M2mSession, { payload }: IoctlCall): number {
   const f = v4l2_selection.fields;
   const target = f.target.get(payload, 0);
@@ -159,7 +160,6 @@ function setSelection(session: M2mSession, { payload }: IoctlCall): number {
   const smaller = rect.width < asked.width || rect.height < asked.height;
   const larger = rect.width > asked.width || rect.height > asked.height;
   if (((flags & V4L2_SEL_FLAG_GE) !== 0 && smaller) || ((flags & V4L2_SEL_FLAG_LE) !== 0 && larger)) return Errno.ERANGE;
-  session.formats.select(target, rect);
   writeRect(payload, rect);
   return 0;
 }

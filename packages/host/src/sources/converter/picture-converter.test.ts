@@ -13,7 +13,7 @@ import {
 } from '@paravideo/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Av, loadAv } from '../../av/node-av.ts';
-import { RAW_FORMATS } from '../raw-pictures.ts';
+import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { PictureConverter } from './picture-converter.ts';
 
 /** AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709 */

@@ -2,8 +2,8 @@
 import type { PictureLayout } from '@paravideo/core';
 import { AvError } from '../../av/av-error.ts';
 import type { Av, AvFrame } from '../../av/node-av.ts';
-import { PictureWriter } from '../media-file/process/picture-writer.ts';
-import { type RawPicture, rawPicture } from '../raw-pictures.ts';
+import { PictureWriter } from '../scaling/picture-writer.ts';
+import { type RawPicture, rawPicture } from '../scaling/raw-pictures.ts';
 
 const SQUARE = { num: 1, den: 1 };
 

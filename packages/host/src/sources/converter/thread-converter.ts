@@ -13,7 +13,7 @@ import type { Backoff } from '../../isolation/child/index.ts';
 import { KeptThread } from '../../isolation/worker/index.ts';
 import type { Log } from '../../log/index.ts';
 import { DEFAULT_SLOTS, FramePool, type FrameSlot } from '../frame-pool.ts';
-import { RAW_FORMATS } from '../raw-pictures.ts';
+import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { matrixOf } from './colour-matrix.ts';
 import type { ConvertAnswer, ConvertRequest } from './convert-messages.ts';
 

@@ -21,7 +21,7 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../..
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
-import type { Fit } from './fit.ts';
+import type { Fit } from '../scaling/fit.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
-import { RAW_FORMATS, RAW_PICTURES, rawPicture } from '../raw-pictures.ts';
+import { RAW_FORMATS, RAW_PICTURES, rawPicture } from '../scaling/raw-pictures.ts';
 
 /** Formats that a media file is converted to, preferred one first. */
 export const MEDIA_FORMATS: readonly number[] = RAW_FORMATS;

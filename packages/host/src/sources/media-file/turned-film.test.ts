@@ -15,7 +15,7 @@ import {
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { viewAt } from '../../sys/index.ts';
-import { FITS, type Fit } from './fit.ts';
+import { FITS, type Fit } from '../scaling/fit.ts';
 import { openMediaFile } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'paravideo-turned-'));

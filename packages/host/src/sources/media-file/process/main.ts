@@ -11,13 +11,13 @@ import { ParentLink } from '../../../isolation/child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
 import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
-import { RAW_PICTURES } from '../../raw-pictures.ts';
-import { FITS } from '../fit.ts';
+import { FITS } from '../../scaling/fit.ts';
+import { PictureWriter } from '../../scaling/picture-writer.ts';
+import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
 import { fileAsStandardInput, MediaReader } from './media-reader.ts';
-import { PictureWriter } from './picture-writer.ts';
 
 const THREADS = 2;
 

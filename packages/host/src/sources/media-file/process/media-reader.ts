@@ -7,9 +7,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
+import { orientationOf } from '../../scaling/orientation.ts';
+import { type PixelAspect, uprightShape } from '../../scaling/picture-writer.ts';
 import { endsInABox, MediaFault } from './media-fault.ts';
-import { orientationOf } from './orientation.ts';
-import { type PixelAspect, uprightShape } from './picture-writer.ts';
 
 /**
  * Milliseconds for decoding on the way to one picture, after which what there is is shown: a film that is too much for the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Av, type AvFrame, loadAv } from '../../../av/node-av.ts';
+import { type Av, type AvFrame, loadAv } from '../../av/node-av.ts';
 import { PictureWriter } from './picture-writer.ts';
 
 const WIDTH = 64;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which way up a frame is to be shown: telephones film as their sensor lies, and write into the file how they were held. */
-import type { Av, AvFrame } from '../../../av/node-av.ts';
+import type { Av, AvFrame } from '../../av/node-av.ts';
 
 /**
  * The eight ways to lay a picture on its sides. A pixel that is shown at (x, y) is looked for at (x, y) counted from the right if
