@@ -263,9 +263,9 @@ export class FuzzGuest {
     for (let turn = 0; turn < TURNS; turn++) {
       await this.#turn();
       this.#late(began);
-      if (this.#command.waiting === 0 && turn > 0) return;
+      if (this.#command.held === 0 && turn > 0) return;
     }
-    throw new FuzzError(`${this.#command.waiting} commands have no answer after ${TURNS} turns of the event loop`);
+    throw new FuzzError(`${this.#command.held} commands have no answer after ${TURNS} turns of the event loop`);
   }
 
   /** A device reset: every session goes, the rings start anew. */

@@ -9,7 +9,7 @@ export class WatchedQueue extends DeviceQueue {
   returned = 0;
 
   /** chains taken and not returned */
-  get waiting(): number {
+  get held(): number {
     return this.#out.size;
   }
 

@@ -69,6 +69,7 @@ export class EchoDevice implements VirtioDevice {
         begin: () => {},
         end: () => {},
         again: () => host.again(),
+        polling: host.polling,
       });
     };
     const [posted] = host.queues;

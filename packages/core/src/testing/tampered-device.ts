@@ -67,6 +67,9 @@ export function tamper(queue: VirtQueue, kind: 'command' | 'event', wire: WireCh
     get error() {
       return queue.error;
     },
+    get waiting() {
+      return queue.waiting;
+    },
     pop,
     push,
     flush: () => queue.flush(),

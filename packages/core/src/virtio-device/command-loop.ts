@@ -9,6 +9,7 @@
  */
 import type { Chain } from '../virtqueue/chain.ts';
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
+import type { BusyPolling } from './busy-polling.ts';
 
 /** What one wake-up may cost, and what may wait. */
 export interface CommandBudget {
@@ -36,6 +37,8 @@ export interface CommandLoopOptions {
   readonly end: () => void;
   /** asks for a `resume` and another `run` soon: work was left, and no kick will tell of it */
   readonly again: () => void;
+  /** when to wait for the next command by looking; left out, where the driver cannot go on meanwhile */
+  readonly polling?: BusyPolling | undefined;
 }
 
 /** See the top of the file. */
@@ -69,10 +72,12 @@ export class CommandLoop {
 
   /** One wake-up. True if there is more to do than one should: call again soon. */
   run(): boolean {
-    const { queue, budget } = this.#o;
+    const { queue, budget, polling } = this.#o;
     if (!queue.running || this.#batch) return false;
     const spent = this.#meter();
+    polling?.began(queue, this.#o.now());
     let more = false;
+    let looks = false;
     this.batch(() => {
       queue.disableNotifications();
       do {
@@ -90,9 +95,27 @@ export class CommandLoop {
             return;
           }
         }
-      } while (queue.enableNotifications());
+        // Who waits for an answer that comes later sends nothing until then.
+        looks = this.#unanswered === 0 && polling?.worthwhile === true;
+      } while (!looks && queue.enableNotifications());
     });
+    if (looks && polling !== undefined) return this.#look(polling);
+    polling?.ended(this.#o.now());
     return more;
+  }
+
+  /** Waits for a command, without a doorbell. True if there is one; it comes after everybody else's turn. */
+  #look(polling: BusyPolling): boolean {
+    const { queue, now } = this.#o;
+    const start = now();
+    let time = start;
+    for (; time - start < polling.limit; time = now()) {
+      if (!queue.waiting) continue;
+      polling.ended(time, true);
+      return true;
+    }
+    polling.ended(time, false);
+    return queue.enableNotifications();
   }
 
   /** Goes on with commands that were postponed and may be carried out now; takes none from the ring. */

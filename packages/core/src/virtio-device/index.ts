@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './busy-polling.ts';
 export * from './command-loop.ts';
 export type * from './driver-transport.ts';
 export * from './event-sender.ts';

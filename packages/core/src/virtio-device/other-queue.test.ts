@@ -34,6 +34,10 @@ class ListQueue implements VirtQueue {
     }
   }
 
+  get waiting(): boolean {
+    return this.#offered.length > 0;
+  }
+
   pop(): Chain | undefined {
     return this.#offered.shift();
   }

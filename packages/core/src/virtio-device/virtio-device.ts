@@ -6,6 +6,7 @@
  *     made --attach--> attached --negotiated--> (kick, resume, idle)* --reset--> attached … --dispose--> gone
  */
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
+import type { BusyPolling } from './busy-polling.ts';
 
 /**
  * What a queue is to its device. `answered`: each chain that is taken comes back as soon as it can, and a transport waits for
@@ -26,6 +27,8 @@ export interface VirtioDeviceHost {
   configChanged(): void;
   /** Milliseconds of a clock that only rises. */
   now(): number;
+  /** when a device may wait for the next command by looking at its ring; undefined where the driver needs this thread to go on */
+  readonly polling?: BusyPolling | undefined;
   /** Told of an error of our own that one chain was answered with; the device goes on. */
   onBug(error: unknown): void;
 }

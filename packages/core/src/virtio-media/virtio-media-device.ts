@@ -124,6 +124,7 @@ export class VirtioMediaDevice implements VirtioDevice {
       begin: () => events.hold(),
       end: () => events.release(),
       again: () => host.again(),
+      polling: host.polling,
     });
     this.#attached = { host, events, loop };
   }

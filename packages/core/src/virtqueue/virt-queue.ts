@@ -24,6 +24,8 @@ export interface VirtQueue {
   readonly running: boolean;
   /** Why the queue is broken: nothing more is taken from it, and chains already taken can still be returned. Kept until the next start. */
   readonly error: QueueError | undefined;
+  /** True if chains are waiting; notifications stay as they are. */
+  readonly waiting: boolean;
   /** Takes the next chain. Undefined if there is none, or if the queue is stopped or broken: see `error`. */
   pop(): Chain | undefined;
   /**

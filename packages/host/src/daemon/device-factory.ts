@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  type BufferAccess,
   CaptureDevice,
   type CaptureDeviceOptions,
   type Converter,
@@ -18,7 +19,7 @@ import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
 import { patternAdapter, ThreadConverter } from '../sources/index.ts';
-import type { GuestContext } from '../transport/common/index.ts';
+import { type GuestContext, GuestWall } from '../transport/common/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
 import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
@@ -79,13 +80,18 @@ export class DeviceFactory implements AsyncDisposable {
     return this.#parts.disposeAsync();
   }
 
+  /** The copying threads start with the first guest, but none of them is inside its wall: they work for all. */
+  #access(guest: GuestContext): BufferAccess {
+    return GuestWall.outside(() => this.#pool.access(guest));
+  }
+
   #camera(config: CameraConfig, field: string): MakeDevice {
     const configured = this.#sources.get(config.source);
     if (configured === undefined) throw new RangeError(`source ${config.source} was not opened`);
     const { card } = withDefaults(configured.shared, config, field).capabilities;
     const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
     return (guest) => {
-      const access = this.#pool.access(guest);
+      const access = this.#access(guest);
       const own = controls.forGuest();
       const walled = walledSource(withDefaults(own, config, field));
       const source = guest.budget === undefined ? walled : budgetedSource(walled, guest.budget);
@@ -102,7 +108,7 @@ export class DeviceFactory implements AsyncDisposable {
 
   #decoder(config: DecoderConfig): MakeDevice {
     return (guest) => {
-      const access = this.#pool.access(guest);
+      const access = this.#access(guest);
       const log = this.#log.child({ device: config.name });
       // A process for each connection would be dear: whoever may connect could start them without end.
       const host = CodecHost.start({

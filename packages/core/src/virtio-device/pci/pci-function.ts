@@ -7,6 +7,7 @@ import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { MemoryGate } from '../../memory/memory-gate.ts';
 import { makeQueue } from '../../virtqueue/make-queue.ts';
 import { RING_FEATURES, type RingLayout, ringFeatures } from '../../virtqueue/ring-layout.ts';
+import type { BusyPolling } from '../busy-polling.ts';
 import { DEVICE_FEATURES, type VirtioDevice } from '../virtio-device.ts';
 import { PciRing } from './pci-ring.ts';
 import { VirtioPciDevice, type VirtioPciOwner } from './virtio-pci-device.ts';
@@ -29,6 +30,8 @@ export interface PciFunctionHost {
   within(work: Promise<unknown>): Promise<boolean>;
   /** Milliseconds of a clock that only rises. */
   now(): number;
+  /** see `VirtioDeviceHost` */
+  readonly polling?: BusyPolling | undefined;
   log(level: 'debug' | 'info' | 'warn' | 'error', about: object, text: string): void;
 }
 
@@ -80,6 +83,7 @@ export class PciFunction implements VirtioPciOwner, AsyncDisposable {
       again: () => this.#soon(),
       configChanged: () => this.pci.configChanged(),
       now: () => host.now(),
+      polling: host.polling,
       onBug: (error) => host.log('error', { err: error }, 'a command failed for a reason of our own'),
     });
   }

@@ -164,6 +164,11 @@ export class DeviceQueue implements TransportQueue {
     this.#ring = running && makeRing(new RingView(this.#memory, running.layout, 'allowed'), running);
   }
 
+  get waiting(): boolean {
+    const ring = this.#ring;
+    return ring !== undefined && this.#error === undefined && this.#mapped(ring) && this.#waiting(ring);
+  }
+
   pop(): Chain | undefined {
     const ring = this.#ring;
     if (ring === undefined || this.#error !== undefined || !this.#mapped(ring) || !this.#waiting(ring)) return undefined;

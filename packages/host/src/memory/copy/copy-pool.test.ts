@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import type { BufferMemory, GuestRange, PlaneStorage } from '@paravideo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fd, MemoryMapping, mappingsOf, memfd, openDescriptors } from '../../sys/index.ts';
@@ -237,8 +238,25 @@ describe('a copy pool', () => {
     expect(openDescriptors()).toBe(descriptors);
   });
 
-  it('can be closed while its threads are still loading their native module', async () => {
-    for (let i = 0; i < 10; i++) await CopyPool.start(2).close();
+  it('starts its threads with the first guest, and no more with the second', async () => {
+    const threads = (): number => readdirSync('/proc/self/task').length;
+    const before = threads();
+    const own = CopyPool.start(2);
+    expect(threads()).toBe(before);
+    own.access(guest);
+    expect(threads()).toBe(before + 2);
+    own.access(guest);
+    expect(threads()).toBe(before + 2);
+    await own.close();
+  });
+
+  it('can be closed before it has threads, and while they are still loading their native module', async () => {
+    await CopyPool.start(2).close();
+    for (let i = 0; i < 10; i++) {
+      const own = CopyPool.start(2);
+      own.access(guest);
+      await own.close();
+    }
   });
 
   it('does not start without threads', () => {

@@ -88,6 +88,7 @@ function release(pins: readonly Disposable[]): void {
  * copies answer false; so they do while every thread that there was has died and the next is waited for.
  */
 export class CopyPool implements AsyncDisposable {
+  readonly #threads: number;
   readonly #lanes: CopyLane[] = [];
   readonly #log: CopyLog | undefined;
   /** guests with jobs that wait, in the order of their turns */
@@ -101,11 +102,11 @@ export class CopyPool implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   private constructor(threads: number, log: CopyLog | undefined) {
+    this.#threads = threads;
     this.#log = log;
-    for (let i = 0; i < threads; i++) this.#lanes.push(this.#lane());
   }
 
-  /** A pool of `threads` threads, at least 1, whose deaths and returns are told to `log`. */
+  /** A pool of `threads` threads, at least 1, whose deaths and returns are told to `log`. They start with the first guest. */
   static start(threads: number, log?: CopyLog): CopyPool {
     if (!Number.isInteger(threads) || threads < 1) throw new CopyError(`a copy pool of ${threads} threads: it needs at least 1`);
     return new CopyPool(threads, log);
@@ -127,6 +128,7 @@ export class CopyPool implements AsyncDisposable {
   /** The copies of one guest. `store` and `load` throw nothing and reject nothing. */
   access(guest: GuestMemoryAccess): BufferAccess {
     const customer: CopyCustomer = { guest, waiting: [], jobs: 0, bytes: 0 };
+    if (this.#state === 'running') while (this.#lanes.length < this.#threads) this.#lanes.push(this.#lane());
     const { gate } = guest.memory;
     return {
       get open() {

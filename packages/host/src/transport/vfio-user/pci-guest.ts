@@ -6,7 +6,7 @@
 import { PciFunction, type VirtioDevice, type VirtioPciDevice } from '@paravideo/core';
 import type { Log } from '../../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../../memory/index.ts';
-import { type GuestContext, within } from '../common/index.ts';
+import { type GuestContext, polling, within } from '../common/index.ts';
 import { DmaTable } from './dma-table.ts';
 import { VfioInterrupts } from './vfio-interrupts.ts';
 import { WholeWindow } from './whole-window.ts';
@@ -78,6 +78,7 @@ export class PciGuest implements AsyncDisposable {
         soon: setImmediate,
         within: (work) => within(work, RESET_LIMIT),
         now: () => performance.now(),
+        polling,
         log: (level, about, text) => log[level](about, text),
       },
       { sharedBytes: arena.size },

@@ -6,7 +6,7 @@
 import { leadingQueue, makeQueue, type RingFeatures, sameRingFeatures, type VirtioDevice } from '@paravideo/core';
 import type { Log } from '../../log/index.ts';
 import { Arena, type GuestBudget, HostGuestMemory, type MemoryPolicy } from '../../memory/index.ts';
-import { type GuestContext, within } from '../common/index.ts';
+import { type GuestContext, polling, within } from '../common/index.ts';
 import { MemoryTable } from './memory-table.ts';
 import { ShmemWindow } from './shmem-window.ts';
 import { Vring, type VringOwner } from './vring.ts';
@@ -76,6 +76,7 @@ export class GuestBackend implements VringOwner, AsyncDisposable {
       again: () => this.#soon(),
       configChanged: () => o.configChanged?.(),
       now: () => performance.now(),
+      polling,
       onBug: (error) => this.log.error({ err: error }, 'a command failed for a reason of our own'),
     });
   }
