@@ -71,6 +71,19 @@ describe('a command that connects to a device', () => {
     }
   });
 
+  it('is patient with a busy server whose transport was named', async () => {
+    await using daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', card: 'Busy' }]);
+    process.kill(daemon.pid, 'SIGSTOP');
+    // longer than both first tries together
+    setTimeout(() => process.kill(daemon.pid, 'SIGCONT'), 3000);
+    const { status, stdout } = await runCommand(
+      ['probe', daemon.socket('camera'), '--transport', 'vhost-user', '--json'],
+      folder,
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ card: 'Busy' });
+  });
+
   it('says what is wrong with a path at which nobody listens', async () => {
     writeFileSync(join(folder, 'letter.txt'), 'Dear');
     expectOneLine(

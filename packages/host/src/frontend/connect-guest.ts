@@ -9,7 +9,10 @@ import { connectFrontend } from './vhost-user/frontend.ts';
 /** What a device's socket speaks. */
 export type SocketTransport = 'vhost-user' | 'vfio-user';
 
-/** Milliseconds for a first answer before the other transport is tried: both tries fit into the 3 s that a person waits. */
+/**
+ * Milliseconds for a first answer before the other transport is tried: both tries fit into the 3 s that a person waits. Who named
+ * the transport waits longer for a server that is silent to both, for the machine may be busy.
+ */
 const FIRST_WITHIN = 1200;
 
 /**
@@ -29,7 +32,7 @@ export async function connectGuest(path: string, transport?: SocketTransport): P
     throw new FrontendError(`${path} speaks ${second}: add --transport ${second}`);
   }
   // A server that is silent to its own protocol, and closes at the other one, is only slow: it gets the full time.
-  if (attempt.why === 'silent' && other.why !== 'silent') {
+  if (attempt.why === 'silent' && (other.why !== 'silent' || transport !== undefined)) {
     const again = await tryTransport(path, first);
     if (!(again instanceof FrontendError)) return again;
     throw described(path, again);
@@ -83,7 +86,8 @@ function described(path: string, error: FrontendError): FrontendError {
       );
     case 'silent':
       return new FrontendError(
-        `${path} accepts connections but answers neither vhost-user nor vfio-user: is it the socket of another program, or a device that hangs?`,
+        `${path} accepts connections but answers neither vhost-user nor vfio-user: is it another program's socket, or a device ` +
+          'that hangs? Where the machine is busy, name the transport: it is waited for longer',
         'silent',
       );
     case 'garbled':
