@@ -9,6 +9,7 @@ export { canWrite, closeOnExec, Fd, type FdCloser, setBlocking, setNonBlocking }
 export { PAGE_SIZE } from './libc.ts';
 export { fileSize, memfd, memoryKind, punchHole, punchHoleAside, residentSize } from './memfd.ts';
 export { MemoryMapping } from './memory-mapping.ts';
+export { growPipe, makeFifo, pipe, takeOver } from './pipe.ts';
 export {
   limitResource,
   type ProcessResource,
@@ -19,6 +20,7 @@ export {
 } from './process-limits.ts';
 export { mappingsOf, openDescriptors, processorTime, residentMemory } from './process-state.ts';
 export { copyMemory, detach, viewAt } from './raw-memory.ts';
+export { type MemorySpan, PASSING, readInto, receiveInto } from './scatter-read.ts';
 export {
   type ArgumentTest,
   type CallRule,
@@ -34,6 +36,7 @@ export {
   connectUnix,
   endReceiving,
   hungUp,
+  listenOrReplace,
   listenUnix,
   type ReceivedMessage,
   receive,

@@ -38,7 +38,11 @@ export const libc = {
   memcpy: bind<(to: number, from: number, length: number) => number>('int64 memcpy(int64 to, int64 from, size_t length)'),
   eventfd: bind<(value: number, flags: number) => number>('int eventfd(uint32 value, int flags)'),
   read: bind<(fd: number, address: number, length: number) => number>('int64 read(int fd, int64 address, size_t length)'),
+  readv: bind<(fd: number, vectors: number, count: number) => number>('int64 readv(int fd, int64 vectors, int count)'),
   write: bind<(fd: number, address: number, length: number) => number>('int64 write(int fd, int64 address, size_t length)'),
+  pipe2: bind<(fds: number, flags: number) => number>('int pipe2(int64 fds, int flags)'),
+  mkfifo: bind<(path: string, mode: number) => number>('int mkfifo(str path, uint32 mode)'),
+  dup2: bind<(from: number, to: number) => number>('int dup2(int from, int to)'),
   socket: bind<(domain: number, type: number, protocol: number) => number>('int socket(int domain, int type, int protocol)'),
   socketpair: bind<(domain: number, type: number, protocol: number, address: number) => number>(
     'int socketpair(int domain, int type, int protocol, int64 address)',

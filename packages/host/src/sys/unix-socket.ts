@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Unix stream sockets that carry descriptors. Everything is close-on-exec, and nothing blocks, not even on a socket from elsewhere. */
+import { lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Fd, type FdCloser } from './fd.ts';
 import { check, lastErrno, libc, pinnedAddress, retry } from './libc.ts';
@@ -176,6 +177,24 @@ export function listenUnix(path: string): Fd {
     fd.close();
     throw error;
   }
+}
+
+/** The same, in place of a socket that nobody listens at any more. Answers why that cannot be, where something else lies there. */
+export function listenOrReplace(path: string): Fd | 'no socket' | 'in use' {
+  try {
+    return listenUnix(path);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== constants.errno.EADDRINUSE) throw error;
+  }
+  if (!lstatSync(path).isSocket()) return 'no socket';
+  try {
+    connectUnix(path).close();
+    return 'in use';
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== constants.errno.ECONNREFUSED) throw error;
+  }
+  unlinkSync(path);
+  return listenUnix(path);
 }
 
 /** Connects to a socket. Throws `SysError`: ENOENT, ECONNREFUSED (nobody listens), EAGAIN (its queue is full). */

@@ -5,9 +5,8 @@
  * takes nothing but its own device with it, and the socket stays open for the next.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Log } from '../../log/index.ts';
-import { accept, connectUnix, eventfd, type Fd, hungUp, listenUnix, SysError, watch } from '../../sys/index.ts';
+import { accept, eventfd, type Fd, hungUp, listenOrReplace, SysError, watch } from '../../sys/index.ts';
 import { GuestCloser } from './guest-closer.ts';
 import { SocketPathError } from './transport-error.ts';
 
@@ -216,20 +215,9 @@ export class GuestSocket implements AsyncDisposable {
 }
 
 function bindOrReplace(path: string): Fd {
-  try {
-    return listenUnix(path);
-  } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== constants.errno.EADDRINUSE) throw error;
-  }
-  if (!lstatSync(path).isSocket()) throw new SocketPathError(`${path} exists and is no socket: choose another path or remove it`);
-  let other: Fd;
-  try {
-    other = connectUnix(path);
-  } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== constants.errno.ECONNREFUSED) throw error;
-    unlinkSync(path);
-    return listenUnix(path);
-  }
-  other.close();
-  throw new SocketPathError(`somebody listens at ${path} already: stop that process or choose another path`);
+  const listener = listenOrReplace(path);
+  if (listener === 'no socket') throw new SocketPathError(`${path} exists and is no socket: choose another path or remove it`);
+  if (listener === 'in use')
+    throw new SocketPathError(`somebody listens at ${path} already: stop that process or choose another path`);
+  return listener;
 }
