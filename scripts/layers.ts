@@ -69,7 +69,8 @@ const HOST_LAYERS = {
   'transport/vhost-user': ['sys', 'log', 'memory', 'transport/common'],
   'transport/vfio-user': ['sys', 'log', 'memory', 'transport/common'],
   frontend: ['sys', 'memory', 'transport/common', 'transport/vhost-user', 'transport/vfio-user'],
-  sources: ['sys', 'log', 'memory', 'memory/copy', 'av', 'clock', 'isolation/worker', 'isolation/child'],
+  sources: ['sys', 'log', 'memory', 'memory/copy', 'av', 'clock', 'isolation/worker', 'isolation/child', 'sources/raw-frames'],
+  'sources/raw-frames': ['sys', 'log', 'clock', 'sources', 'isolation/child', 'transport/common'],
   codec: ['sys', 'log', 'memory', 'memory/copy', 'av', 'isolation/child'],
   daemon: [
     'sys',
@@ -109,7 +110,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       koffi: ['sys'],
       'node-av': ['av'],
       yaml: ['daemon'],
-      zod: ['daemon', 'sources'],
+      zod: ['daemon', 'sources', 'sources/raw-frames'],
       pino: ['daemon'],
       commander: ['cli'],
       'cli-progress': ['cli/demo', 'cli'],

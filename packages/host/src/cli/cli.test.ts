@@ -71,6 +71,7 @@ describe('paravideo', () => {
     ['serve --camera c.sock --threads 2', '--threads has no effect without --decoder'],
     ['serve --config none.yaml --transport vfio-user', '--transport has no effect without --camera or --decoder'],
     ['serve --camera c.sock --source a.mp4 --source b.mp4', 'It was given as a.mp4 already'],
+    ['serve --camera c.sock --source - --until-eof', '--until-eof and the source stdin both want standard input'],
     ['serve --camera c.sock extra.sock', 'too many arguments'],
     ['serve --camera c.sock --decoder ./c.sock', 'the socket of --camera or --decoder is used twice: ./c.sock'],
     ['serve --camera c.sock --fps 500', '--fps 500 is wrong'],

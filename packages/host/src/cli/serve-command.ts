@@ -10,6 +10,7 @@ import {
   type DaemonConfig,
   fieldName,
   loadConfig,
+  STDIN_KIND,
   TRANSPORTS,
 } from '../daemon/index.ts';
 import { joinCgroups } from '../isolation/child/index.ts';
@@ -42,6 +43,9 @@ Examples:
   # a video file as the camera of two guests
   paravideo serve --camera /run/a.sock --camera /run/b.sock --source clip.mp4 --size 1280x720 --fps 30
 
+  # what another program writes as a camera (docs/RAW-FRAMES.md)
+  ffmpeg -v error -re -i clip.mp4 -pix_fmt yuv420p -f yuv4mpegpipe - | paravideo serve --camera /run/cam.sock --source -
+
   # everything from a file (docs/CONFIG.md)
   paravideo serve --config paravideo.yaml
 
@@ -55,7 +59,11 @@ export function addServe(program: Command): void {
     .option('-c, --config <file>', 'YAML file; the flags below add devices to it and override the rest')
     .option('--camera <socket>', 'a camera on this socket (again for more: each shows the same picture)', several)
     .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
-    .option('--source <file>', 'what the cameras of --camera show: a video file, or "pattern"', once)
+    .option(
+      '--source <file>',
+      'what the cameras of --camera show: a video file, "pattern", or "-": YUV4MPEG2 on standard input',
+      once,
+    )
     .option('--size <WxH>', 'default size of the cameras of --camera', once)
     .option('--fps <rate>', 'default rate of the cameras of --camera', number)
     .addOption(
@@ -88,6 +96,7 @@ export function addServe(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ServeFlags) => {
       const config = mergeFlags(flags);
+      refuseSharedInput(config, flags);
       needCodecs(config);
       const log = createLogger(config.log);
       // Before any thread or child of the daemon: those made while it moves wait for it.
@@ -121,6 +130,13 @@ function needCodecs(config: DaemonConfig): void {
     `the decoder ${decoder.name} needs the codec library node-av: ${AV_INSTALL_COMMAND} (test patterns do without)`,
     EXIT.unavailable,
   );
+}
+
+/** Standard input is either a camera or what ends the daemon. Throws `ConfigError`. */
+function refuseSharedInput({ sources }: DaemonConfig, { untilEof }: ServeFlags): void {
+  const source = Object.entries(sources).find(([, { adapter }]) => adapter.kind === STDIN_KIND);
+  if (source !== undefined && untilEof === true)
+    throw new ConfigError([`--until-eof and the source ${source[0]} both want standard input: leave one of them out`]);
 }
 
 /** Flags that say something about the devices of other flags, which must be there. */
@@ -171,13 +187,13 @@ function flagName(path: readonly PropertyKey[], value: unknown): string {
 /** The devices that the flags describe: one camera with as many sockets as were named, and one decoder. */
 function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'> {
   const devices: ConfigInput['devices'] = [];
-  const isFile = flags.source !== undefined && flags.source !== 'pattern';
+  const source = flagSource(flags.source);
   if (flags.camera !== undefined) {
     devices.push({
       kind: 'camera',
       name: 'camera',
       socket: [...flags.camera],
-      source: isFile ? 'file' : 'pattern',
+      source: source === undefined ? 'pattern' : source.name,
       ...(flags.transport !== undefined && { transport: flags.transport }),
       ...(flags.size !== undefined && { size: flags.size }),
       ...(flags.fps !== undefined && { fps: flags.fps }),
@@ -194,5 +210,11 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
       ...(flags.threads !== undefined && { threads: flags.threads }),
     });
   }
-  return { devices, ...(isFile && flags.source !== undefined && { sources: { file: { file: flags.source } } }) };
+  return { devices, ...(source !== undefined && { sources: { [source.name]: source.settings } }) };
+}
+
+/** The source that `--source` names; undefined for the test pattern. */
+function flagSource(named: string | undefined): { name: string; settings: Record<string, unknown> } | undefined {
+  if (named === undefined || named === 'pattern') return undefined;
+  return named === '-' ? { name: STDIN_KIND, settings: { stdin: null } } : { name: 'file', settings: { file: named } };
 }

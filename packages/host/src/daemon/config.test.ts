@@ -109,6 +109,29 @@ devices:
     expect(() => check({ rtsp: 'rtsp://door/1' }, { adapters: [...SOURCE_ADAPTERS] })).toThrow(ConfigError);
   });
 
+  it('knows sources of raw frames, and what may be written of them', () => {
+    const yaml = (source: string) =>
+      problems(`sources:\n  a: { ${source} }\ndevices: [ { kind: camera, name: c, socket: c, source: a } ]\n`);
+    for (const fine of [
+      'command: [ffmpeg, -i, x], keep: true, folder: films',
+      'fifo: frames, format: frames, lossless: true',
+      'socket: frames, size: 640x480, fps: 29.97, pixel-format: NV12',
+      'stdin: ',
+    ]) {
+      expect(() => yaml(fine)).toThrow('the configuration was accepted');
+    }
+    expect(yaml('command: ffmpeg')).toEqual([expect.stringContaining('pv.yaml:2: sources.a.command is wrong: ')]);
+    expect(yaml('command: []')).toEqual([expect.stringContaining('sources.a.command is wrong: ')]);
+    expect(yaml('fifo: x, keep: true')).toEqual(['pv.yaml:2: sources.a.keep is not a field that is known here']);
+    expect(yaml('fifo: x, size: 8x8')).toEqual([expect.stringContaining('sources.a.size must lie between 16x16 and 8192x8192')]);
+    expect(yaml('fifo: x, pixel-format: H264')).toEqual([expect.stringContaining('H264 is coded from frame to frame')]);
+    expect(yaml(`socket: /tmp/${'x'.repeat(120)}`)).toEqual([expect.stringContaining('longer than the 107 bytes')]);
+    const two = 'sources: { a: { stdin: }, b: { stdin: } }\ndevices: [ { kind: camera, name: c, socket: c, source: a } ]\n';
+    expect(problems(two)).toEqual([
+      'pv.yaml:1: sources.b is a second source of stdin, of which there is one: let the cameras share it',
+    ]);
+  });
+
   it('knows the sources that a camera may name', () => {
     expect(problems('devices:\n  - {kind: camera, name: a, socket: /tmp/a,\n     source: clip}\n')).toEqual([
       'pv.yaml:3: devices[0].source names no source: clip (there are: pattern)',
@@ -157,6 +180,13 @@ describe('devices of flags beside those of a file', () => {
   });
 
   it('leave the paths of the file relative to its folder', () => {
+    const raw = { b: { fifo: 'b' }, c: { socket: '/c' }, d: { command: ['x', 'y'] }, e: { command: ['x'], folder: 'z' } };
+    expect(anchorPaths({ sources: raw, devices: [] }, '/etc/pv/pv.yaml', SOURCE_ADAPTERS).sources).toEqual({
+      b: { fifo: '/etc/pv/b' },
+      c: { socket: '/c' },
+      d: { command: ['x', 'y'], folder: '/etc/pv' },
+      e: { command: ['x'], folder: '/etc/pv/z' },
+    });
     const config = { sources: { a: { file: 'a.mp4' } }, devices: [{ ...camera, socket: ['x', '/y'] }] };
     expect(anchorPaths(config, '/etc/pv/pv.yaml', SOURCE_ADAPTERS)).toMatchObject({
       sources: { a: { file: '/etc/pv/a.mp4' } },

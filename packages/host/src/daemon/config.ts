@@ -157,6 +157,14 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
     .superRefine((config, ctx) => {
       const names = new Set<string>();
       const paths = new Set<string>();
+      const once = new Set<SourceAdapter>();
+      for (const [source, { adapter }] of Object.entries(config.sources)) {
+        if (adapter.once === true && once.has(adapter)) {
+          const message = `is a second source of ${adapter.kind}, of which there is one: let the cameras share it`;
+          ctx.addIssue({ code: 'custom', path: ['sources', source], message });
+        }
+        once.add(adapter);
+      }
       config.devices.forEach((device, i) => {
         const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });
         if (names.has(device.name)) issue('name', `is used twice: ${device.name}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { LinuxClock } from '../clock/index.ts';
-export { SOURCE_ADAPTERS, type SourceAdapter } from '../sources/index.ts';
+export { SOURCE_ADAPTERS, type SourceAdapter, STDIN_KIND } from '../sources/index.ts';
 export * from './config.ts';
 export * from './config-error.ts';
 export * from './daemon.ts';

@@ -6,5 +6,6 @@ export * from './media-file/index.ts';
 export * from './paced-capture.ts';
 export * from './pacer.ts';
 export * from './pattern/index.ts';
+export { STDIN_KIND } from './raw-frames/index.ts';
 export * from './source-adapter.ts';
 export * from './source-adapters.ts';

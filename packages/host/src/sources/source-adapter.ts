@@ -9,6 +9,8 @@ export interface SourceAdapter<S = unknown> {
   readonly kind: string;
   /** all that may be written, in which the field `kind` is one; absent: that field alone, with nothing in it */
   readonly settings?: z.ZodType<S>;
+  /** only one source of a configuration may be of this kind */
+  readonly once?: boolean;
   /** The same settings with the paths in them, which are relative to the configuration's folder, made absolute. */
   anchored?(settings: S, anchor: (path: string) => string): S;
   /** Throws or rejects with `SourceError`, with what to do, if it cannot be had. */

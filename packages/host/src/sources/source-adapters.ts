@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
+import { RAW_ADAPTERS } from './raw-frames/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
 
 /** The test pattern. */
@@ -20,4 +21,4 @@ export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }>
 };
 
 /** The kinds of sources that a configuration can name unless it is told of others. */
-export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [patternAdapter, fileAdapter];
+export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [patternAdapter, fileAdapter, ...RAW_ADAPTERS];
