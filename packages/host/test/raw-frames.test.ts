@@ -55,7 +55,18 @@ function run(...args: string[]): ChildProcess {
 }
 
 const produce = (to: string, how = 'y4m', size = '64x48', every = 5): ChildProcess => run(PRODUCER, to, how, size, String(every));
-const command = (how = 'y4m', size = '64x48'): string[] => [process.execPath, '--no-warnings', PRODUCER, '-', how, size, '5'];
+/** The producer as a command; the mark is for finding it among all processes. */
+const command = (mark: string, how = 'y4m', size = '64x48'): string[] => [
+  process.execPath,
+  '--no-warnings',
+  PRODUCER,
+  '-',
+  how,
+  size,
+  '5',
+  'Infinity',
+  mark,
+];
 
 async function guest(socket: string): Promise<CaptureClient> {
   const frontend = await connectFrontend(socket, { memoryBytes: 4 << 20 });
@@ -86,8 +97,9 @@ async function started(client: CaptureClient): Promise<void> {
 
 describe('a camera of raw frames behind a daemon', () => {
   it.each(['command', 'fifo', 'socket'] as const)('is one that streams, and that conforms: %s', async (kind) => {
-    const path = join(folder(), 'frames');
-    const daemon = await serve({ [kind]: kind === 'command' ? command() : path, size: '64x48' });
+    const mark = folder();
+    const path = join(mark, 'frames');
+    const daemon = await serve({ [kind]: kind === 'command' ? command(mark) : path, size: '64x48' });
     const client = await guest(daemon.socket('raw'));
     if (kind !== 'command') {
       expect(await errnoOf(client.configure())).toBe(Errno.ENODEV);
@@ -105,7 +117,7 @@ describe('a camera of raw frames behind a daemon', () => {
     const checked = await runCommand(['check', daemon.socket('raw')], daemon.folder);
     expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining(' 0 failed')]);
     expect(await daemon.stop()).toBe(0);
-    expect(processesOf(`${PRODUCER} - `)).toEqual([]);
+    expect(processesOf(`${mark} `)).toEqual([]);
   });
 
   it('is what comes on standard input, and gone for ever when that ends', async () => {
@@ -135,7 +147,7 @@ describe('a camera of raw frames behind a daemon', () => {
   });
 
   it('tells a guest that the frames of a command are others than the configuration says, which then streams them', async () => {
-    const daemon = await serve({ command: command('frames', '96x64'), format: 'frames', size: '64x48' });
+    const daemon = await serve({ command: command(folder(), 'frames', '96x64'), format: 'frames', size: '64x48' });
     const client = await guest(daemon.socket('raw'));
     await client.session.subscribeEvent(V4L2_EVENT_SOURCE_CHANGE);
     await client.configure({ pixelformat: V4L2_PIX_FMT_YUV420 });
@@ -152,14 +164,13 @@ describe('a camera of raw frames behind a daemon', () => {
   it('ends its command, and what that started, when the daemon is killed', async () => {
     const mark = folder();
     const script = `trap "" TERM HUP; sleep 1000 & "$@" & wait; : ${mark} x`;
-    const daemon = await serve({ command: ['/bin/sh', '-c', script, 'sh', ...command()], size: '64x48' });
+    const daemon = await serve({ command: ['/bin/sh', '-c', script, 'sh', ...command(mark)], size: '64x48' });
     const client = await guest(daemon.socket('raw'));
     await started(client);
     await client.next();
     expect(processesOf(`${mark} `).length).toBeGreaterThan(0);
     process.kill(daemon.pid, 'SIGKILL');
     await expect.poll(() => processesOf(`${mark} `)).toEqual([]);
-    await expect.poll(() => processesOf(`${PRODUCER} - `)).toEqual([]);
   });
 
   it('starts and ends without a writer of its FIFO', async () => {

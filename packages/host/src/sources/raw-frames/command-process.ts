@@ -79,7 +79,7 @@ export class CommandProcess {
     }
     this.output = output;
     const { pid } = this.#shell;
-    if (pid !== undefined) be(pid, NICE);
+    if (pid !== undefined) setNice(pid, NICE);
   }
 
   /** Id of the process that leads the group; undefined if it could not be started. */
@@ -134,7 +134,8 @@ export class CommandProcess {
   }
 }
 
-function be(pid: number, nice: number): void {
+/** What it starts from now on inherits it. */
+function setNice(pid: number, nice: number): void {
   try {
     setPriority(pid, nice);
   } catch {

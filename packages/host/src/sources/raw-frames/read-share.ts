@@ -19,6 +19,8 @@ export class ReadShare {
       this.#used = 0;
     }
     this.#used += now - begun;
-    return this.#used < SHARE ? 0 : Math.max(1, PERIOD - (now - this.#since));
+    if (this.#used < SHARE) return 0;
+    // One read that took long, since the processor was another's, is not held against the producer for longer than a period.
+    return Math.min(PERIOD, Math.max(1, (this.#used * PERIOD) / SHARE - (now - this.#since)));
   }
 }

@@ -64,9 +64,9 @@ export class KindRig implements AsyncDisposable {
     return this.#source;
   }
 
-  /** The producer as a command. */
+  /** The producer as a command, whose last argument is the folder. */
   command(how: string, size = '64x48', every = 5, count = Number.POSITIVE_INFINITY): string[] {
-    return [process.execPath, '--no-warnings', PRODUCER, '-', how, size, String(every), String(count)];
+    return [process.execPath, '--no-warnings', PRODUCER, '-', how, size, String(every), String(count), this.folder];
   }
 
   /** Starts a producer from outside; nothing for a command, which is started by the source. */

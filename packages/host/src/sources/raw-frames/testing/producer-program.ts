@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A program that makes frames, as anybody may write one: `node producer-program.ts WHERE HOW WIDTHxHEIGHT MILLISECONDS [COUNT]`. WHERE is
+ * A program that makes frames, as anybody may write one: `node producer-program.ts WHERE HOW WIDTHxHEIGHT MILLISECONDS [COUNT [MARK]]`. WHERE is
  * `-`, `fifo:PATH` or `socket:PATH`; HOW is `y4m`, `frames`, `garbage`, or `half` for a frame that breaks off. A byte of a frame is
- * its number. After COUNT frames it ends; with 0 milliseconds it writes as fast as it is read.
+ * its number. After COUNT frames it ends; with 0 milliseconds it writes as fast as it is read. MARK is
+ * only for whoever looks for it among all processes.
  */
 import { createWriteStream } from 'node:fs';
 import { connect } from 'node:net';
