@@ -217,14 +217,16 @@ describe('a command of raw frames', () => {
     await using rig = new KindRig('command');
     const source = await rig.open({}, command);
     expect(await lost(source)).toContain(reason);
-    expect(await rig.line('a command that brings raw frames ended')).toContain(reason);
+    const line = await rig.line('a command that brings raw frames ended');
+    expect(line).toContain(reason);
+    expect(line).toContain('"restartIn":1000');
     await untilPresent(source);
     expect(await lost(source)).toContain(reason);
   });
 
   it('that ignores SIGTERM is killed, with all that it started', async () => {
     await using rig = new KindRig('command');
-    const script = `trap "" TERM; sleep 1000 & sh -c 'trap "" TERM; sleep 1000; : ${rig.folder} x' & "$@"; : ${rig.folder} x`;
+    const script = `trap "" TERM; sleep 1000 & sh -c 'trap "" TERM; sleep 1000; : ${rig.folder} x' & "$@"; sleep 1000; : ${rig.folder} x`;
     const source = await rig.open({ size: '64x48' }, ['/bin/sh', '-c', script, 'sh', ...rig.command('y4m')]);
     const consumer = new CopyingConsumer();
     source.start(wanted(source), consumer);

@@ -186,6 +186,7 @@ describe('a camera of raw frames', () => {
 
 describe('a producer of raw frames', () => {
   it('that dies in the middle of a frame leaves nothing behind, and one that follows may bring another size', async () => {
+    const mappings = mappingsOf('paravideo-raw-frames');
     await using rig = new RawRig(GREY);
     const first = rig.produce();
     first.to?.write(frame(picture(512, 0)));
@@ -195,7 +196,7 @@ describe('a producer of raw frames', () => {
     first.to?.write(frame(picture(512, 1)).subarray(0, 300));
     first.to?.end();
     expect(await first.ended).toEqual({ reason: 'it ended in the middle of a frame', fault: true, frames: 1 });
-    expect(rig.source.presence.kind).toBe('lost');
+    expect([rig.source.presence.kind, mappingsOf('paravideo-raw-frames')]).toEqual(['lost', mappings]);
     expect([consumer.frames, consumer.lostFor, rig.streaming]).toEqual([[], ['it ended in the middle of a frame'], false]);
 
     const changes: string[] = [];
