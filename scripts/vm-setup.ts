@@ -7,11 +7,9 @@
  *
  * Ends with status 75 where only the mirror is at fault: a later try may succeed.
  */
-import { cacheFolder, KERNELS, LabError, MirrorError, setupLab } from '../test/vm/lab/index.ts';
+import { cacheFolder, KERNELS, setupLab } from '../test/vm/lab/index.ts';
 import { oneOf, readFlags } from './vm-flags.ts';
-
-/** EX_TEMPFAIL of sysexits.h */
-const TEMPORARY_FAILURE = 75;
+import { setUp } from './vm-progress.ts';
 
 const NAMES = KERNELS.map((kernel) => kernel.name);
 const USAGE = `npm run vm:setup [-- --kernel NAME]... [--userland amd64|i386|browser] [--cache FOLDER]\nkernels: ${NAMES.join(', ')}, all`;
@@ -23,23 +21,11 @@ const { values } = readFlags(USAGE, {
   },
 });
 
-async function main(): Promise<number> {
-  const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386', 'browser']);
-  const names = values.kernel.includes('all') ? NAMES : values.kernel;
-  const started = performance.now();
-  const seconds = () => ((performance.now() - started) / 1000).toFixed(0).padStart(4);
-  const progress = (part: string, step: string) => console.log(`${seconds()} s  ${part}: ${step}`);
-  for (const kernel of names) {
-    const lab = await setupLab({ cache: values.cache, kernel, progress, ...(userland && { userland }) });
-    console.log(`${seconds()} s  ready: Linux ${lab.kernel.release} (${lab.kernel.choice.architecture}) in ${values.cache}`);
-  }
-  return 0;
-}
+const userland = values.userland === undefined ? undefined : oneOf('userland', values.userland, ['amd64', 'i386', 'browser']);
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  console.error(error.message);
-  process.exitCode = error instanceof MirrorError ? TEMPORARY_FAILURE : 1;
-}
+process.exitCode = await setUp(async (progress, ready) => {
+  for (const kernel of values.kernel.includes('all') ? NAMES : values.kernel) {
+    const lab = await setupLab({ cache: values.cache, kernel, progress, ...(userland && { userland }) });
+    ready(`Linux ${lab.kernel.release} (${lab.kernel.choice.architecture}) in ${values.cache}`);
+  }
+});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { GuestError } from './guest-error.ts';
 import { eachLine } from './lines.ts';
 
@@ -13,23 +14,23 @@ interface Waiter {
 }
 
 /**
- * The line between the harness and the guest's init: a virtio-serial port, whose other end QEMU connects to a socket here. Commands
- * are lines ("run 3"), and so are answers ("ready 2.31", "done 3 0"); everything bulky goes through the shared folder.
+ * The line between the harness and the guest's init: a virtio-serial port, whose other end QEMU connects to a socket here, or a stream.
+ * Commands are lines ("run 3"), and so are answers ("ready 2.31", "done 3 0"); everything bulky goes through the shared folder.
  */
 export class AgentLink implements Disposable {
-  readonly #server: Server;
-  readonly #path: string;
+  readonly #server: Server | undefined;
+  readonly #path: string | undefined;
   readonly #waiting = new Map<number, Waiter>();
-  #socket: Socket | undefined;
+  #socket: Duplex | undefined;
   #ready = Promise.withResolvers<number>();
   #starts = 0;
   #expected = true;
 
-  private constructor(server: Server, path: string) {
+  private constructor(server?: Server, path?: string) {
     this.#server = server;
     this.#path = path;
     this.#ready.promise.catch(() => {});
-    server.on('connection', (socket) => this.#attach(socket));
+    server?.on('connection', (socket) => this.#attach(socket));
   }
 
   /** Listens at `path`. */
@@ -37,6 +38,13 @@ export class AgentLink implements Disposable {
     const server = createServer();
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
     return new AgentLink(server, path);
+  }
+
+  /** The same over a stream whose other end the guest has. */
+  static over(stream: Duplex): AgentLink {
+    const link = new AgentLink();
+    link.#attach(stream);
+    return link;
   }
 
   /** Resolves to the guest's uptime in seconds when its init first answers. */
@@ -64,7 +72,7 @@ export class AgentLink implements Disposable {
     return done.promise;
   }
 
-  /** Sends a line. Throws `GuestError` if QEMU is not connected. */
+  /** Sends a line. Throws `GuestError` if the guest is not connected. */
   send(line: string): void {
     if (this.#socket === undefined) throw new GuestError(`the guest is not there to be told "${line}"`);
     this.#socket.write(`${line}\n`);
@@ -79,11 +87,11 @@ export class AgentLink implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket?.destroy();
-    this.#server.close();
-    rmSync(this.#path, { force: true });
+    this.#server?.close();
+    if (this.#path !== undefined) rmSync(this.#path, { force: true });
   }
 
-  #attach(socket: Socket): void {
+  #attach(socket: Duplex): void {
     this.#socket = socket;
     socket.on('error', () => {});
     socket.on('close', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../lab/index.ts';
@@ -9,6 +9,8 @@ import { deviceId, disconnectCommand, type GuestDevice, guestFolder, plugCommand
 import { GuestError } from './guest-error.ts';
 import { machineArguments } from './machine.ts';
 import { Monitor } from './monitor.ts';
+import { withTimeout } from './patience.ts';
+import { SCRIPT_TIMEOUT, type ScriptResult, Scripts } from './scripts.ts';
 
 /** How a guest is started. */
 export interface GuestOptions {
@@ -26,17 +28,7 @@ export interface GuestOptions {
   readonly bootTimeout?: number;
 }
 
-/** What a script in the guest did. */
-export interface ScriptResult {
-  /** exit status; 128 and more: the signal that ended it */
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly millis: number;
-}
-
 const BOOT_TIMEOUT = 400_000;
-const SCRIPT_TIMEOUT = 800_000;
 /** until QEMU is killed; for who waits for it, `OFF_PATIENCE` */
 const OFF_TIMEOUT = 30_000;
 const OFF_PATIENCE = 400_000;
@@ -55,8 +47,8 @@ export class Guest implements AsyncDisposable {
   readonly #link: AgentLink;
   readonly #monitor: Monitor;
   readonly #folder: string;
+  readonly #scripts: Scripts;
   readonly #devices: GuestDevice[];
-  #jobs = 0;
   #keep = false;
 
   private constructor(
@@ -72,6 +64,7 @@ export class Guest implements AsyncDisposable {
     this.#link = link;
     this.#monitor = new Monitor(join(folder, 'monitor.sock'));
     this.#folder = folder;
+    this.#scripts = new Scripts({ link, share: this.share, running: () => this.running, keep: () => this.keep() });
     this.#devices = [...devices];
     this.bootMillis = bootMillis;
   }
@@ -82,7 +75,7 @@ export class Guest implements AsyncDisposable {
     const { pluggable = false } = options;
     const folder = mkdtempSync(join(tmpdir(), 'paravideo-vm-'));
     const share = join(folder, 'share');
-    mkdirSync(join(share, 'jobs'), { recursive: true });
+    mkdirSync(share);
     const agent = join(folder, 'agent.sock');
     const link = await AgentLink.listen(agent);
     const monitor = join(folder, 'monitor.sock');
@@ -148,31 +141,13 @@ export class Guest implements AsyncDisposable {
    * Runs a shell script in the guest's root file system. A script that takes longer than `timeout` milliseconds is killed with all its
    * children, and `GuestError` is thrown; so it is when the guest dies.
    */
-  async run(script: string, timeout = SCRIPT_TIMEOUT): Promise<ScriptResult> {
-    const id = ++this.#jobs;
-    const folder = join(this.share, 'jobs', String(id));
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'script'), script);
-    const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : '');
-    const started = performance.now();
-    try {
-      const status = await withTimeout(this.#link.run(id), timeout, () => {
-        if (this.running) this.#link.send(`kill ${id}`);
-        return `the script took more than ${timeout / 1000} s: ${summary(script)}\n${read('stdout')}${read('stderr')}see ${this.#folder}`;
-      });
-      return { status, stdout: read('stdout'), stderr: read('stderr'), millis: performance.now() - started };
-    } catch (error) {
-      this.#keep = true;
-      throw error;
-    }
+  run(script: string, timeout = SCRIPT_TIMEOUT): Promise<ScriptResult> {
+    return this.#scripts.run(script, timeout);
   }
 
   /** Runs a script that has to succeed and returns its standard output. Throws `GuestError` with its output otherwise. */
-  async must(script: string, timeout = SCRIPT_TIMEOUT): Promise<string> {
-    const { status, stdout, stderr } = await this.run(script, timeout);
-    if (status === 0) return stdout;
-    this.#keep = true;
-    throw new GuestError(`status ${status} of ${summary(script)}\n${stdout}${stderr}see ${this.#folder}`);
+  must(script: string, timeout = SCRIPT_TIMEOUT): Promise<string> {
+    return this.#scripts.must(script, timeout);
   }
 
   /** Restarts the guest, from inside or by the machine's reset, and waits until it takes orders again; its share stays. */
@@ -260,24 +235,6 @@ export function awaitScript(test: string): string {
     `tries=0; until said=$(${test} 2>&1); do tries=$((tries+1)); ` +
     `[ $tries -lt 1200 ] || { echo "never came true: $said" >&2; exit 1; }; sleep 0.1; done`
   );
-}
-
-async function withTimeout<T>(promise: Promise<T>, millis: number, message: () => string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GuestError(message())), millis);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The first line of a script that says something. */
-function summary(script: string): string {
-  const lines = script.split('\n').filter((line) => line.trim() !== '');
-  return lines.length > 1 ? `${lines[0]} …` : (lines[0] ?? '');
 }
 
 function lastLines(log: string): string {

@@ -23,10 +23,14 @@ export function driverSources(): readonly string[] {
 const MAX_FRAME = 1024;
 
 /**
- * Builds the guest driver, which takes the real virtio id and the test id, in the kernel's tree, and installs it among its modules.
- * Throws `LabError` if the kernel's strictest build for outsiders (`W=1`) has any warning.
+ * Builds the guest driver, which takes the real virtio id and the test id, in the kernel's tree, and installs it among its modules;
+ * `settings` are further ones for `make`. Throws `LabError` if the kernel's strictest build for outsiders (`W=1`) has any warning.
  */
-export async function buildDriver(kernel: Kernel, progress: (text: string) => void): Promise<void> {
+export async function buildDriver(
+  kernel: Pick<Kernel, 'tree' | 'release'>,
+  progress: (text: string) => void,
+  settings: readonly string[] = [],
+): Promise<void> {
   progress(`building the driver for ${kernel.release}`);
   const inside = '/usr/src/paravideo-media';
   const folder = join(kernel.tree, inside);
@@ -35,7 +39,7 @@ export async function buildDriver(kernel: Kernel, progress: (text: string) => vo
   for (const name of readdirSync(SOURCES)) {
     if (/\.[ch]$|^Kbuild$/.test(name)) cpSync(join(SOURCES, name), join(folder, name));
   }
-  const make = ['make', '-C', `/usr/src/linux-headers-${kernel.release}`, `M=${inside}`];
+  const make = ['make', '-C', `/usr/src/linux-headers-${kernel.release}`, `M=${inside}`, ...settings];
   const strict = ['W=1', `KCFLAGS=-Wframe-larger-than=${MAX_FRAME}`];
   const complaints: string[] = [];
   await inTree(

@@ -18,8 +18,8 @@ export interface Kernel {
   readonly image: string;
 }
 
-/** Besides what the headers ask for. */
-const TOOLS = [
+/** What building modules takes besides what the headers ask for. */
+export const BUILD_TOOLS = [
   'base-files',
   'bash',
   'coreutils',
@@ -42,15 +42,19 @@ export async function fetchKernel(choice: KernelChoice, tree: string, apt: Apt, 
   const parts = (await apt.dependencies(image)).filter((name) => /^linux-(binary|modules)-\d/.test(name));
   progress(`downloading ${image}, its headers and compiler`);
   const imageFiles = await apt.downloadOnly([image, ...parts]);
-  const tools = await apt.download([choice.headers, ...TOOLS]);
+  const tools = await apt.download([choice.headers, ...BUILD_TOOLS]);
   const staged = `${tree}.new`;
   await unpackTree(staged, tools, progress);
   for (const file of imageFiles) await unpackPackage(staged, file);
-  if (!existsSync(join(staged, 'usr/bin/awk'))) {
-    writeFileSync(join(staged, 'usr/bin/awk'), '#!/bin/sh\nexec mawk "$@"\n', { mode: 0o755 });
-  }
+  linkAwk(staged);
   await inTree(staged, 'listing the modules of the kernel', ['depmod', releaseOf(staged)]);
   renameSync(staged, tree);
+}
+
+/** The name under which builds ask for awk, which a script of the package would make. */
+export function linkAwk(tree: string): void {
+  if (existsSync(join(tree, 'usr/bin/awk'))) return;
+  writeFileSync(join(tree, 'usr/bin/awk'), '#!/bin/sh\nexec mawk "$@"\n', { mode: 0o755 });
 }
 
 /** The kernel that `fetchKernel` left in a tree. Throws `LabError` if there is none. */

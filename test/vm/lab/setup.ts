@@ -5,11 +5,11 @@ import { lockCache } from './cache-lock.ts';
 import { aptIn, forgetDownloads } from './downloads.ts';
 import { buildDriver, driverSources } from './driver.ts';
 import { INIT, makeInitramfs } from './initramfs.ts';
+import { keepRoot, stampIn } from './kept.ts';
 import { fetchKernel, type Kernel, openKernel } from './kernel.ts';
 import { kernelChoice } from './kernels.ts';
 import { type QemuProgram, qemuProgram, writeLauncher } from './qemu.ts';
-import { makeRoot, QEMU_RECIPE, type RootRecipe, USERLANDS } from './roots.ts';
-import { keyOf, Stamp } from './stamp.ts';
+import { QEMU_RECIPE, USERLANDS } from './roots.ts';
 
 /** Everything a test guest is started from. */
 export interface Lab {
@@ -31,9 +31,6 @@ export interface SetupOptions {
   readonly progress?: (part: string, step: string) => void;
 }
 
-/** Raised when what the steps do changes, so that caches of an earlier version are made anew. */
-const RECIPE_VERSION = '2';
-
 /**
  * Fetches and builds what a test guest needs, unless it is in the cache already: then nothing is done and no network is needed. Can be
  * interrupted at any time and continues where it was. Throws `LabError`.
@@ -45,36 +42,29 @@ export async function setupLab(options: SetupOptions): Promise<Lab> {
   mkdirSync(join(cache, 'stamps'), { recursive: true });
   // Two that set up one cache would delete what the other fetches or builds.
   using _alone = await lockCache(cache, () => progress('cache', 'waiting for another process that sets it up'));
-  const stamp = (name: string, ...inputs: string[]) => new Stamp(join(cache, 'stamps', name), keyOf(RECIPE_VERSION, ...inputs));
 
   const open = aptIn(cache, (step) => progress('tools', step));
-  const root = async (recipe: RootRecipe): Promise<string> => {
-    const folder = join(cache, recipe.name);
-    await stamp(recipe.name, JSON.stringify(recipe)).make(() =>
-      makeRoot(recipe, folder, open, (step) => progress(recipe.name, step)),
-    );
-    return folder;
-  };
-
-  const qemu = qemuProgram(await root(QEMU_RECIPE));
+  const qemu = qemuProgram(await keepRoot(QEMU_RECIPE, cache, open, progress));
   writeLauncher(qemu, join(cache, 'bin/qemu-system-x86_64'));
   const tree = join(cache, `kernel-${choice.name}`);
-  await stamp(`kernel-${choice.name}`, JSON.stringify(choice)).make(async () => {
+  await stampIn(cache, `kernel-${choice.name}`, JSON.stringify(choice)).make(async () => {
     progress(`kernel ${choice.name}`, 'fetching the package lists');
     rmSync(tree, { recursive: true, force: true });
     await fetchKernel(choice, tree, await open(choice), (step) => progress(`kernel ${choice.name}`, step));
   });
   const kernel = openKernel(choice, tree);
-  const guest = await root(userland);
+  const guest = await keepRoot(userland, cache, open, progress);
   const driver = driverSources();
-  await stamp(`driver-${choice.name}`, kernel.release, ...driver).make(() =>
+  await stampIn(cache, `driver-${choice.name}`, kernel.release, ...driver).make(() =>
     buildDriver(kernel, (step) => progress('driver', step)),
   );
   const initramfs = join(cache, `initramfs-${choice.name}-${userland.architecture}.cpio.gz`);
-  await stamp(`initramfs-${choice.name}-${userland.architecture}`, kernel.release, readFileSync(INIT, 'utf8')).make(() => {
-    progress('initramfs', 'packing');
-    return makeInitramfs(kernel, join(guest, 'usr/bin/busybox'), initramfs);
-  });
+  await stampIn(cache, `initramfs-${choice.name}-${userland.architecture}`, kernel.release, readFileSync(INIT, 'utf8')).make(
+    () => {
+      progress('initramfs', 'packing');
+      return makeInitramfs(kernel, join(guest, 'usr/bin/busybox'), initramfs);
+    },
+  );
   forgetDownloads(cache);
   return { qemu, kernel, initramfs, root: guest };
 }
