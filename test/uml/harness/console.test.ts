@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, it } from 'vitest';
+import { ConsoleLog } from './console.ts';
+
+describe('the console of User-mode Linux', () => {
+  const console = new ConsoleLog();
+  console.take('[    0.000000] Kernel command line: oops=panic BUG\r\n[    1.0] BUG: Bad page map in pro');
+  console.take('cess node\r\n[    2.0] WARNING: CPU: 0 PID: 1 at virtio_uml.c:1 vu_del_vqs\n[    3.0] all is well\n');
+
+  it('tells of faults of the kernel, each by its whole line', () => {
+    expect(console.complaints()).toEqual([
+      '[    1.0] BUG: Bad page map in process node',
+      '[    2.0] WARNING: CPU: 0 PID: 1 at virtio_uml.c:1 vu_del_vqs',
+    ]);
+  });
+
+  it('does not tell of those that a test expects', () => {
+    expect(console.complaints([/vu_del_vqs/])).toEqual(['[    1.0] BUG: Bad page map in process node']);
+  });
+
+  it('shows its last lines in an error', () => {
+    expect(console.tail).toContain('  [    3.0] all is well\n');
+  });
+});

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Tests in User-mode Linux: `npm run test:uml`. One file at a time: each has a kernel, and that a processor of its own. */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@paravideo\/core$/, replacement: fileURLToPath(new URL('packages/core/src/index.ts', import.meta.url)) },
+      {
+        find: /^@paravideo\/core\/(testing|conformance)$/,
+        replacement: fileURLToPath(new URL('packages/core/src/$1/index.ts', import.meta.url)),
+      },
+    ],
+  },
+  test: {
+    include: ['test/uml/suites/*.uml.ts'],
+    fileParallelism: false,
+    globalSetup: ['test/uml/harness/global-setup.ts'],
+    // for a slow machine: whoever waits for something in a kernel gives up before
+    testTimeout: 900_000,
+    hookTimeout: 300_000,
+  },
+});
