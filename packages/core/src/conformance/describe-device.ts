@@ -2,9 +2,10 @@
 /** Everything that a device tells about itself, as `v4l2-ctl --all` and `--list-formats-ext` ask for it. Changes nothing. */
 
 import type { ControlDescription } from '../driver/media/controls.ts';
-import type { DriverSession, StreamParameters } from '../driver/media/driver-session.ts';
+import type { DriverSession } from '../driver/media/driver-session.ts';
 import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/media/formats.ts';
 import type { MediaDriver } from '../driver/media/media-driver.ts';
+import type { StreamParameters } from '../driver/media/typed-ioctls.ts';
 import { IoctlError } from '../driver/rings/errors.ts';
 import { fourccName, type Rect } from '../picture/index.ts';
 import { Errno } from '../wire/errno.gen.ts';

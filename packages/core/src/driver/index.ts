@@ -13,11 +13,11 @@ export {
   timestampOf,
 } from './media/buffers.ts';
 export * from './media/controls.ts';
-export * from './media/driver-session.ts';
+export { DriverSession, type MappedPlane } from './media/driver-session.ts';
 export * from './media/events.ts';
 export * from './media/formats.ts';
 export * from './media/media-driver.ts';
-export { type IoctlArrays, type IoctlResult, ioctlName, type MappedPlane } from './media/open-file.ts';
+export * from './media/typed-ioctls.ts';
 export type { CommandStats } from './rings/command-channel.ts';
 export * from './rings/errors.ts';
 export type * from './rings/raw-request.ts';

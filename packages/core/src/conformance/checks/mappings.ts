@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** MMAP and MUNMAP, and buffers that can be mapped. */
 
-import type { DriverSession } from '../../driver/media/driver-session.ts';
-import type { MappedPlane } from '../../driver/media/open-file.ts';
+import type { DriverSession, MappedPlane } from '../../driver/media/driver-session.ts';
 import { IoctlError } from '../../driver/rings/errors.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import { VIRTIO_MEDIA_MMAP_FLAG_RW } from '../../wire/media/virtio-media.ts';

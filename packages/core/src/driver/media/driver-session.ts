@@ -1,464 +1,386 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The ioctls of V4L2, typed. They reject with `IoctlError`; enumerations answer undefined at their end (EINVAL).
- * Names are the kernel's, the arguments plain objects.
+ * One open session of a device: any ioctl, mappings, and what the Linux driver answers by itself (DQBUF, DQEVENT).
+ * The typed ioctls are in `typed-ioctls.ts`.
+ *
+ * States: open --EVT_ERROR--> failed (the driver sends CLOSE by itself: VM-R5); open --close()--> closed.
+ * In failed and closed no command is sent for the session any more (VM-R2, VM-RX5).
  */
-
-import type { Fraction, Rect } from '../../picture/index.ts';
-import type { GuestBlock } from '../../virtio-device/driver-transport.ts';
+import type { GuestRange } from '../../ports/buffer-memory.ts';
+import type { DriverTransport, GuestBlock } from '../../virtio-device/driver-transport.ts';
 import { Errno } from '../../wire/errno.gen.ts';
-import type { FieldTable, Struct } from '../../wire/layout.ts';
-import { VIRTIO_MEDIA_MAX_PLANES } from '../../wire/media/virtio-media.ts';
-import { decodeUtf8 } from '../../wire/text.ts';
-import { isMultiplanar } from '../../wire/v4l2/buffer-type.ts';
+import {
+  VIRTIO_MEDIA_CMD_CLOSE,
+  VIRTIO_MEDIA_CMD_IOCTL,
+  VIRTIO_MEDIA_CMD_MMAP,
+  VIRTIO_MEDIA_CMD_MUNMAP,
+  VIRTIO_MEDIA_EVT_DQBUF,
+  VIRTIO_MEDIA_EVT_ERROR,
+  VIRTIO_MEDIA_EVT_EVENT,
+  VIRTIO_MEDIA_MAX_PLANES,
+  VIRTIO_MEDIA_MMAP_FLAG_RW,
+  virtio_media_cmd_close,
+  virtio_media_cmd_header,
+  virtio_media_cmd_ioctl,
+  virtio_media_cmd_mmap,
+  virtio_media_cmd_munmap,
+  virtio_media_event_dqbuf,
+  virtio_media_event_error,
+  virtio_media_event_event,
+  virtio_media_event_header,
+  virtio_media_resp_header,
+  virtio_media_resp_mmap,
+  virtio_media_sg_entry,
+} from '../../wire/media/virtio-media.ts';
 import {
   VIDIOC_CREATE_BUFS,
   VIDIOC_DECODER_CMD,
   VIDIOC_ENCODER_CMD,
-  VIDIOC_ENUM_FMT,
-  VIDIOC_ENUM_FRAMEINTERVALS,
-  VIDIOC_ENUM_FRAMESIZES,
-  VIDIOC_ENUMINPUT,
-  VIDIOC_G_CTRL,
-  VIDIOC_G_EXT_CTRLS,
-  VIDIOC_G_FMT,
-  VIDIOC_G_INPUT,
-  VIDIOC_G_PARM,
-  VIDIOC_G_SELECTION,
-  VIDIOC_PREPARE_BUF,
   VIDIOC_QBUF,
-  VIDIOC_QUERY_EXT_CTRL,
-  VIDIOC_QUERYBUF,
-  VIDIOC_QUERYCTRL,
-  VIDIOC_QUERYMENU,
-  VIDIOC_REMOVE_BUFS,
   VIDIOC_REQBUFS,
-  VIDIOC_S_CTRL,
-  VIDIOC_S_EXT_CTRLS,
-  VIDIOC_S_FMT,
-  VIDIOC_S_INPUT,
-  VIDIOC_S_PARM,
-  VIDIOC_S_SELECTION,
   VIDIOC_STREAMOFF,
   VIDIOC_STREAMON,
-  VIDIOC_SUBSCRIBE_EVENT,
-  VIDIOC_TRY_DECODER_CMD,
-  VIDIOC_TRY_ENCODER_CMD,
-  VIDIOC_TRY_EXT_CTRLS,
-  VIDIOC_TRY_FMT,
-  VIDIOC_UNSUBSCRIBE_EVENT,
 } from '../../wire/v4l2/ioctls.gen.ts';
 import {
   v4l2_buffer,
-  v4l2_control,
   v4l2_create_buffers,
   v4l2_decoder_cmd,
   v4l2_encoder_cmd,
-  v4l2_event_subscription,
-  v4l2_ext_control,
-  v4l2_ext_controls,
-  v4l2_fmtdesc,
   v4l2_format,
-  v4l2_frmivalenum,
-  v4l2_frmsizeenum,
-  v4l2_input,
-  v4l2_plane,
-  v4l2_query_ext_ctrl,
-  v4l2_queryctrl,
-  v4l2_querymenu,
-  v4l2_remove_buffers,
   v4l2_requestbuffers,
-  v4l2_selection,
-  v4l2_streamparm,
 } from '../../wire/v4l2/videodev2.ts';
-import {
-  V4L2_BUF_TYPE_VIDEO_OUTPUT,
-  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
-  V4L2_MEMORY_MMAP,
-} from '../../wire/v4l2/videodev2-constants.gen.ts';
-import { IoctlError } from '../rings/errors.ts';
-import { type BufferState, decodeBuffer, encodeBuffer, type QueueBuffer } from './buffers.ts';
-import {
-  type ControlDescription,
-  type ControlsResult,
-  type ControlValue,
-  decodeControl,
-  decodeQueryCtrl,
-  decodeQueryExtCtrl,
-  encodeControl,
-} from './controls.ts';
-import {
-  type DriverFormat,
-  decodeFormat,
-  decodeFormatDescription,
-  decodeFrameInterval,
-  decodeFrameSize,
-  decodeInput,
-  decodeRect,
-  encodeFormat,
-  encodeRect,
-  type FormatDescription,
-  type FormatRequest,
-  type FrameInterval,
-  type FrameSize,
-  type InputDescription,
-} from './formats.ts';
-import { ioctlName, OpenFile } from './open-file.ts';
+import { V4L2_DEC_CMD_START, V4L2_ENC_CMD_START } from '../../wire/v4l2/videodev2-constants.gen.ts';
+import type { CommandChannel, CommandReply } from '../rings/command-channel.ts';
+import { DriverError, IoctlError } from '../rings/errors.ts';
+import { WaitList } from '../rings/wait-list.ts';
+import { type BufferState, decodeBuffer } from './buffers.ts';
+import { decodeEvent, type MediaEvent } from './events.ts';
+import { StreamQueue } from './stream-queue.ts';
+import { type IoctlArrays, type IoctlResult, ioctlInfo, ioctlName, TypedIoctls } from './typed-ioctls.ts';
 
-/** Answer to REQBUFS. */
-export interface RequestedBuffers {
-  readonly count: number;
-  /** V4L2_BUF_CAP_* */
-  readonly capabilities: number;
+const header = virtio_media_cmd_header.fields;
+const ioctlCommand = virtio_media_cmd_ioctl.fields;
+const response = virtio_media_resp_header;
+const RESPONSE_BYTES = response.size;
+const COMMAND_BYTES = virtio_media_cmd_ioctl.size;
+const NOTHING = new Uint8Array(0);
+
+/** A buffer (plane) in this side's memory. */
+export interface MappedPlane {
+  readonly driverAddr: number;
+  readonly length: number;
+  readonly bytes: Uint8Array;
 }
 
-/** Answer to CREATE_BUFS. */
-export interface CreatedBuffers extends RequestedBuffers {
-  readonly index: number;
+/** What a session needs of its driver. */
+export interface DriverSessionHost {
+  readonly transport: DriverTransport;
+  readonly commands: CommandChannel;
+  /** the session is over: no event of its id is its own any more */
+  forget(id: number): void;
 }
 
-/** Answer to G_PARM and S_PARM. */
-export interface StreamParameters {
-  readonly capability: number;
-  readonly timeperframe: Fraction;
-  /** readbuffers or writebuffers */
-  readonly buffers: number;
-}
+/** See the top of the file. */
+export class DriverSession extends TypedIoctls {
+  readonly id: number;
+  readonly #host: DriverSessionHost;
+  readonly #queues = new Map<number, StreamQueue>();
+  readonly #events = new WaitList<MediaEvent>();
+  readonly #errorListeners = new Set<(error: Error) => void>();
+  #state: { kind: 'open' } | { kind: 'failed'; error: Error } | { kind: 'closed' } = { kind: 'open' };
+  #closing: Promise<void> | undefined;
+  /** called after each V4L2 event, in the order in which events and finished buffers come */
+  onEvent: (() => void) | undefined;
 
-interface BufferScratch {
-  readonly view: DataView;
-  readonly planes: DataView;
-}
-
-/** An open session of the device, with all ioctls that this driver has names for. */
-export class DriverSession extends OpenFile {
-  readonly #scratch: BufferScratch[] = [];
-
-  enumFmt(type: number, index: number): Promise<FormatDescription | undefined> {
-    const { view } = make(v4l2_fmtdesc);
-    v4l2_fmtdesc.fields.index.set(view, 0, index);
-    v4l2_fmtdesc.fields.type.set(view, 0, type);
-    return this.#enumerate(VIDIOC_ENUM_FMT, view, decodeFormatDescription);
+  constructor(host: DriverSessionHost, id: number) {
+    super();
+    this.#host = host;
+    this.id = id;
   }
 
-  gFmt(type: number): Promise<DriverFormat> {
-    return this.#format(VIDIOC_G_FMT, { type });
+  /** open, failed (EVT_ERROR, or the way to the device is gone) or closed */
+  get state(): 'open' | 'failed' | 'closed' {
+    return this.#state.kind;
   }
 
-  sFmt(format: FormatRequest): Promise<DriverFormat> {
-    return this.#format(VIDIOC_S_FMT, format);
+  /** the way to the device */
+  get transport(): DriverTransport {
+    return this.#host.transport;
   }
 
-  tryFmt(format: FormatRequest): Promise<DriverFormat> {
-    return this.#format(VIDIOC_TRY_FMT, format);
-  }
-
-  async reqbufs(type: number, count: number, memory: number = V4L2_MEMORY_MMAP): Promise<RequestedBuffers> {
-    const { view, fields } = make(v4l2_requestbuffers);
-    fields.count.set(view, 0, count);
-    fields.type.set(view, 0, type);
-    fields.memory.set(view, 0, memory);
-    await this.#call(VIDIOC_REQBUFS, view);
-    return { count: fields.count.get(view, 0), capabilities: fields.capabilities.get(view, 0) };
-  }
-
-  async createBufs(format: FormatRequest, count: number, memory: number = V4L2_MEMORY_MMAP): Promise<CreatedBuffers> {
-    const { view, fields } = make(v4l2_create_buffers);
-    fields.count.set(view, 0, count);
-    fields.memory.set(view, 0, memory);
-    encodeFormat(format, view, fields.format.offset);
-    await this.#call(VIDIOC_CREATE_BUFS, view);
-    return {
-      index: fields.index.get(view, 0),
-      count: fields.count.get(view, 0),
-      capabilities: fields.capabilities.get(view, 0),
-    };
-  }
-
-  async removeBufs(type: number, index: number, count: number): Promise<void> {
-    const { view, fields } = make(v4l2_remove_buffers);
-    fields.index.set(view, 0, index);
-    fields.count.set(view, 0, count);
-    fields.type.set(view, 0, type);
-    await this.#call(VIDIOC_REMOVE_BUFS, view);
-  }
-
-  querybuf(type: number, index: number): Promise<BufferState> {
-    return this.#buffer(VIDIOC_QUERYBUF, { index, type, ...(isMultiplanar(type) ? { planes: EIGHT_PLANES } : {}) });
-  }
-
-  prepareBuf(buffer: QueueBuffer): Promise<BufferState> {
-    return this.#buffer(VIDIOC_PREPARE_BUF, buffer);
-  }
-
-  /** Queues a buffer. The promise need not be awaited to queue the next: commands keep their order. */
-  qbuf(buffer: QueueBuffer): Promise<BufferState> {
-    return this.#buffer(VIDIOC_QBUF, buffer);
-  }
-
-  streamon(type: number): Promise<void> {
-    return this.#number(VIDIOC_STREAMON, type);
-  }
-
-  streamoff(type: number): Promise<void> {
-    return this.#number(VIDIOC_STREAMOFF, type);
-  }
-
-  gParm(type: number): Promise<StreamParameters> {
-    return this.#parm(VIDIOC_G_PARM, type, undefined);
-  }
-
-  sParm(type: number, timeperframe: Fraction): Promise<StreamParameters> {
-    return this.#parm(VIDIOC_S_PARM, type, timeperframe);
-  }
-
-  async gSelection(type: number, target: number): Promise<Rect> {
-    const { view, fields } = make(v4l2_selection);
-    fields.type.set(view, 0, type);
-    fields.target.set(view, 0, target);
-    await this.#call(VIDIOC_G_SELECTION, view);
-    return decodeRect(fields.r, view);
-  }
-
-  async sSelection(type: number, target: number, rect: Rect, flags = 0): Promise<Rect> {
-    const { view, fields } = make(v4l2_selection);
-    fields.type.set(view, 0, type);
-    fields.target.set(view, 0, target);
-    fields.flags.set(view, 0, flags);
-    encodeRect(fields.r, view, rect);
-    await this.#call(VIDIOC_S_SELECTION, view);
-    return decodeRect(fields.r, view);
-  }
-
-  enumFramesizes(pixelformat: number, index: number): Promise<FrameSize | undefined> {
-    const { view, fields } = make(v4l2_frmsizeenum);
-    fields.index.set(view, 0, index);
-    fields.pixel_format.set(view, 0, pixelformat);
-    return this.#enumerate(VIDIOC_ENUM_FRAMESIZES, view, decodeFrameSize);
-  }
-
-  enumFrameintervals(pixelformat: number, width: number, height: number, index: number): Promise<FrameInterval | undefined> {
-    const { view, fields } = make(v4l2_frmivalenum);
-    fields.index.set(view, 0, index);
-    fields.pixel_format.set(view, 0, pixelformat);
-    fields.width.set(view, 0, width);
-    fields.height.set(view, 0, height);
-    return this.#enumerate(VIDIOC_ENUM_FRAMEINTERVALS, view, decodeFrameInterval);
-  }
-
-  /** `id` with V4L2_CTRL_FLAG_NEXT_CTRL enumerates. */
-  queryctrl(id: number): Promise<ControlDescription | undefined> {
-    const { view, fields } = make(v4l2_queryctrl);
-    fields.id.set(view, 0, id);
-    return this.#enumerate(VIDIOC_QUERYCTRL, view, decodeQueryCtrl);
-  }
-
-  /** `id` with V4L2_CTRL_FLAG_NEXT_CTRL (and NEXT_COMPOUND) enumerates. */
-  queryExtCtrl(id: number): Promise<ControlDescription | undefined> {
-    const { view, fields } = make(v4l2_query_ext_ctrl);
-    fields.id.set(view, 0, id);
-    return this.#enumerate(VIDIOC_QUERY_EXT_CTRL, view, decodeQueryExtCtrl);
-  }
-
-  /** The name of a menu item and, of an integer menu, its value; undefined for a hole. */
-  querymenu(id: number, index: number): Promise<{ name: string; value: bigint } | undefined> {
-    const { view, fields } = make(v4l2_querymenu);
-    fields.id.set(view, 0, id);
-    fields.index.set(view, 0, index);
-    return this.#enumerate(VIDIOC_QUERYMENU, view, () => ({
-      name: decodeUtf8(fields.anon.fields.name.get(view, 0)),
-      value: fields.anon.fields.value.get(view, 0),
-    }));
-  }
-
-  async gCtrl(id: number): Promise<number> {
-    const { view, fields } = make(v4l2_control);
-    fields.id.set(view, 0, id);
-    await this.#call(VIDIOC_G_CTRL, view);
-    return fields.value.get(view, 0);
-  }
-
-  /** Resolves to the value that the device took. */
-  async sCtrl(id: number, value: number): Promise<number> {
-    const { view, fields } = make(v4l2_control);
-    fields.id.set(view, 0, id);
-    fields.value.set(view, 0, value);
-    await this.#call(VIDIOC_S_CTRL, view);
-    return fields.value.get(view, 0);
-  }
-
-  /** Does not reject with an errno: the result has it, with `errorIdx` and the controls as they came back. */
-  gExtCtrls(controls: readonly ControlValue[], which = 0): Promise<ControlsResult> {
-    return this.#controls(VIDIOC_G_EXT_CTRLS, controls, which);
-  }
-
-  /** As `gExtCtrls`. */
-  sExtCtrls(controls: readonly ControlValue[], which = 0): Promise<ControlsResult> {
-    return this.#controls(VIDIOC_S_EXT_CTRLS, controls, which);
-  }
-
-  /** As `gExtCtrls`. */
-  tryExtCtrls(controls: readonly ControlValue[], which = 0): Promise<ControlsResult> {
-    return this.#controls(VIDIOC_TRY_EXT_CTRLS, controls, which);
-  }
-
-  subscribeEvent(type: number, id = 0, flags = 0): Promise<void> {
-    return this.#subscription(VIDIOC_SUBSCRIBE_EVENT, type, id, flags);
-  }
-
-  unsubscribeEvent(type: number, id = 0): Promise<void> {
-    return this.#subscription(VIDIOC_UNSUBSCRIBE_EVENT, type, id, 0);
-  }
-
-  decoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#codec(VIDIOC_DECODER_CMD, v4l2_decoder_cmd, cmd, flags);
-  }
-
-  tryDecoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#codec(VIDIOC_TRY_DECODER_CMD, v4l2_decoder_cmd, cmd, flags);
-  }
-
-  encoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#codec(VIDIOC_ENCODER_CMD, v4l2_encoder_cmd, cmd, flags);
-  }
-
-  tryEncoderCmd(cmd: number, flags = 0): Promise<{ cmd: number; flags: number }> {
-    return this.#codec(VIDIOC_TRY_ENCODER_CMD, v4l2_encoder_cmd, cmd, flags);
-  }
-
-  enumInput(index: number): Promise<InputDescription | undefined> {
-    const { view, fields } = make(v4l2_input);
-    fields.index.set(view, 0, index);
-    return this.#enumerate(VIDIOC_ENUMINPUT, view, decodeInput);
-  }
-
-  async gInput(): Promise<number> {
-    const view = new DataView(new ArrayBuffer(4));
-    await this.#call(VIDIOC_G_INPUT, view);
-    return view.getUint32(0, true);
-  }
-
-  sInput(index: number): Promise<void> {
-    return this.#number(VIDIOC_S_INPUT, index);
-  }
-
-  async #call(nr: number, view: DataView): Promise<void> {
-    const { errno } = await this.ioctl(nr, view);
-    if (errno !== 0) throw new IoctlError(ioctlName(nr), errno);
-  }
-
-  async #enumerate<T>(nr: number, view: DataView, decode: (view: DataView) => T): Promise<T | undefined> {
-    const { errno } = await this.ioctl(nr, view);
-    if (errno === Errno.EINVAL) return undefined;
-    if (errno !== 0) throw new IoctlError(ioctlName(nr), errno);
-    return decode(view);
-  }
-
-  async #number(nr: number, value: number): Promise<void> {
-    const view = new DataView(new ArrayBuffer(4));
-    view.setUint32(0, value, true);
-    await this.#call(nr, view);
-  }
-
-  async #format(nr: number, request: FormatRequest): Promise<DriverFormat> {
-    const { view } = make(v4l2_format);
-    encodeFormat(request, view, 0);
-    await this.#call(nr, view);
-    return decodeFormat(view);
-  }
-
-  async #buffer(nr: number, buffer: QueueBuffer): Promise<BufferState> {
-    const scratch = this.#scratch.pop() ?? {
-      view: make(v4l2_buffer).view,
-      planes: new DataView(new ArrayBuffer(VIRTIO_MEDIA_MAX_PLANES * v4l2_plane.size)),
-    };
-    const n = isMultiplanar(buffer.type) ? (buffer.planes?.length ?? 0) : 0;
-    const planes = new DataView(scratch.planes.buffer, 0, n * v4l2_plane.size);
-    encodeBuffer(buffer, scratch.view, planes);
-    const lists = buffer.planes?.some((plane) => plane.ranges !== undefined)
-      ? buffer.planes.map((plane) => plane.ranges ?? [])
-      : undefined;
-    try {
-      const { errno } = await this.ioctl(nr, scratch.view, lists === undefined ? { planes } : { planes, lists });
-      if (errno !== 0) throw new IoctlError(ioctlName(nr), errno);
-      return decodeBuffer(scratch.view, 0, planes, 0, n);
-    } finally {
-      this.#scratch.push(scratch);
+  /** What the driver keeps of a queue: buffers with the device, finished ones. */
+  queue(type: number): StreamQueue {
+    let queue = this.#queues.get(type);
+    if (queue === undefined) {
+      queue = new StreamQueue();
+      this.#queues.set(type, queue);
     }
+    return queue;
   }
 
-  async #parm(nr: number, type: number, interval: Fraction | undefined): Promise<StreamParameters> {
-    const { view, fields } = make(v4l2_streamparm);
-    const output = type === V4L2_BUF_TYPE_VIDEO_OUTPUT || type === V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
-    const parm = output ? fields.parm.fields.output.fields : fields.parm.fields.capture.fields;
-    fields.type.set(view, 0, type);
-    if (interval !== undefined) {
-      parm.timeperframe.fields.numerator.set(view, 0, interval.numerator);
-      parm.timeperframe.fields.denominator.set(view, 0, interval.denominator);
-    }
-    await this.#call(nr, view);
-    const buffers = output ? fields.parm.fields.output.fields.writebuffers : fields.parm.fields.capture.fields.readbuffers;
-    return {
-      capability: parm.capability.get(view, 0),
-      timeperframe: {
-        numerator: parm.timeperframe.fields.numerator.get(view, 0),
-        denominator: parm.timeperframe.fields.denominator.get(view, 0),
+  /**
+   * Any ioctl. `payload` and the arrays are sent as its direction asks, and updated in place if the device sent them
+   * back. Resolves to an errno, never rejects with one; rejects with `IoctlError` only if the session is over (EBADF, EIO)
+   * or the device does not answer in time (ETIMEDOUT), and with `DriverError` if the device broke the protocol.
+   */
+  override ioctl(nr: number, payload: Uint8Array | DataView = NOTHING, arrays: IoctlArrays = {}): Promise<IoctlResult> {
+    const over = this.#over(ioctlName(nr));
+    if (over !== undefined) return Promise.reject(over);
+    const dir = ioctlInfo(nr)?.dir ?? 'WR';
+    const main = bytesOf(payload);
+    const planes = bytesOf(arrays.planes);
+    const controls = bytesOf(arrays.controls);
+    const size = main.length + planes.length + controls.length;
+    const lists = dir === 'R' || dir === 'none' ? undefined : arrays.lists;
+    let entries = 0;
+    for (const list of lists ?? []) entries += list.length;
+    const sends = dir === 'W' || dir === 'WR';
+    const receives = dir === 'R' || dir === 'WR';
+    const readable = COMMAND_BYTES + (sends ? size : 0) + entries * virtio_media_sg_entry.size;
+    const writable = RESPONSE_BYTES + (receives ? size : 0);
+    this.#before(nr, main);
+    return this.#host.commands.send(
+      ioctlName(nr),
+      readable,
+      writable,
+      (bytes, view) => {
+        header.cmd.set(view, 0, VIRTIO_MEDIA_CMD_IOCTL);
+        header._reserved.set(view, 0, NOTHING);
+        ioctlCommand.session_id.set(view, 0, this.id);
+        ioctlCommand.code.set(view, 0, nr);
+        if (!sends) return;
+        bytes.set(main, COMMAND_BYTES);
+        bytes.set(planes, COMMAND_BYTES + main.length);
+        bytes.set(controls, COMMAND_BYTES + main.length + planes.length);
+        if (lists !== undefined) writeLists(view, COMMAND_BYTES + size, lists);
       },
-      buffers: buffers.get(view, 0),
-    };
+      (reply) => {
+        const errno = statusOf(reply, ioctlName(nr));
+        if (errno === 0 && reply.used < writable) {
+          throw new DriverError(`${ioctlName(nr)} succeeded with ${reply.used} bytes, not ${writable} (VM-D2)`);
+        }
+        const updated = receives && reply.used >= writable;
+        if (updated) {
+          main.set(reply.bytes.subarray(RESPONSE_BYTES, RESPONSE_BYTES + main.length));
+          planes.set(reply.bytes.subarray(RESPONSE_BYTES + main.length, RESPONSE_BYTES + main.length + planes.length));
+          controls.set(reply.bytes.subarray(RESPONSE_BYTES + main.length + planes.length, RESPONSE_BYTES + size));
+        }
+        this.#after(nr, main, errno);
+        return { errno, updated };
+      },
+    );
   }
 
-  async #controls(nr: number, controls: readonly ControlValue[], which: number): Promise<ControlsResult> {
-    const { view, fields } = make(v4l2_ext_controls);
-    fields.anon.fields.which.set(view, 0, which >>> 0);
-    fields.count.set(view, 0, controls.length);
-    const array = new DataView(new ArrayBuffer(controls.length * v4l2_ext_control.size));
-    const blocks: (GuestBlock | undefined)[] = [];
-    try {
-      controls.forEach((control, i) => {
-        encodeControl(control, array, i * v4l2_ext_control.size);
-        const size = control.size ?? control.bytes?.length ?? 0;
-        const block = size > 0 ? this.host.transport.allocate(size, 16) : undefined;
-        if (control.bytes !== undefined) block?.bytes.set(control.bytes.subarray(0, size));
-        blocks.push(block);
-      });
-      const lists = blocks.map((block) => (block === undefined ? [] : [{ address: block.address, length: block.bytes.length }]));
-      const { errno } = await this.ioctl(nr, view, { controls: array, lists });
-      return {
-        errno,
-        errorIdx: fields.error_idx.get(view, 0),
-        controls: controls.map((_, i) => decodeControl(array, i * v4l2_ext_control.size, blocks[i]?.bytes.slice())),
-      };
-    } finally {
-      for (const block of blocks) block?.free();
+  protected override allocate(size: number, align: number): GuestBlock {
+    return this.#host.transport.allocate(size, align);
+  }
+
+  /** Maps the plane whose `mem_offset` is `offset`. Rejects with `IoctlError`; `DriverError` if nothing can be seen there. */
+  mmap(offset: number, access: 'read' | 'read-write' = 'read-write'): Promise<MappedPlane> {
+    const over = this.#over('MMAP');
+    if (over !== undefined) return Promise.reject(over);
+    const command = virtio_media_cmd_mmap.fields;
+    const answer = virtio_media_resp_mmap.fields;
+    return this.#host.commands.send(
+      'MMAP',
+      virtio_media_cmd_mmap.size,
+      virtio_media_resp_mmap.size,
+      (_bytes, view) => {
+        header.cmd.set(view, 0, VIRTIO_MEDIA_CMD_MMAP);
+        header._reserved.set(view, 0, NOTHING);
+        command.session_id.set(view, 0, this.id);
+        command.flags.set(view, 0, access === 'read-write' ? VIRTIO_MEDIA_MMAP_FLAG_RW : 0);
+        command.offset.set(view, 0, offset);
+      },
+      (reply) => {
+        const errno = statusOf(reply, 'MMAP');
+        if (errno !== 0) throw new IoctlError('MMAP', errno);
+        if (reply.used < virtio_media_resp_mmap.size)
+          throw new DriverError(`MMAP succeeded with ${reply.used} bytes, not 24 (VM-DX2)`);
+        const driverAddr = answer.driver_addr.get(reply.view, 0);
+        const length = answer.len.get(reply.view, 0);
+        const bytes = this.#host.transport.shared(driverAddr, length);
+        if (bytes === undefined) {
+          throw new DriverError(`MMAP answered ${length} bytes at ${driverAddr} of region 0, but nothing is mapped there`);
+        }
+        return { driverAddr, length, bytes };
+      },
+    );
+  }
+
+  /** Releases a mapping (VM-RX4); works after `close`, since mappings outlive sessions (VM-D6). */
+  munmap(mapping: Pick<MappedPlane, 'driverAddr'>): Promise<void> {
+    return this.#host.commands.send(
+      'MUNMAP',
+      virtio_media_cmd_munmap.size,
+      RESPONSE_BYTES,
+      (_bytes, view) => {
+        header.cmd.set(view, 0, VIRTIO_MEDIA_CMD_MUNMAP);
+        header._reserved.set(view, 0, NOTHING);
+        virtio_media_cmd_munmap.fields.driver_addr.set(view, 0, mapping.driverAddr);
+      },
+      (reply) => {
+        const errno = statusOf(reply, 'MUNMAP');
+        if (errno !== 0) throw new IoctlError('MUNMAP', errno);
+      },
+    );
+  }
+
+  /** DQBUF: the next finished buffer. Rejects with EINVAL, EPIPE (after LAST) or, when the session ends, EIO or EBADF. */
+  dqbuf(type: number): Promise<BufferState> {
+    const over = this.#over('DQBUF');
+    return over === undefined ? this.queue(type).dequeue() : Promise.reject(over);
+  }
+
+  /** DQBUF with O_NONBLOCK: undefined instead of EAGAIN; throws as `dqbuf` rejects. */
+  tryDqbuf(type: number): BufferState | undefined {
+    const over = this.#over('DQBUF');
+    if (over !== undefined) throw over;
+    return this.queue(type).tryDequeue();
+  }
+
+  /** DQEVENT: the next V4L2 event. Rejects when the session ends. */
+  nextEvent(): Promise<MediaEvent> {
+    const over = this.#over('DQEVENT');
+    return over === undefined ? this.#events.wait() : Promise.reject(over);
+  }
+
+  /** DQEVENT with O_NONBLOCK. */
+  tryNextEvent(): MediaEvent | undefined {
+    return this.#events.take();
+  }
+
+  /** Tells of EVT_ERROR, and of the loss of the device; at once if it happened already. */
+  onError(listener: (error: Error) => void): Disposable {
+    if (this.#state.kind === 'failed') listener(this.#state.error);
+    this.#errorListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#errorListeners.delete(listener) };
+  }
+
+  /** CLOSE. Everybody who waits is told EBADF. Calling it again gives the same promise. */
+  close(): Promise<void> {
+    this.#closing ??= this.#sendClose();
+    if (this.#state.kind === 'open') {
+      this.#state = { kind: 'closed' };
+      this.#tell(new IoctlError('CLOSE', Errno.EBADF, 'the session was closed'));
+    }
+    return this.#closing;
+  }
+
+  /** An event of this session, checked for its length. For the driver. */
+  deliver(view: DataView): void {
+    if (this.#state.kind !== 'open') return;
+    const event = virtio_media_event_header.fields.event.get(view, 0);
+    if (event === VIRTIO_MEDIA_EVT_DQBUF) {
+      const at = virtio_media_event_dqbuf.fields;
+      const buffer = decodeBuffer(view, at.buffer.offset, view, at.planes.offset, VIRTIO_MEDIA_MAX_PLANES);
+      this.#queues.get(buffer.type)?.finished(buffer);
+    } else if (event === VIRTIO_MEDIA_EVT_EVENT) {
+      this.#events.put(decodeEvent(view, virtio_media_event_event.fields.event.offset));
+      this.onEvent?.();
+    } else if (event === VIRTIO_MEDIA_EVT_ERROR) {
+      const errno = virtio_media_event_error.fields.errno.get(view, 0);
+      this.fail(new IoctlError('EVT_ERROR', errno, `session ${this.id}`));
+      this.#closing ??= this.#sendClose();
+      this.#closing.catch(() => {});
     }
   }
 
-  async #subscription(nr: number, type: number, id: number, flags: number): Promise<void> {
-    const { view, fields } = make(v4l2_event_subscription);
-    fields.type.set(view, 0, type);
-    fields.id.set(view, 0, id);
-    fields.flags.set(view, 0, flags);
-    await this.#call(nr, view);
+  /** The session is over, for a reason that is not `close`. For the driver. */
+  fail(error: Error): void {
+    if (this.#state.kind !== 'open') return;
+    this.#state = { kind: 'failed', error };
+    this.#tell(error);
+    for (const listener of [...this.#errorListeners]) listener(error);
   }
 
-  async #codec(
-    nr: number,
-    struct: typeof v4l2_decoder_cmd | typeof v4l2_encoder_cmd,
-    cmd: number,
-    flags: number,
-  ): Promise<{ cmd: number; flags: number }> {
-    const view = new DataView(new ArrayBuffer(struct.size));
-    const { fields } = struct;
-    fields.cmd.set(view, 0, cmd);
-    fields.flags.set(view, 0, flags);
-    await this.#call(nr, view);
-    return { cmd: fields.cmd.get(view, 0), flags: fields.flags.get(view, 0) };
+  #sendClose(): Promise<void> {
+    this.#host.forget(this.id);
+    return this.#host.commands.send(
+      'CLOSE',
+      virtio_media_cmd_close.size,
+      0,
+      (bytes, view) => {
+        bytes.fill(0);
+        header.cmd.set(view, 0, VIRTIO_MEDIA_CMD_CLOSE);
+        virtio_media_cmd_close.fields.session_id.set(view, 0, this.id);
+      },
+      () => {},
+    );
+  }
+
+  #tell(error: Error): void {
+    for (const queue of this.#queues.values()) queue.fail(error);
+    this.#events.fail(error);
+  }
+
+  #over(request: string): IoctlError | undefined {
+    if (this.#state.kind === 'open') return undefined;
+    if (this.#state.kind === 'closed') return new IoctlError(request, Errno.EBADF, 'the session is closed');
+    return new IoctlError(request, Errno.EIO, this.#state.error.message);
+  }
+
+  /** What the driver has to know before the device can answer: an event may come first. */
+  #before(nr: number, payload: Uint8Array): void {
+    if (nr === VIDIOC_QBUF && payload.length >= v4l2_buffer.size)
+      this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(1);
+  }
+
+  /** What an ioctl means for the driver's own books. All events sent before its answer were handled. */
+  #after(nr: number, payload: Uint8Array, errno: number): void {
+    if (nr === VIDIOC_QBUF) {
+      if (errno !== 0 && payload.length >= v4l2_buffer.size)
+        this.queue(u32At(payload, v4l2_buffer.fields.type.offset)).adjust(-1);
+      return;
+    }
+    if (errno !== 0) return;
+    if (nr === VIDIOC_STREAMON) this.queue(u32At(payload, 0)).streamOn();
+    else if (nr === VIDIOC_STREAMOFF) this.queue(u32At(payload, 0)).streamOff();
+    else if (nr === VIDIOC_REQBUFS) {
+      const fields = v4l2_requestbuffers.fields;
+      const queue = this.queue(u32At(payload, fields.type.offset));
+      queue.allocated(0);
+      queue.allocated(u32At(payload, fields.count.offset));
+    } else if (nr === VIDIOC_CREATE_BUFS) {
+      const fields = v4l2_create_buffers.fields;
+      const queue = this.queue(u32At(payload, fields.format.offset + v4l2_format.fields.type.offset));
+      const end = u32At(payload, fields.index.offset) + u32At(payload, fields.count.offset);
+      queue.allocated(Math.max(queue.count, end));
+    } else if (isCodecStart(nr, payload)) {
+      for (const queue of this.#queues.values()) queue.restart();
+    }
   }
 }
 
-const EIGHT_PLANES = Array.from({ length: VIRTIO_MEDIA_MAX_PLANES }, () => ({}));
+/** Whether an ioctl told a codec to go on after a drain or a change. */
+function isCodecStart(nr: number, payload: Uint8Array): boolean {
+  if (nr === VIDIOC_DECODER_CMD) return u32At(payload, v4l2_decoder_cmd.fields.cmd.offset) === V4L2_DEC_CMD_START;
+  return nr === VIDIOC_ENCODER_CMD && u32At(payload, v4l2_encoder_cmd.fields.cmd.offset) === V4L2_ENC_CMD_START;
+}
 
-function make<F extends FieldTable>(struct: Struct<F>): { view: DataView; fields: Struct<F>['fields'] } {
-  return { view: new DataView(new ArrayBuffer(struct.size)), fields: struct.fields };
+function writeLists(view: DataView, base: number, lists: readonly (readonly GuestRange[])[]): void {
+  const entry = virtio_media_sg_entry.fields;
+  let at = base;
+  for (const list of lists) {
+    for (const range of list) {
+      entry.start.set(view, at, range.address);
+      entry.len.set(view, at, range.length);
+      entry._reserved.set(view, at, NOTHING);
+      at += virtio_media_sg_entry.size;
+    }
+  }
+}
+
+function statusOf(reply: CommandReply, request: string): number {
+  if (reply.used < RESPONSE_BYTES) throw new DriverError(`${request} was answered with ${reply.used} bytes, fewer than a header`);
+  return response.fields.status.get(reply.view, 0);
+}
+
+function bytesOf(data: Uint8Array | DataView | undefined): Uint8Array {
+  if (data === undefined) return NOTHING;
+  return data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function u32At(bytes: Uint8Array, offset: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
 }
