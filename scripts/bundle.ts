@@ -20,6 +20,7 @@ const PROGRAMS = [
   'sources/media-file/process/main',
   'sources/pattern/pattern-worker',
   'sources/converter/convert-worker',
+  'sources/v4l2-camera/camera-worker',
   'memory/copy/copy-worker',
   'transport/common/closing-thread',
   'cli/bench/blocking-process',

@@ -69,7 +69,8 @@ const HOST_LAYERS = {
   'transport/vhost-user': ['sys', 'log', 'memory', 'transport/common'],
   'transport/vfio-user': ['sys', 'log', 'memory', 'transport/common'],
   frontend: ['sys', 'memory', 'transport/common', 'transport/vhost-user', 'transport/vfio-user'],
-  sources: ['sys', 'log', 'memory', 'memory/copy', 'av', 'clock', 'isolation/worker', 'isolation/child', 'sources/raw-frames'],
+  v4l2: ['sys'],
+  sources: ['v4l2', 'sys', 'log', 'memory', 'memory/copy', 'av', 'clock', 'isolation/worker', 'isolation/child', 'sources/raw-frames'],
   'sources/raw-frames': ['sys', 'log', 'clock', 'sources', 'isolation/child', 'transport/common'],
   codec: ['sys', 'log', 'memory', 'memory/copy', 'av', 'isolation/child'],
   daemon: [

@@ -7,6 +7,8 @@ export { type BufferKind, BufferSet, type QueueOptions } from './media/buffer-se
 export {
   type BufferPlane,
   type BufferState,
+  decodeBuffer,
+  encodeBuffer,
   type QueueBuffer,
   type QueuePlane,
   timestampMicros,

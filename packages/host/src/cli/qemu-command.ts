@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DaemonProcess, type DeviceInput, TRANSPORTS } from '../daemon/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { type NamedSource, namedSource } from './named-source.ts';
 import { chooseTransport, type QemuTransport, qemuArguments, qemuDevices, shellLine, VmmError } from './vmm/index.ts';
 
 interface QemuFlags {
@@ -38,7 +38,10 @@ export function addQemu(program: Command): void {
   program
     .command('qemu')
     .description('start QEMU with a camera and a decoder: your arguments after --, ours before them')
-    .option('--camera [source...]', 'a camera that shows a video file, or "pattern" (default: one with the pattern)')
+    .option(
+      '--camera [source...]',
+      'a camera that shows one of this machine (/dev/video0), a video file, or "pattern" (default: one with the pattern)',
+    )
     .option('--decoder', 'a decoder (default: one, unless --camera is given)')
     .addOption(transport())
     .option('--qemu <program>', 'which QEMU', 'qemu-system-x86_64')
@@ -70,12 +73,16 @@ async function runQemu(own: readonly string[], flags: QemuFlags): Promise<number
   const transport = choose(flags.qemu, flags.transport);
   const cameras =
     flags.camera === undefined ? (flags.decoder ? [] : ['pattern']) : flags.camera === true ? ['pattern'] : flags.camera;
-  const sources: Record<string, { file: string }> = {};
+  const sources: Record<string, NamedSource> = {};
   const devices: DeviceInput[] = cameras.map((source, i) => {
-    const isFile = typeof source === 'string' && source !== 'pattern';
-    // the daemon's configuration lies elsewhere, and paths in it start there
-    if (isFile) sources[`file${i}`] = { file: resolve(source) };
-    return { kind: 'camera', name: `camera${i}`, source: isFile ? `file${i}` : 'pattern', transport } as DeviceInput;
+    const shown = typeof source === 'string' ? namedSource(source) : undefined;
+    if (shown !== undefined) sources[`shown${i}`] = shown;
+    return {
+      kind: 'camera',
+      name: `camera${i}`,
+      source: shown === undefined ? 'pattern' : `shown${i}`,
+      transport,
+    } as DeviceInput;
   });
   if (flags.decoder || flags.camera === undefined) devices.push({ kind: 'decoder', name: 'decoder', transport } as DeviceInput);
   await using daemon = await DaemonProcess.start(devices, { sources });

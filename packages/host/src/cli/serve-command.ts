@@ -16,6 +16,7 @@ import {
 import { joinCgroups } from '../isolation/child/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { namedSource } from './named-source.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -61,7 +62,7 @@ export function addServe(program: Command): void {
     .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
     .option(
       '--source <file>',
-      'what the cameras of --camera show: a video file, "pattern", or "-": YUV4MPEG2 on standard input',
+      'what the cameras of --camera show: a camera of this machine (/dev/video0), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
       once,
     )
     .option('--size <WxH>', 'default size of the cameras of --camera', once)
@@ -215,6 +216,7 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
 
 /** The source that `--source` names; undefined for the test pattern. */
 function flagSource(named: string | undefined): { name: string; settings: Record<string, unknown> } | undefined {
-  if (named === undefined || named === 'pattern') return undefined;
-  return named === '-' ? { name: STDIN_KIND, settings: { stdin: null } } : { name: 'file', settings: { file: named } };
+  if (named === '-') return { name: STDIN_KIND, settings: { stdin: null } };
+  const settings = named === undefined ? undefined : namedSource(named);
+  return settings && { name: 'shown', settings: { ...settings } };
 }

@@ -9,3 +9,4 @@ export * from './pattern/index.ts';
 export { STDIN_KIND } from './raw-frames/index.ts';
 export * from './source-adapter.ts';
 export * from './source-adapters.ts';
+export * from './v4l2-camera/index.ts';

@@ -4,6 +4,7 @@ import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
+import { openV4l2Camera } from './v4l2-camera/index.ts';
 
 /** The test pattern. */
 export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined }> = {
@@ -20,5 +21,12 @@ export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }>
   open: ({ file, fit }, { log }) => openMediaFile(file, { log, ...(fit === undefined ? {} : { fit }) }),
 };
 
+/** A V4L2 camera of this machine, by the path of its node, its name or its serial number. */
+export const deviceAdapter: SourceAdapter<{ device: string; card?: string | undefined }> = {
+  kind: 'device',
+  settings: z.strictObject({ device: z.string().min(1), card: z.string().min(1).optional() }),
+  open: ({ device, card }, { log }) => openV4l2Camera(device, { log, card }),
+};
+
 /** The kinds of sources that a configuration can name unless it is told of others. */
-export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [patternAdapter, fileAdapter, ...RAW_ADAPTERS];
+export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [patternAdapter, fileAdapter, deviceAdapter, ...RAW_ADAPTERS];

@@ -59,6 +59,7 @@ export const libc = {
   getsockopt: bind<(fd: number, level: number, name: number, value: number, length: number) => number>(
     'int getsockopt(int fd, int level, int name, int64 value, int64 length)',
   ),
+  ioctl: bind<(fd: number, request: number, argument: number) => number>('int ioctl(int fd, uint64 request, int64 argument)'),
   poll: bind<(fds: number, count: number, timeout: number) => number>('int poll(int64 fds, uint64 count, int timeout)'),
   epoll_create1: bind<(flags: number) => number>('int epoll_create1(int flags)'),
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: number) => number>(

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import { resolve } from 'node:path';
+
+/** A source of the configuration, as a flag names it. */
+export type NamedSource = { readonly device: string } | { readonly file: string };
+
+/** What a camera of the command line shows: a node below /dev is a camera of this machine, anything else a file; undefined: the pattern. */
+export function namedSource(written: string): NamedSource | undefined {
+  if (written === 'pattern') return undefined;
+  const path = resolve(written);
+  return path.startsWith('/dev/') ? { device: path } : { file: path };
+}

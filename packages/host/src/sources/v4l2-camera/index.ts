@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+export { openV4l2Camera, type V4l2CameraOptions } from './v4l2-camera.ts';
