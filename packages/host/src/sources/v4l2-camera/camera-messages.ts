@@ -55,6 +55,8 @@ export type CameraRequest =
       readonly path: string;
       readonly layout: PictureLayout;
       readonly interval: Fraction;
+      /** ids of controls whose changes are to be told */
+      readonly controls: readonly number[];
     }
   | { readonly kind: 'release'; readonly id: number; readonly index: number }
   | { readonly kind: 'stop'; readonly id: number }

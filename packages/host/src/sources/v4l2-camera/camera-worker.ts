@@ -11,8 +11,6 @@ import { NodeStream } from './node-stream.ts';
 
 /** the start that runs, and those whose frames are not all back */
 const streams = new Map<number, NodeStream>();
-/** ids of the controls that the camera had when it was asked last */
-let controls: readonly number[] = [];
 
 serveThread<CameraRequest, CameraAnswer>((request, post) => {
   switch (request.kind) {
@@ -21,7 +19,7 @@ serveThread<CameraRequest, CameraAnswer>((request, post) => {
     case 'start': {
       const stream = new NodeStream(request, post, (event) => tell(event, post));
       streams.set(stream.id, stream);
-      return void stream.start(request, controls);
+      return void stream.start(request);
     }
     case 'release':
       streams.get(request.id)?.release(request.index);
@@ -41,9 +39,7 @@ function forget(id: number): void {
 async function describe(path: string, post: (answer: CameraAnswer) => void): Promise<void> {
   try {
     using node = HostNode.open(path);
-    const description = await describeNode(node);
-    controls = description.controls.map(({ id }) => id);
-    post({ kind: 'described', description });
+    post({ kind: 'described', description: await describeNode(node) });
   } catch (error) {
     post({ kind: 'unavailable', ...troubleOf(path, error) });
   }

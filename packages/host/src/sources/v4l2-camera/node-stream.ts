@@ -22,6 +22,7 @@ import {
   V4L2_BUF_FLAG_TIMESTAMP_MASK,
   V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
   V4L2_EVENT_CTRL,
+  V4L2_EVENT_SOURCE_CHANGE,
 } from '@paravideo/core';
 import { LinuxClock } from '../../clock/index.ts';
 import type { MemoryMapping } from '../../sys/index.ts';
@@ -81,7 +82,7 @@ export class NodeStream {
   }
 
   /** Starts; what goes wrong is told as an `ended`. */
-  async start({ layout, interval }: StartRequest, controls: readonly number[]): Promise<void> {
+  async start({ layout, interval, controls }: StartRequest): Promise<void> {
     try {
       const node = HostNode.open(this.#path);
       this.#node = node;
@@ -91,6 +92,7 @@ export class NodeStream {
       await node.sParm(this.#type, interval).catch(ioctlFailed);
       await this.#takeBuffers(node, format);
       for (const id of controls) await node.subscribeEvent(V4L2_EVENT_CTRL, id).catch(ioctlFailed);
+      await node.subscribeEvent(V4L2_EVENT_SOURCE_CHANGE).catch(ioctlFailed);
       await node.streamon(this.#type);
       this.#watching = node.watch(() => void this.#ready(node));
     } catch (error) {
@@ -158,7 +160,10 @@ export class NodeStream {
 
   async #ready(node: HostNode): Promise<void> {
     try {
-      for (let event = node.event(); event !== undefined; event = node.event()) this.#heard(event);
+      for (let event = node.event(); event !== undefined; event = node.event()) {
+        if (event.type === V4L2_EVENT_SOURCE_CHANGE) throw new CameraError('its input has another picture now');
+        this.#heard(event);
+      }
       for (;;) {
         // It may have been stopped while a buffer was queued.
         if (this.#node !== node) return;

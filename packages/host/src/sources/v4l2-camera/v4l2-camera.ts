@@ -67,8 +67,10 @@ class V4l2Camera implements Capture {
   #identity = '';
   #run: CameraRun | undefined;
   #nextId = 1;
-  /** settled when the node was described, or cannot be */
-  #described: PromiseWithResolvers<void> | undefined;
+  /** settled when the node that is looked at was described, or cannot be */
+  #looked: PromiseWithResolvers<void> | undefined;
+  /** what was told of it last, but for its controls */
+  #described = '';
   #ended: Promise<void> | undefined;
 
   constructor(device: string, o: V4l2CameraOptions) {
@@ -112,7 +114,8 @@ class V4l2Camera implements Capture {
     const run: CameraRun = { id: this.#nextId++, sink };
     this.#run = run;
     this.#thread.busy = true;
-    this.#thread.post({ kind: 'start', id: run.id, path: this.#path, layout, interval });
+    const controls = this.controls.declared.map(({ id }) => id);
+    this.#thread.post({ kind: 'start', id: run.id, path: this.#path, layout, interval, controls });
     return {
       [Symbol.dispose]: () => {
         if (this.#run !== run) return;
@@ -124,21 +127,22 @@ class V4l2Camera implements Capture {
 
   /** Looks whether the camera came or went. */
   async look(): Promise<void> {
-    if (this.#ended !== undefined || this.#described !== undefined) return;
+    if (this.#ended !== undefined || this.#looked !== undefined) return;
     const described = Promise.withResolvers<void>();
-    this.#described = described;
+    this.#looked = described;
     try {
       const path = await findNode(this.#device);
       const identity = path === undefined ? '' : await identityOf(path);
       if (identity !== '' && this.#absent === undefined && identity === this.#identity) return;
-      if (this.#absent === undefined) this.#went(`${this.#path} is gone: it was unplugged`);
+      const other = this.#identity !== '' && identity !== this.#identity;
+      if (this.#absent === undefined && (identity === '' || other)) this.#went(`${this.#path} is gone: it was unplugged`);
       if (path === undefined || identity === '') return this.#missing(`there is no camera ${this.#device} on this machine`);
       this.#path = path;
       this.#identity = identity;
       this.#thread.post({ kind: 'describe', path });
       await described.promise;
     } finally {
-      this.#described = undefined;
+      this.#looked = undefined;
     }
   }
 
@@ -150,7 +154,7 @@ class V4l2Camera implements Capture {
       await this.#thread.close();
       for (const answer of this.#setting.values()) answer(LOST);
       this.#setting.clear();
-      this.#described?.resolve();
+      this.#looked?.resolve();
     })();
     return this.#ended;
   }
@@ -159,10 +163,10 @@ class V4l2Camera implements Capture {
     switch (answer.kind) {
       case 'described':
         this.#came(answer.description);
-        return this.#described?.resolve();
+        return this.#looked?.resolve();
       case 'unavailable':
         this.#missing(answer.reason);
-        return this.#described?.resolve();
+        return this.#looked?.resolve();
       case 'frame':
         return this.#frame(answer);
       case 'ended': {
@@ -173,6 +177,9 @@ class V4l2Camera implements Capture {
         // Whoever streams hears of it either way: by the presence, if it is gone.
         if (isGone(answer)) this.#went(answer.reason);
         run.sink.ended(answer.reason);
+        // What ended it may have changed what the camera has.
+        this.#identity = '';
+        void this.look();
         return;
       }
       case 'set':
@@ -199,22 +206,25 @@ class V4l2Camera implements Capture {
   }
 
   #came(description: CameraDescription): void {
-    const first = this.#controls === undefined;
-    this.#controls ??= new CameraControls(description, (control, value) => this.#set(control, value));
-    if (!first) this.#controls.found(description);
-    this.#modes = cameraModes(description, this.#card ?? description.card);
+    if (this.#controls === undefined) this.#controls = new CameraControls(description, (...asked) => this.#set(...asked));
+    else this.#controls.found(description);
+    // Values and flags of controls have told of themselves.
+    const { controls: _, values: _values, ...modes } = description;
+    const before = this.#described;
+    this.#described = JSON.stringify(modes);
+    if (this.#absent === undefined && before === this.#described) return;
+    if (before !== this.#described) this.#modes = cameraModes(description, this.#card ?? description.card);
     this.#absent = undefined;
-    this.#log.info(
-      { device: this.#device, path: this.#path, card: description.card, driver: description.driver },
-      'camera found',
-    );
+    const { card, driver } = description;
+    this.#log.info({ device: this.#device, path: this.#path, card, driver }, 'camera found');
     this.#tell();
   }
 
-  /** It is not there, and was not before. */
+  /** It cannot be had. */
   #missing(reason: string): void {
+    if (this.#absent === undefined) return this.#went(reason);
     if (this.#absent === reason) return;
-    if (this.#absent !== undefined) this.#log.warn({ device: this.#device }, reason);
+    this.#log.warn({ device: this.#device }, reason);
     this.#absent = reason;
     this.#tell();
   }
@@ -234,7 +244,7 @@ class V4l2Camera implements Capture {
     this.#stopped();
     for (const answer of this.#setting.values()) answer(LOST);
     this.#setting.clear();
-    this.#described?.resolve();
+    this.#looked?.resolve();
     run?.sink.ended('the thread of the camera died');
   }
 
