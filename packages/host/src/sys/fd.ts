@@ -10,6 +10,7 @@ const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
 /** the same number on every machine */
 const SYS_close_range = 436;
 const CLOSE_RANGE_CLOEXEC = 4;
@@ -37,6 +38,14 @@ export class Fd implements Disposable {
     if (!Number.isInteger(number) || number < 0)
       throw new SysError('Fd.adopt', constants.errno.EBADF, `${number} is no descriptor`);
     return new Fd(number, closer);
+  }
+
+  /**
+   * Opens a file that is there. Not through Node: what a thread opens with `node:fs` and closes otherwise it closes once more when it
+   * ends, whatever has that number then. Throws `SysError`.
+   */
+  static open(path: string, flags: number): Fd {
+    return new Fd(check(libc.open(path, flags | O_CLOEXEC), 'open', path));
   }
 
   /** The descriptor. Throws `SysError` (EBADF) after `close` or `take`. */

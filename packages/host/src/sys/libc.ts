@@ -16,6 +16,8 @@ function bind<F extends (...args: never[]) => number>(definition: string): F {
 
 /** Raw C functions: each returns what C returns; -1 goes through `check`. */
 export const libc = {
+  // Variadic, but nothing is created here: two arguments are all.
+  open: bind<(path: string, flags: number) => number>('int open(str path, int flags)'),
   close: bind<(fd: number) => number>('int close(int fd)'),
   fcntl: bind<(fd: number, command: number, value: number) => number>('int fcntl(int fd, int command, int64 value)'),
   ftruncate: bind<(fd: number, length: number) => number>('int ftruncate(int fd, int64 length)'),

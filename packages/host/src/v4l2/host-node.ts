@@ -6,7 +6,9 @@
  *
  * Structs are those of a 64-bit little-endian machine, which the wire has, too.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+
+import { constants as files } from 'node:fs';
+import { constants } from 'node:os';
 import {
   type BufferState,
   decodeBuffer,
@@ -35,8 +37,7 @@ import {
 } from '@paravideo/core';
 import { Fd, ioctl, MemoryMapping, type Pinned, pinned, watch } from '../sys/index.ts';
 
-const { errno } = (await import('node:os')).constants;
-const O_CLOEXEC = 0o2000000;
+const { errno } = constants;
 
 /** Memory planes of a buffer at most: VIDEO_MAX_PLANES. */
 const MAX_PLANES = 8;
@@ -78,15 +79,9 @@ export class HostNode extends TypedIoctls implements Disposable {
     this.#fd = fd;
   }
 
-  /** Opens a node without waiting for frames in calls. Throws what openSync throws: ENOENT, EACCES, EBUSY, ENODEV. */
+  /** Opens a node without waiting for frames in calls. Throws `SysError`: ENOENT, EACCES, EBUSY, ENODEV. */
   static open(path: string): HostNode {
-    const number = openSync(path, constants.O_RDWR | constants.O_NONBLOCK | O_CLOEXEC);
-    try {
-      return new HostNode(path, Fd.adopt(number));
-    } catch (error) {
-      closeSync(number);
-      throw error;
-    }
+    return new HostNode(path, Fd.open(path, files.O_RDWR | files.O_NONBLOCK));
   }
 
   /** Never rejects, and is settled when it returns. A number that V4L2 does not have is ENOTTY. */

@@ -92,6 +92,19 @@ describe('CaptureClient', () => {
     expect(planes[0]?.slice()).toEqual(solidPlanes(layout, number, 7)[0]);
   });
 
+  it('is told when the camera goes, though it has taken every frame that was there', async () => {
+    const { client, frame, source } = await rig({ buffers: 2 });
+    await client.configure({ width: 128, height: 96 });
+    await client.start();
+    await frame();
+    source.tick();
+    for (let k = 0; k < 100; k++) await Promise.resolve();
+    source.unplug();
+    const taken = client.next();
+    await expect(taken.then(() => client.next())).rejects.toThrow('VIDIOC_QBUF: EIO');
+    await client.close();
+  });
+
   it('can be stopped and started again; a stopped one gives no frame', async () => {
     const { client, frame } = await rig();
     for (let round = 0; round < 3; round++) {

@@ -9,7 +9,7 @@ import {
   V4L2_CAP_VIDEO_CAPTURE,
 } from '../../wire/v4l2/videodev2-constants.gen.ts';
 import { type BufferKind, BufferSet } from '../media/buffer-set.ts';
-import { timestampMicros } from '../media/buffers.ts';
+import { type BufferState, timestampMicros } from '../media/buffers.ts';
 import type { DriverSession } from '../media/driver-session.ts';
 import { layoutOf } from '../media/formats.ts';
 import type { MediaDriver } from '../media/media-driver.ts';
@@ -65,7 +65,10 @@ export class CaptureClient {
   #layout: PictureLayout = { fourcc: 0, width: 0, height: 0, colours: [], sizes: [] };
   #state: 'idle' | 'streaming' | 'closed' = 'idle';
   #lent: number | undefined;
+  /** the device refused a buffer */
   #failure: unknown;
+  /** tells whoever waits for a frame of it: with every buffer refused none would come */
+  #refused: ((error: unknown) => void) | undefined;
 
   private constructor(session: DriverSession, type: number, o: CaptureClientOptions) {
     this.session = session;
@@ -117,7 +120,12 @@ export class CaptureClient {
     this.#lent = undefined;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#state !== 'streaming') throw new IoctlError('DQBUF', Errno.EINVAL, 'the camera does not stream');
-    const buffer = await this.session.dqbuf(this.type);
+    const finished = this.session.dqbuf(this.type);
+    const buffer = await new Promise<BufferState>((resolve, reject) => {
+      this.#refused = reject;
+      finished.then(resolve, reject);
+    });
+    this.#refused = undefined;
     this.#lent = buffer.index;
     const bytes = this.#buffers?.bytes(buffer.index) ?? [];
     return {
@@ -168,6 +176,7 @@ export class CaptureClient {
   #watch(command: Promise<unknown> | undefined): void {
     command?.catch((error: unknown) => {
       this.#failure ??= error;
+      this.#refused?.(error);
     });
   }
 }

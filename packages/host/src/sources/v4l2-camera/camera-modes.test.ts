@@ -29,12 +29,11 @@ const WEBCAM: CameraDescription = {
 };
 
 describe('the modes of a camera of this machine', () => {
-  it('have raw formats first, and the size and rate that the camera is in where the format has them', () => {
+  it('have raw formats first, and by default what comes fluently: 640x480 at 30, where 1280x720 comes at 10', () => {
     const modes = cameraModes(WEBCAM, 'Desk');
     expect(modes.card).toBe('Desk');
     expect(modes.formats).toEqual([V4L2_PIX_FMT_YUYV, V4L2_PIX_FMT_MJPEG]);
-    expect(modes.defaultSize).toEqual(HD);
-    expect(modes.defaultInterval).toEqual(at10);
+    expect([modes.defaultSize, modes.defaultInterval]).toEqual([VGA, at30]);
   });
 
   it('have the sizes of each format, and the rates of each size', () => {
@@ -44,7 +43,15 @@ describe('the modes of a camera of this machine', () => {
     expect(modes.intervals(V4L2_PIX_FMT_YUYV, 1280, 720)).toEqual({ kind: 'discrete', intervals: [at10] });
   });
 
+  it('have by default the mode that the camera is in where no picture comes fluently', () => {
+    const slow = { ...WEBCAM, formats: [{ ...WEBCAM.formats[1], rates: [rates(VGA, at10), rates(HD, at10)] }] };
+    const modes = cameraModes(slow as CameraDescription, 'Desk');
+    expect([modes.defaultSize, modes.defaultInterval]).toEqual([HD, at10]);
+  });
+
   it('have the first size of the list where the camera is in one that its raw format lacks', () => {
-    expect(cameraModes({ ...WEBCAM, size: { width: 1920, height: 1080 } }, 'Desk').defaultSize).toEqual(VGA);
+    const slow = { ...WEBCAM.formats[1], rates: [] };
+    const elsewhere = { ...WEBCAM, formats: [slow], size: { width: 1920, height: 1080 } };
+    expect(cameraModes(elsewhere as CameraDescription, 'Desk').defaultSize).toEqual(VGA);
   });
 });

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  compareFractions,
   type Fraction,
   formatInfo,
-  hasInterval,
   hasSize,
+  nearestInterval,
+  nearestSize,
   type PictureSize,
   type SourceIntervals,
   type SourceModes,
-  type SourceSizes,
   V4L2_PIX_FMT_YUYV,
 } from '@paravideo/core';
 import type { CameraDescription, DescribedFormat } from './camera-messages.ts';
@@ -33,35 +34,52 @@ export const EXPECTED: Omit<CameraDescription, 'card'> = {
 
 /**
  * A camera's own modes, for devices. Raw formats come first, in the camera's own order: a program that takes the first format can
- * show it. The size is the one that the camera is in.
+ * show it. Whoever asks for nothing gets the largest picture up to 1280x720 that comes fluently, at 30 a second or what is next
+ * below that; not the mode in which some other program has left the camera.
  */
 export function cameraModes(description: CameraDescription, card: string): SourceModes {
   const coded = ({ fourcc }: DescribedFormat): boolean => formatInfo(fourcc)?.model === 'coded';
   const formats = [...description.formats.filter((format) => !coded(format)), ...description.formats.filter(coded)];
   const [first] = formats;
   const find = (fourcc: number): DescribedFormat | undefined => formats.find((format) => format.fourcc === fourcc);
-  const defaultSize = usualSize(first?.sizes, description.size);
   const intervals = (fourcc: number, width: number, height: number): SourceIntervals => {
     const rates = find(fourcc)?.rates ?? [];
     return (rates.find((each) => each.width === width && each.height === height) ?? rates[0])?.intervals ?? NONE;
   };
+  const defaultSize = usualSize(first, description.size);
   return {
     card,
     formats: formats.map(({ fourcc }) => fourcc),
     defaultSize,
-    defaultInterval: usualInterval(intervals(first?.fourcc ?? 0, defaultSize.width, defaultSize.height), description.interval),
+    defaultInterval: usualInterval(intervals(first?.fourcc ?? 0, defaultSize.width, defaultSize.height)),
     colorimetry: description.colorimetry,
     sizes: (fourcc) => find(fourcc)?.sizes ?? { kind: 'discrete', sizes: [] },
     intervals,
   };
 }
 
-function usualSize(sizes: SourceSizes | undefined, current: PictureSize): PictureSize {
-  if (sizes === undefined || hasSize(sizes, current)) return current;
-  return sizes.kind === 'discrete' ? (sizes.sizes[0] ?? current) : { width: sizes.range.maxWidth, height: sizes.range.maxHeight };
+/** Pixels of a picture that is asked for by nobody, at most. */
+const USUAL_AREA = 1280 * 720;
+const FLUENT: Fraction = { numerator: 1, denominator: 24 };
+const USUAL: Fraction = { numerator: 1, denominator: 30 };
+
+function usualSize(format: DescribedFormat | undefined, current: PictureSize): PictureSize {
+  if (format === undefined) return current;
+  const { sizes, rates } = format;
+  if (sizes.kind === 'stepwise') return hasSize(sizes, current) ? current : nearestSize(sizes, { width: 1280, height: 720 });
+  const area = ({ width, height }: PictureSize): number => width * height;
+  const fluent = rates.filter(({ intervals }) => compareFractions(fastest(intervals), FLUENT) <= 0);
+  const [best] = fluent.filter((size) => area(size) <= USUAL_AREA).toSorted((a, b) => area(b) - area(a));
+  const { width, height } = best ?? (hasSize(sizes, current) ? current : (sizes.sizes[0] ?? current));
+  return { width, height };
 }
 
-function usualInterval(intervals: SourceIntervals, current: Fraction): Fraction {
-  if (hasInterval(intervals, current)) return current;
-  return intervals.kind === 'discrete' ? (intervals.intervals[0] ?? current) : intervals.min;
+function usualInterval(intervals: SourceIntervals): Fraction {
+  if (intervals.kind === 'continuous') return nearestInterval(intervals, USUAL);
+  const slower = intervals.intervals.filter((each) => compareFractions(each, USUAL) >= 0);
+  return slower.toSorted(compareFractions)[0] ?? nearestInterval(intervals, USUAL);
+}
+
+function fastest(intervals: SourceIntervals): Fraction {
+  return intervals.kind === 'continuous' ? intervals.min : (intervals.intervals.toSorted(compareFractions)[0] ?? USUAL);
 }

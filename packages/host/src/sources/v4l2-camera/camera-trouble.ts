@@ -33,7 +33,8 @@ export function troubleOf(path: string, error: unknown): CameraTrouble {
   if (error instanceof CameraError) return { errno: 0, reason: `${path}: ${error.message}` };
   const errno = errnoOf(error);
   const remedy = REMEDIES.get(errno);
-  const what = error instanceof IoctlError ? `${error.request}: ${errnoName(errno)}` : errnoName(errno);
+  const call = error instanceof IoctlError ? error.request : error instanceof SysError ? error.call : undefined;
+  const what = call === undefined ? errnoName(errno) : `${call}: ${errnoName(errno)}`;
   if (remedy !== undefined) return { errno, reason: `${path}: ${remedy} (${what})` };
   return { errno, reason: `${path}: ${errno === 0 ? String(error) : what}` };
 }
@@ -44,8 +45,5 @@ export function isGone({ errno }: CameraTrouble): boolean {
 }
 
 function errnoOf(error: unknown): number {
-  if (error instanceof IoctlError || error instanceof SysError) return error.errno;
-  // what node:fs throws has a negative one
-  const { errno } = error as { errno?: unknown };
-  return typeof errno === 'number' ? Math.abs(errno) : 0;
+  return error instanceof IoctlError || error instanceof SysError ? error.errno : 0;
 }

@@ -113,7 +113,7 @@ class V4l2Camera implements Capture {
     if (this.#run !== undefined) throw new SourceBusyError(`camera ${this.#device} delivers another picture already`);
     const run: CameraRun = { id: this.#nextId++, sink };
     this.#run = run;
-    this.#thread.busy = true;
+    this.#mind();
     const controls = this.controls.declared.map(({ id }) => id);
     this.#thread.post({ kind: 'start', id: run.id, path: this.#path, layout, interval, controls });
     return {
@@ -139,10 +139,12 @@ class V4l2Camera implements Capture {
       if (path === undefined || identity === '') return this.#missing(`there is no camera ${this.#device} on this machine`);
       this.#path = path;
       this.#identity = identity;
+      this.#mind();
       this.#thread.post({ kind: 'describe', path });
       await described.promise;
     } finally {
       this.#looked = undefined;
+      this.#mind();
     }
   }
 
@@ -173,9 +175,8 @@ class V4l2Camera implements Capture {
         const run = this.#run;
         if (run?.id !== answer.id) return;
         this.#stopped();
-        this.#log.warn({ device: this.#device, errno: answer.errno }, answer.reason);
-        // Whoever streams hears of it either way: by the presence, if it is gone.
         if (isGone(answer)) this.#went(answer.reason);
+        else this.#log.warn({ device: this.#device, errno: answer.errno }, answer.reason);
         run.sink.ended(answer.reason);
         // What ended it may have changed what the camera has.
         this.#identity = '';
@@ -185,6 +186,7 @@ class V4l2Camera implements Capture {
       case 'set':
         this.#setting.get(answer.id)?.(answer);
         this.#setting.delete(answer.id);
+        this.#mind();
         return;
       case 'control':
         return this.controls.changed(answer.control, answer.value, answer.change);
@@ -250,15 +252,21 @@ class V4l2Camera implements Capture {
 
   #stopped(): void {
     this.#run = undefined;
-    this.#thread.busy = false;
+    this.#mind();
   }
 
   #set(control: number, value: number): Promise<{ errno: number; value: number }> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#setting.set(id, resolve);
+      this.#mind();
       this.#thread.post({ kind: 'set', id, path: this.#path, control, value });
     });
+  }
+
+  /** The process stays alive while the thread owes an answer, or streams. */
+  #mind(): void {
+    this.#thread.busy = this.#run !== undefined || this.#looked !== undefined || this.#setting.size > 0;
   }
 
   #tell(): void {
