@@ -105,6 +105,17 @@ describe('CaptureClient', () => {
     await client.close();
   });
 
+  it('has no buffers after a start that was refused, so that another format can be set', async () => {
+    const { client, source, frame } = await rig();
+    source.unplug();
+    await expect(client.start()).rejects.toThrow('VIDIOC_STREAMON: ENODEV');
+    source.plug();
+    await client.configure({ width: 64, height: 48 });
+    await client.start();
+    expect((await frame()).layout.width).toBe(64);
+    await client.close();
+  });
+
   it('can be stopped and started again; a stopped one gives no frame', async () => {
     const { client, frame } = await rig();
     for (let round = 0; round < 3; round++) {

@@ -101,13 +101,20 @@ export class CaptureClient {
     return (set ?? (await this.session.gParm(this.type).catch(absent)))?.timeperframe;
   }
 
-  /** Makes buffers, queues them all and starts. */
+  /** Makes buffers, queues them all and starts. Rejects with `IoctlError`, and has no buffers then. */
   async start(): Promise<void> {
     const format = await this.session.gFmt(this.type);
     this.#layout = layoutOf(format);
     this.#buffers = await BufferSet.create(this.session, format, this.#o.buffers ?? 4, this.#o.memory ?? 'mmap', 'read');
     for (let index = 0; index < this.#buffers.count; index++) this.#watch(this.#buffers.queue(index));
-    await this.session.streamon(this.type);
+    try {
+      await this.session.streamon(this.type);
+    } catch (error) {
+      // With buffers no format could be set.
+      await this.#buffers.release();
+      this.#buffers = undefined;
+      throw error;
+    }
     this.#state = 'streaming';
   }
 
