@@ -21,4 +21,12 @@ describe('the console of User-mode Linux', () => {
   it('shows its last lines in an error', () => {
     expect(console.tail).toContain('  [    3.0] all is well\n');
   });
+
+  it('does not complain of a trace that vivid shows when its thread was kept waiting, but of the next one', () => {
+    const log = new ConsoleLog();
+    log.take('schedule_timeout: wrong timeout value fffffffffffffffc\nStack:\nCall Trace:\n [<60034cdf>] ? dump_stack_lvl\n');
+    expect(log.complaints()).toEqual([]);
+    log.take('Call Trace:\n');
+    expect(log.complaints()).toEqual(['Call Trace:']);
+  });
 });

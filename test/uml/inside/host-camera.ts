@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * For User-mode Linux with a camera: `node host-camera.ts NODE STORY` starts a daemon that shows the camera at two sockets, lets two
+ * guests do what the story says, and tells in a line of JSON what they saw.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  CaptureClient,
+  type CaptureRequest,
+  type ClientFrame,
+  type DriverTransport,
+  MediaDriver,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_CTRL_FLAG_NEXT_CTRL,
+  V4L2_EVENT_CTRL,
+} from '../../../packages/core/src/index.ts';
+import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
+import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
+
+const [node = '', story = '', ...args] = process.argv.slice(2);
+
+const fourcc = (text: string): number => [...text].reduce((sum, letter, i) => sum + letter.charCodeAt(0) * 2 ** (8 * i), 0);
+const SMALL: CaptureRequest = {
+  pixelformat: fourcc('YUYV'),
+  width: 640,
+  height: 360,
+  interval: { numerator: 1, denominator: 30 },
+};
+
+/** A program in a guest that films. */
+class Filming implements AsyncDisposable {
+  readonly #transport: DriverTransport;
+  readonly client: CaptureClient;
+
+  private constructor(transport: DriverTransport, client: CaptureClient) {
+    this.#transport = transport;
+    this.client = client;
+  }
+
+  static async open(socket: string): Promise<Filming> {
+    const transport = await connectFrontend(socket);
+    return new Filming(transport, await CaptureClient.open(await MediaDriver.attach(transport)));
+  }
+
+  async start(request: CaptureRequest): Promise<void> {
+    await this.client.configure(request);
+    await this.client.start();
+  }
+
+  async frames(count: number): Promise<readonly Pick<ClientFrame, 'sequence' | 'timestamp' | 'error'>[]> {
+    const seen: Pick<ClientFrame, 'sequence' | 'timestamp' | 'error'>[] = [];
+    for (let i = 0; i < count; i++) {
+      const { sequence, timestamp, error } = await this.client.next();
+      seen.push({ sequence, timestamp, error });
+    }
+    return seen;
+  }
+
+  /** Films until it cannot any more; how it learnt of that. */
+  async until(): Promise<string> {
+    try {
+      for (;;) if ((await this.client.next()).error) return 'error flag';
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close();
+    await this.#transport.close();
+  }
+}
+
+/** Formats whose planes lie in memory of their own are for cameras of that kind. */
+const planes = args[0] === 'NM12' ? 'multi' : 'single';
+const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', source: 'desk', sockets: 2, planes }], {
+  sources: { desk: { device: node } },
+  log: 'info',
+});
+const descriptors = (): readonly string[] => readdirSync(`/proc/${daemon.pid}/fd`);
+const mappings = (): number => readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').split('\n').length;
+
+/** How often the daemon has the camera open. */
+function openings(): number {
+  const links = descriptors().map((fd) => {
+    try {
+      return readlinkSync(`/proc/${daemon.pid}/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  // A node that was unplugged is `/dev/video0 (deleted)`.
+  return links.filter((link) => link.startsWith(node)).length;
+}
+
+/** Does it again until it succeeds: the camera is looked for now and then. */
+async function patiently<T>(what: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await what();
+    } catch (error) {
+      if (tries === 600) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** vivid's platform device is taken from its driver, or given back to it, by another process: it waits until everybody let go. */
+async function platform(file: 'bind' | 'unbind'): Promise<void> {
+  const child = spawn('sh', ['-c', `echo vivid.0 > /sys/bus/platform/drivers/vivid/${file}`], { stdio: 'inherit' });
+  await once(child, 'close');
+}
+
+const one = await Filming.open(daemon.socket('camera', 0));
+const two = await Filming.open(daemon.socket('camera', 1));
+
+const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
+  /** The last of a few frames of FORMAT WIDTH HEIGHT is written to FILE. */
+  async frames() {
+    const [format = '', width = '', height = '', file = ''] = args;
+    await one.start({ ...SMALL, pixelformat: fourcc(format), width: Number(width), height: Number(height) });
+    const seen = await one.frames(9);
+    const last = await one.client.next();
+    writeFileSync(file, Buffer.concat(last.planes));
+    const ordered = seen.every(({ sequence }, i) => i === 0 || sequence > (seen[i - 1]?.sequence ?? -1));
+    return { ordered, asked: last.layout.fourcc === fourcc(format) };
+  },
+
+  async share() {
+    const idle = openings();
+    await one.start(SMALL);
+    await two.start({ ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 180 });
+    await Promise.all([one.frames(20), two.frames(20)]);
+    const streaming = openings();
+    await one.client.stop();
+    // What is converted goes on when the guest that chose the mode has stopped.
+    await two.frames(20);
+    await two.client.stop();
+    await patiently(async () => {
+      if (openings() > 0) throw new Error('the camera is open still');
+    });
+    return { idle, streaming: streaming > 0 };
+  },
+
+  async controls() {
+    const { session } = one.client;
+    const names: string[] = [];
+    for (let id = 0; ; ) {
+      const control = await session.queryExtCtrl((id | V4L2_CTRL_FLAG_NEXT_CTRL) >>> 0);
+      if (control === undefined) break;
+      names.push(control.name);
+      id = control.id;
+    }
+    const own = (value: number): number =>
+      spawnSync('v4l2-ctl', ['-d', node, '-c', `brightness=${value}`], { stdio: 'inherit' }).status ?? -1;
+    const told = (): number =>
+      Number(/: (\d+)/.exec(spawnSync('v4l2-ctl', ['-d', node, '-C', 'brightness'], { encoding: 'utf8' }).stdout)?.[1]);
+    await session.sCtrl(V4L2_CID_BRIGHTNESS, 77);
+    const idle = told();
+    const other = await two.client.session.sCtrl(V4L2_CID_BRIGHTNESS, 5).catch((error) => error.message);
+    await one.start(SMALL);
+    await session.subscribeEvent(V4L2_EVENT_CTRL, V4L2_CID_BRIGHTNESS);
+    const event = session.nextEvent();
+    own(33);
+    const filming = one.until();
+    const { control } = await event;
+    const streaming = await session.sCtrl(V4L2_CID_BRIGHTNESS, 99).then(told);
+    await one.client.stop();
+    await filming;
+    return { names, idle, other, heard: control?.value, streaming };
+  },
+
+  async unplug() {
+    await one.start(SMALL);
+    await two.start({ ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 180 });
+    await Promise.all([one.frames(5), two.frames(5)]);
+    const over = Promise.all([one.until(), two.until()]);
+    await platform('unbind');
+    const ends = await over;
+    await Promise.all([one.client.stop(), two.client.stop()]);
+    const away = await one.client.start().then(
+      () => 'it started',
+      (error) => error.message,
+    );
+    const openWhileAway = openings();
+    await platform('bind');
+    await patiently(() => one.start(SMALL));
+    const back = await one.frames(10);
+    await one.client.stop();
+    return { ends, away, openWhileAway, back: back.every(({ error }) => !error) };
+  },
+
+  async busy() {
+    const other = spawn('v4l2-ctl', ['-d', node, '--stream-mmap', '--stream-count=100000'], { stdio: 'ignore' });
+    await patiently(async () => {
+      await one.start(SMALL);
+      const [first] = await one.frames(1).catch(() => []);
+      if (first !== undefined && !first.error) {
+        // It came first; the other program has to.
+        await one.client.stop();
+        throw new Error('the other program does not stream yet');
+      }
+    });
+    await one.client.stop();
+    other.kill('SIGKILL');
+    await once(other, 'close');
+    await patiently(async () => {
+      await one.client.stop();
+      await one.start(SMALL);
+      if ((await one.frames(1)).some(({ error }) => error)) throw new Error('it is busy still');
+    });
+    return { log: daemon.log.split('\n').filter((line) => line.includes('another program uses it')).length };
+  },
+
+  async starts() {
+    const cycle = async (): Promise<void> => {
+      await one.start(SMALL);
+      await one.frames(1);
+      await one.client.stop();
+    };
+    // Threads start, and memory settles, with the first ones.
+    for (let i = 0; i < 50; i++) await cycle();
+    const before = { fds: descriptors().length, maps: mappings() };
+    for (let i = 0; i < 200; i++) await cycle();
+    return { before, after: { fds: descriptors().length, maps: mappings() } };
+  },
+};
+
+try {
+  const told = await STORIES[story]?.();
+  await one[Symbol.asyncDispose]();
+  await two[Symbol.asyncDispose]();
+  console.log(JSON.stringify(told));
+} catch (error) {
+  console.error(daemon.log);
+  throw error;
+} finally {
+  await daemon[Symbol.asyncDispose]();
+}
