@@ -186,7 +186,11 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
     );
     const openWhileAway = openings();
     await platform('bind');
-    await patiently(() => one.start(SMALL));
+    await patiently(async () => {
+      // What a start that was refused has queued.
+      await one.client.stop();
+      await one.start(SMALL);
+    });
     const back = await one.frames(10);
     await one.client.stop();
     return { ends, away, openWhileAway, back: back.every(({ error }) => !error) };
@@ -195,6 +199,7 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
   async busy() {
     const other = spawn('v4l2-ctl', ['-d', node, '--stream-mmap', '--stream-count=100000'], { stdio: 'ignore' });
     await patiently(async () => {
+      await one.client.stop();
       await one.start(SMALL);
       const [first] = await one.frames(1).catch(() => []);
       if (first !== undefined && !first.error) {

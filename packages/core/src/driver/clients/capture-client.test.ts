@@ -105,10 +105,12 @@ describe('CaptureClient', () => {
     await client.close();
   });
 
-  it('has no buffers after a start that was refused, so that another format can be set', async () => {
+  it('can be stopped after a start that was refused, so that another format can be set, or started again', async () => {
     const { client, source, frame } = await rig();
     source.unplug();
     await expect(client.start()).rejects.toThrow('VIDIOC_STREAMON: ENODEV');
+    await expect(client.start()).rejects.toThrow('VIDIOC_STREAMON: ENODEV');
+    await client.stop();
     source.plug();
     await client.configure({ width: 64, height: 48 });
     await client.start();

@@ -101,20 +101,14 @@ export class CaptureClient {
     return (set ?? (await this.session.gParm(this.type).catch(absent)))?.timeperframe;
   }
 
-  /** Makes buffers, queues them all and starts. Rejects with `IoctlError`, and has no buffers then. */
+  /** Makes buffers, queues them all and starts. Rejects with `IoctlError`; what was queued stays so until `stop`, or the next start. */
   async start(): Promise<void> {
+    await this.#buffers?.release();
     const format = await this.session.gFmt(this.type);
     this.#layout = layoutOf(format);
     this.#buffers = await BufferSet.create(this.session, format, this.#o.buffers ?? 4, this.#o.memory ?? 'mmap', 'read');
     for (let index = 0; index < this.#buffers.count; index++) this.#watch(this.#buffers.queue(index));
-    try {
-      await this.session.streamon(this.type);
-    } catch (error) {
-      // With buffers no format could be set.
-      await this.#buffers.release();
-      this.#buffers = undefined;
-      throw error;
-    }
+    await this.session.streamon(this.type);
     this.#state = 'streaming';
   }
 
@@ -163,7 +157,7 @@ export class CaptureClient {
 
   /** STREAMOFF; the buffers go. */
   async stop(): Promise<void> {
-    if (this.#state !== 'streaming') return;
+    if (this.#state === 'closed' || this.#buffers === undefined) return;
     this.#state = 'idle';
     this.#lent = undefined;
     this.#failure = undefined;

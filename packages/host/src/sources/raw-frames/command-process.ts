@@ -33,6 +33,10 @@ const GROUP = `
     status=$?
     kill -0 "$program" || break
   done
+  # A signal may have cut the waiting short for a program that had ended; 127: its end was told.
+  wait "$program"
+  last=$?
+  [ "$last" = 127 ] || status=$last
   echo "$status" >&${TIE_FD}
   kill -KILL 0`;
 
