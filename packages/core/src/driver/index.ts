@@ -18,6 +18,7 @@ export * from './media/controls.ts';
 export { DriverSession, type MappedPlane } from './media/driver-session.ts';
 export * from './media/events.ts';
 export * from './media/formats.ts';
+export * from './media/ioctl-call.ts';
 export * from './media/media-driver.ts';
 export * from './media/typed-ioctls.ts';
 export type { CommandStats } from './rings/command-channel.ts';

@@ -11,6 +11,7 @@ import { constants as files } from 'node:fs';
 import { constants } from 'node:os';
 import {
   type BufferState,
+  bytesOf,
   decodeBuffer,
   decodeEvent,
   encodeBuffer,
@@ -24,6 +25,7 @@ import {
   isMultiplanar,
   type MediaEvent,
   TypedIoctls,
+  V4L2_CAP_DEVICE_CAPS,
   V4L2_MEMORY_MMAP,
   VIDIOC_DQBUF,
   VIDIOC_DQEVENT,
@@ -48,8 +50,6 @@ const MAX_CONTROLS = 64;
 const PLANES_AT = MAX_PAYLOAD;
 const CONTROLS_AT = PLANES_AT + MAX_PLANES * v4l2_plane.size;
 const SCRATCH = CONTROLS_AT + MAX_CONTROLS * v4l2_ext_control.size;
-
-const NOTHING = new Uint8Array(0);
 
 /** What VIDIOC_QUERYCAP tells of a node. */
 export interface NodeCapability {
@@ -85,7 +85,7 @@ export class HostNode extends TypedIoctls implements Disposable {
   }
 
   /** Never rejects, and is settled when it returns. A number that V4L2 does not have is ENOTTY. */
-  override ioctl(nr: number, payload: Uint8Array | DataView = NOTHING, arrays: IoctlArrays = {}): Promise<IoctlResult> {
+  override ioctl(nr: number, payload?: Uint8Array | DataView, arrays: IoctlArrays = {}): Promise<IoctlResult> {
     return Promise.resolve(this.#call(nr, bytesOf(payload), arrays));
   }
 
@@ -106,7 +106,7 @@ export class HostNode extends TypedIoctls implements Disposable {
       driver: text(at.driver.get(view, 0)),
       card: text(at.card.get(view, 0)),
       busInfo: text(at.bus_info.get(view, 0)),
-      caps: (all & DEVICE_CAPS) === 0 ? all : at.device_caps.get(view, 0),
+      caps: (all & V4L2_CAP_DEVICE_CAPS) === 0 ? all : at.device_caps.get(view, 0),
     };
   }
 
@@ -184,12 +184,4 @@ export class HostNode extends TypedIoctls implements Disposable {
   #point(offset: number, address: number): void {
     this.#view.setBigUint64(offset, BigInt(address), true);
   }
-}
-
-/** V4L2_CAP_DEVICE_CAPS: the node has capabilities of its own, too */
-const DEVICE_CAPS = 0x8000_0000;
-
-function bytesOf(data: Uint8Array | DataView | undefined): Uint8Array {
-  if (data === undefined) return NOTHING;
-  return data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

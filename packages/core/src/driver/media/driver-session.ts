@@ -55,8 +55,9 @@ import { DriverError, IoctlError } from '../rings/errors.ts';
 import { WaitList } from '../rings/wait-list.ts';
 import { type BufferState, decodeBuffer } from './buffers.ts';
 import { decodeEvent, type MediaEvent } from './events.ts';
+import { bytesOf, type IoctlArrays, type IoctlResult, ioctlInfo, ioctlName } from './ioctl-call.ts';
 import { StreamQueue } from './stream-queue.ts';
-import { type IoctlArrays, type IoctlResult, ioctlInfo, ioctlName, TypedIoctls } from './typed-ioctls.ts';
+import { TypedIoctls } from './typed-ioctls.ts';
 
 const header = virtio_media_cmd_header.fields;
 const ioctlCommand = virtio_media_cmd_ioctl.fields;
@@ -374,11 +375,6 @@ function writeLists(view: DataView, base: number, lists: readonly (readonly Gues
 function statusOf(reply: CommandReply, request: string): number {
   if (reply.used < RESPONSE_BYTES) throw new DriverError(`${request} was answered with ${reply.used} bytes, fewer than a header`);
   return response.fields.status.get(reply.view, 0);
-}
-
-function bytesOf(data: Uint8Array | DataView | undefined): Uint8Array {
-  if (data === undefined) return NOTHING;
-  return data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function u32At(bytes: Uint8Array, offset: number): number {

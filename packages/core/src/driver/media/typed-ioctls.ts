@@ -5,7 +5,6 @@
  */
 
 import type { Fraction, Rect } from '../../picture/index.ts';
-import type { GuestRange } from '../../ports/buffer-memory.ts';
 import type { GuestBlock } from '../../virtio-device/driver-transport.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import type { FieldTable, Struct } from '../../wire/layout.ts';
@@ -13,8 +12,6 @@ import { VIRTIO_MEDIA_MAX_PLANES } from '../../wire/media/virtio-media.ts';
 import { decodeUtf8 } from '../../wire/text.ts';
 import { isMultiplanar } from '../../wire/v4l2/buffer-type.ts';
 import {
-  IOCTLS,
-  type IoctlInfo,
   VIDIOC_CREATE_BUFS,
   VIDIOC_DECODER_CMD,
   VIDIOC_ENCODER_CMD,
@@ -106,6 +103,7 @@ import {
   type FrameSize,
   type InputDescription,
 } from './formats.ts';
+import { type IoctlArrays, type IoctlResult, ioctlName } from './ioctl-call.ts';
 
 /** Answer to REQBUFS. */
 export interface RequestedBuffers {
@@ -130,36 +128,6 @@ export interface StreamParameters {
 interface BufferScratch {
   readonly view: DataView;
   readonly planes: DataView;
-}
-
-/** What goes with the payload of an ioctl. The arrays are updated in place, as the payload is. */
-export interface IoctlArrays {
-  /** `struct v4l2_plane` x n */
-  readonly planes?: Uint8Array | DataView;
-  /** `struct v4l2_ext_control` x n */
-  readonly controls?: Uint8Array | DataView;
-  /** one scatter list per pointer with a length, in order */
-  readonly lists?: readonly (readonly GuestRange[])[];
-}
-
-/** What an ioctl came to. */
-export interface IoctlResult {
-  /** 0 or a positive errno */
-  readonly errno: number;
-  /** true if the device sent the payload back, so that it was updated in place; always on success (VM-R4) */
-  readonly updated: boolean;
-}
-
-const BY_NR = new Map<number, IoctlInfo>(IOCTLS.map((info) => [info.nr, info]));
-
-/** What is known of an ioctl; undefined for a number that V4L2 does not have. */
-export function ioctlInfo(nr: number): IoctlInfo | undefined {
-  return BY_NR.get(nr);
-}
-
-/** Name of an ioctl: `VIDIOC_S_FMT`, or its number. */
-export function ioctlName(nr: number): string {
-  return BY_NR.get(nr)?.name ?? `ioctl ${nr}`;
 }
 
 /** An open file of a V4L2 device, wherever that is, with all ioctls that there are names for. */

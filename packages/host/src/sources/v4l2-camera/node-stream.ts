@@ -212,7 +212,10 @@ export class NodeStream {
   }
 
   #unmap(): void {
-    for (const { planes } of this.#buffers) for (const plane of planes) plane[Symbol.dispose]();
+    for (const { planes, repacking } of this.#buffers) {
+      for (const plane of planes) plane[Symbol.dispose]();
+      repacking?.[Symbol.dispose]();
+    }
     this.#buffers = [];
   }
 }

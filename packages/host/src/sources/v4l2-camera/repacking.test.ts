@@ -8,7 +8,7 @@ import {
   V4L2_PIX_FMT_YUYV,
 } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { pinned, viewAt } from '../../sys/index.ts';
+import { mappingsOf, pinned, viewAt } from '../../sys/index.ts';
 import { Repacking, sameLayout } from './repacking.ts';
 
 /** A picture whose samples count up, with 255 in its padding. */
@@ -50,6 +50,14 @@ describe('a picture of a driver with other lines than were asked for', () => {
     const bytes = viewAt(out?.address ?? 0, out?.length ?? 0).slice();
     expect(bytes.subarray(0, 3 * 20)).toEqual(picture(to).bytes.subarray(0, 3 * 20));
     expect(bytes.subarray(3 * 20).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('lies in memory of its own, which is given back with it', () => {
+    const before = mappingsOf('paravideo-camera');
+    const repacking = new Repacking(layout(V4L2_PIX_FMT_YUYV, 32), layout(V4L2_PIX_FMT_YUYV));
+    expect(mappingsOf('paravideo-camera')).toBe(before + 1);
+    repacking[Symbol.dispose]();
+    expect(mappingsOf('paravideo-camera')).toBe(before);
   });
 
   it('is not needed where only the end of the buffer differs', () => {

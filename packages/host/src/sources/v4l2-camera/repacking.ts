@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
-import { copyMemory, type Pinned, pinned } from '../../sys/index.ts';
+import { copyMemory, MemoryMapping, memfd } from '../../sys/index.ts';
 
 /** True if samples lie at the same places. */
 export function sameLayout(one: PictureLayout, other: PictureLayout): boolean {
@@ -13,16 +13,19 @@ export function sameLayout(one: PictureLayout, other: PictureLayout): boolean {
   );
 }
 
-/** Memory for the pictures of a driver whose lines have another length than was asked for. */
-export class Repacking {
+/**
+ * Memory for the pictures of a driver whose lines have another length than was asked for. It is mapped, and not of this thread's heap:
+ * a picture that is out must outlive the thread.
+ */
+export class Repacking implements Disposable {
   readonly #from: PictureLayout;
   readonly #to: PictureLayout;
-  readonly #memory: readonly Pinned[];
+  readonly #memory: readonly MemoryMapping[];
 
   constructor(from: PictureLayout, to: PictureLayout) {
     this.#from = from;
     this.#to = to;
-    this.#memory = to.sizes.map((size) => pinned(size));
+    this.#memory = to.sizes.map(mapped);
   }
 
   /** The same picture in the other layout; of one that was cut off, the lines that are there. It is valid until the next call. */
@@ -41,6 +44,16 @@ export class Repacking {
         copyMemory(target.address + to.offset + row * to.stride, source.address + at, bytes);
       }
     }
-    return this.#memory.map(({ address, bytes }) => ({ address, length: bytes.length }));
+    return this.#memory.map(({ address, length }) => ({ address, length }));
   }
+
+  /** No picture of it is out any more. */
+  [Symbol.dispose](): void {
+    for (const memory of this.#memory) memory[Symbol.dispose]();
+  }
+}
+
+function mapped(length: number): MemoryMapping {
+  using fd = memfd('paravideo-camera', length);
+  return MemoryMapping.map(fd, 0, length, { writable: true });
 }
