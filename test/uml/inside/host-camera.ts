@@ -6,72 +6,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import {
-  CaptureClient,
-  type CaptureRequest,
-  type ClientFrame,
-  type DriverTransport,
-  MediaDriver,
-  V4L2_CID_BRIGHTNESS,
-  V4L2_CTRL_FLAG_NEXT_CTRL,
-  V4L2_EVENT_CTRL,
-} from '../../../packages/core/src/index.ts';
+import { V4L2_CID_BRIGHTNESS, V4L2_CTRL_FLAG_NEXT_CTRL, V4L2_EVENT_CTRL } from '../../../packages/core/src/index.ts';
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
-import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
+import { Filming, fourcc, patiently, SMALL } from './filming.ts';
 
 const [node = '', story = '', ...args] = process.argv.slice(2);
-
-const fourcc = (text: string): number => [...text].reduce((sum, letter, i) => sum + letter.charCodeAt(0) * 2 ** (8 * i), 0);
-const SMALL: CaptureRequest = {
-  pixelformat: fourcc('YUYV'),
-  width: 640,
-  height: 360,
-  interval: { numerator: 1, denominator: 30 },
-};
-
-/** A program in a guest that films. */
-class Filming implements AsyncDisposable {
-  readonly #transport: DriverTransport;
-  readonly client: CaptureClient;
-
-  private constructor(transport: DriverTransport, client: CaptureClient) {
-    this.#transport = transport;
-    this.client = client;
-  }
-
-  static async open(socket: string): Promise<Filming> {
-    const transport = await connectFrontend(socket);
-    return new Filming(transport, await CaptureClient.open(await MediaDriver.attach(transport)));
-  }
-
-  async start(request: CaptureRequest): Promise<void> {
-    await this.client.configure(request);
-    await this.client.start();
-  }
-
-  async frames(count: number): Promise<readonly Pick<ClientFrame, 'sequence' | 'timestamp' | 'error'>[]> {
-    const seen: Pick<ClientFrame, 'sequence' | 'timestamp' | 'error'>[] = [];
-    for (let i = 0; i < count; i++) {
-      const { sequence, timestamp, error } = await this.client.next();
-      seen.push({ sequence, timestamp, error });
-    }
-    return seen;
-  }
-
-  /** Films until it cannot any more; how it learnt of that. */
-  async until(): Promise<string> {
-    try {
-      for (;;) if ((await this.client.next()).error) return 'error flag';
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.close();
-    await this.#transport.close();
-  }
-}
 
 /** Formats whose planes lie in memory of their own are for cameras of that kind. */
 const planes = args[0] === 'NM12' ? 'multi' : 'single';
@@ -93,18 +32,6 @@ function openings(): number {
   });
   // A node that was unplugged is `/dev/video0 (deleted)`.
   return links.filter((link) => link.startsWith(node)).length;
-}
-
-/** Does it again until it succeeds: the camera is looked for now and then. */
-async function patiently<T>(what: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await what();
-    } catch (error) {
-      if (tries === 600) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
 }
 
 /** vivid's platform device is taken from its driver, or given back to it, by another process: it waits until everybody let go. */

@@ -9,6 +9,7 @@ import { linkAwk } from '../../vm/lab/kernel.ts';
 import { LabError } from '../../vm/lab/lab-error.ts';
 import { GUEST_RECIPE } from '../../vm/lab/roots.ts';
 import { buildKernel, COMPILER_RECIPE, CONFIG, LEFT_OUT, openKernel, SOURCE_SUITE, UML_MAKE, type UmlKernel } from './kernel.ts';
+import { LIBCAMERA_RECIPE } from './libcamera.ts';
 import { buildLoopback, LOOPBACK_PACKAGE } from './loopback.ts';
 
 /** Everything that User-mode Linux is started from. */
@@ -21,6 +22,8 @@ export interface UmlLab {
   readonly modules: string;
   /** tree of Debian's packages with the programs of V4L2 */
   readonly tools: string;
+  /** tree of Debian's packages with those of libcamera */
+  readonly libcamera: string;
 }
 
 type Progress = (part: string, step: string) => void;
@@ -41,8 +44,9 @@ export async function setupUml({ cache, progress = () => {} }: UmlSetupOptions):
   const tools = await alone(cache, progress, (open) => keepRoot(GUEST_RECIPE, cache, open, progress));
   // apart, so that no test guest waits until a kernel is built
   const folder = join(cache, 'uml');
+  const libcamera = await alone(cache, progress, (open) => keepRoot(LIBCAMERA_RECIPE, cache, open, progress));
   const { release, linux, tree } = await alone(folder, progress, (open) => build(folder, open, progress));
-  return { release, linux, modules: join(tree, 'usr/lib/modules', release), tools };
+  return { release, linux, modules: join(tree, 'usr/lib/modules', release), tools, libcamera };
 }
 
 type Open = ReturnType<typeof aptIn>;

@@ -2,11 +2,17 @@
 import { resolve } from 'node:path';
 
 /** A source of the configuration, as a flag names it. */
-export type NamedSource = { readonly device: string } | { readonly file: string };
+export type NamedSource = { readonly device: string } | { readonly libcamera: string } | { readonly file: string };
 
-/** What a camera of the command line shows: a node below /dev is a camera of this machine, anything else a file; undefined: the pattern. */
+const LIBCAMERA = 'libcamera:';
+
+/**
+ * What a camera of the command line shows: a node below /dev is a camera of this machine, `libcamera:NAME` one that libcamera knows,
+ * anything else a file; undefined: the pattern.
+ */
 export function namedSource(written: string): NamedSource | undefined {
   if (written === 'pattern') return undefined;
+  if (written.startsWith(LIBCAMERA)) return { libcamera: written.slice(LIBCAMERA.length) };
   const path = resolve(written);
   return path.startsWith('/dev/') ? { device: path } : { file: path };
 }

@@ -62,7 +62,7 @@ export function addServe(program: Command): void {
     .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
     .option(
       '--source <file>',
-      'what the cameras of --camera show: a camera of this machine (/dev/video0), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
+      'what the cameras of --camera show: a camera of this machine (/dev/video0), or of libcamera (libcamera:front), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
       once,
     )
     .option('--size <WxH>', 'default size of the cameras of --camera', once)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { LinuxClock } from '../clock/index.ts';
+import { openLibcamera } from './libcamera/index.ts';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
@@ -28,5 +30,22 @@ export const deviceAdapter: SourceAdapter<{ device: string; card?: string | unde
   open: ({ device, card }, { log }) => openV4l2Camera(device, { log, card }),
 };
 
+/** A camera that libcamera knows, by its id, its name, its model, or where it is. */
+export const libcameraAdapter: SourceAdapter<{ libcamera: string; card?: string | undefined; fps?: number | undefined }> = {
+  kind: 'libcamera',
+  settings: z.strictObject({
+    libcamera: z.string().min(1),
+    card: z.string().min(1).optional(),
+    fps: z.number().int().min(1).max(120).optional(),
+  }),
+  open: ({ libcamera, card, fps }, { log }) => openLibcamera(libcamera, { log, clock: new LinuxClock(), card, fps }),
+};
+
 /** The kinds of sources that a configuration can name unless it is told of others. */
-export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [patternAdapter, fileAdapter, deviceAdapter, ...RAW_ADAPTERS];
+export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [
+  patternAdapter,
+  fileAdapter,
+  deviceAdapter,
+  libcameraAdapter,
+  ...RAW_ADAPTERS,
+];

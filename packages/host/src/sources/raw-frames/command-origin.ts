@@ -9,7 +9,7 @@
  * A program that brought frames and ended is started again under the streams that there are, which miss frames.
  */
 import { Backoff } from '../../isolation/child/index.ts';
-import { CommandProcess } from './command-process.ts';
+import { CommandProcess, heard } from './command-process.ts';
 import type { Origin, OriginHost } from './origin.ts';
 import type { Producer, ProducerEnd } from './producer.ts';
 import { pipeInput } from './stream-input.ts';
@@ -102,7 +102,7 @@ export class CommandOrigin implements Origin {
     const started = new CommandProcess({
       command,
       folder,
-      heard: (text) => log.warn({ command: command[0], text }, 'a command wrote to stderr'),
+      stderr: heard((text) => log.warn({ command: command[0], text }, 'a command wrote to stderr')),
     });
     const ended = Promise.withResolvers<ProducerEnd>();
     try {

@@ -54,8 +54,11 @@ export class CommandProcess {
   #running = true;
   #told = '';
 
-  /** Throws `SysError` where the system has nothing left for it. */
-  constructor(o: { command: readonly string[]; folder: string; heard: (text: string) => void }) {
+  /**
+   * Throws `SysError` where the system has nothing left for it.
+   * @param o.stderr hears all that it writes to stderr
+   */
+  constructor(o: { command: readonly string[]; folder: string; stderr: (bytes: Buffer) => void }) {
     this.#program = o.command[0] ?? '';
     using ends = new DisposableStack();
     const [output, writing] = pipe();
@@ -76,7 +79,7 @@ export class CommandProcess {
         detached: true,
       });
       this.gone = this.#watch(new Socket({ fd: tie.take() }));
-      hear(new Socket({ fd: stderr.take(), writable: false }), o.heard);
+      new Socket({ fd: stderr.take(), writable: false }).on('error', () => {}).on('data', o.stderr);
     } catch (error) {
       output.close();
       throw error;
@@ -147,16 +150,14 @@ function setNice(pid: number, nice: number): void {
   }
 }
 
-/** Reads all that comes, and hands on so much of it. */
-function hear(stderr: Socket, heard: (text: string) => void): void {
+/** What a program says on stderr, so much of it that a log can bear it. */
+export function heard(tell: (text: string) => void): (bytes: Buffer) => void {
   let [since, left] = [performance.now(), STDERR_BYTES];
-  stderr
-    .on('error', () => {})
-    .on('data', (bytes: Buffer) => {
-      const now = performance.now();
-      if (now - since > STDERR_WINDOW) [since, left] = [now, STDERR_BYTES];
-      const shown = bytes.subarray(0, Math.max(0, left));
-      left -= bytes.length;
-      if (shown.length > 0) heard(printable(shown).replace(/\.+$/, ''));
-    });
+  return (bytes) => {
+    const now = performance.now();
+    if (now - since > STDERR_WINDOW) [since, left] = [now, STDERR_BYTES];
+    const shown = bytes.subarray(0, Math.max(0, left));
+    left -= bytes.length;
+    if (shown.length > 0) tell(printable(shown).replace(/\.+$/, ''));
+  };
 }

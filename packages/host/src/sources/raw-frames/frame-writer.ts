@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
-import type { MemorySpan } from '../../sys/index.ts';
+import { type MemorySpan, PASSING } from '../../sys/index.ts';
 import type { FrameSlot } from '../frame-pool.ts';
 
 /** Rows of the same length. */
@@ -10,25 +10,29 @@ export interface FrameBand {
   readonly rows: number;
   readonly lineBytes: number;
   readonly stride: number;
+  /** bytes that come after each row and lead nowhere, at most PASSING of them */
+  readonly padding: number;
 }
 
 /** Pieces of one read. */
 const MAX_SPANS = 64;
 
 /**
- * Where the bytes of a frame without padding go in a layout of one memory plane: a plane, or all of them, is one row where nothing stands
- * between its rows.
+ * Where the bytes of a frame go in a layout of one memory plane: a plane, or all of them, is one row where nothing stands between its
+ * rows.
+ * @param strides bytes from one row to the next as they come, of each colour plane; without them there is no padding
  */
-export function frameBands({ colours, sizes }: PictureLayout): readonly FrameBand[] {
+export function frameBands({ colours, sizes }: PictureLayout, strides?: readonly number[]): readonly FrameBand[] {
   const bands: FrameBand[] = [];
-  for (const { offset, stride, rows, lineBytes } of colours) {
+  for (const [i, { offset, stride, rows, lineBytes }] of colours.entries()) {
     const before = bands.at(-1);
+    const padding = (strides?.[i] ?? lineBytes) - lineBytes;
     // Coded data has no lines.
     const bytes = stride === 0 ? (sizes[0] ?? 0) : rows * lineBytes;
-    if (stride !== 0 && stride !== lineBytes) bands.push({ offset, rows, lineBytes, stride });
-    else if (before?.rows === 1 && before.offset + before.lineBytes === offset) {
+    if (stride !== 0 && (stride !== lineBytes || padding > 0)) bands.push({ offset, rows, lineBytes, stride, padding });
+    else if (before?.rows === 1 && before.padding === 0 && before.offset + before.lineBytes === offset) {
       bands[bands.length - 1] = { ...before, lineBytes: before.lineBytes + bytes };
-    } else bands.push({ offset, rows: 1, lineBytes: bytes, stride: bytes });
+    } else bands.push({ offset, rows: 1, lineBytes: bytes, stride: bytes, padding: 0 });
   }
   return bands;
 }
@@ -63,9 +67,13 @@ export class FrameWriter {
     while (left > 0 && spans.length < MAX_SPANS) {
       const band = this.#bands[index];
       if (band === undefined) break;
-      const length = Math.min(left, band.lineBytes - column);
-      spans.push({ address: this.#address + band.offset + row * band.stride + column, length });
+      const there = column < band.lineBytes;
+      const length = Math.min(left, there ? band.lineBytes - column : band.lineBytes + band.padding - column);
+      const address = there ? this.#address + band.offset + row * band.stride + column : PASSING.address;
+      spans.push({ address, length });
       left -= length;
+      column += length;
+      if (column < band.lineBytes + band.padding) continue;
       column = 0;
       row += 1;
       if (row === band.rows) [index, row] = [index + 1, 0];
@@ -78,10 +86,10 @@ export class FrameWriter {
     this.written += count;
     let left = count;
     for (let band = this.#bands[this.#band]; band !== undefined && left > 0; band = this.#bands[this.#band]) {
-      const step = Math.min(left, band.lineBytes - this.#column);
+      const step = Math.min(left, band.lineBytes + band.padding - this.#column);
       left -= step;
       this.#column += step;
-      if (this.#column < band.lineBytes) return;
+      if (this.#column < band.lineBytes + band.padding) return;
       this.#column = 0;
       this.#row += 1;
       if (this.#row < band.rows) continue;
