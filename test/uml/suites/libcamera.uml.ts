@@ -5,13 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cacheFolder, REPOSITORY } from '../../vm/lab/index.ts';
 import { UmlHost } from '../harness/index.ts';
 import { setupUml } from '../lab/index.ts';
+import { SEEN_BY_UDEV, showLibcamera } from './libcamera-host.ts';
 
 const TIMEOUT = 600_000;
-
-/** libcamera looks for devices that udev has dealt with, of which there is none here: this is how udev says so. */
-const SEEN_BY_UDEV =
-  'mkdir -p /run/udev/data; for dev in /sys/bus/media/devices/*/dev /sys/class/video4linux/*/dev; ' +
-  'do echo I:1 > /run/udev/data/c$(cat $dev); done';
 
 describe('a camera of libcamera', () => {
   let host: UmlHost;
@@ -25,17 +21,11 @@ describe('a camera of libcamera', () => {
   beforeAll(async () => {
     const lab = await setupUml({ cache: cacheFolder() });
     host = await UmlHost.boot({ modules: ['vimc'], lab });
-    const tree = lab.libcamera;
+    await showLibcamera(host, lab);
+    // A picture that stands still, without the time in it.
     await host.must(
-      [
-        `for folder in dev proc sys run; do mount --bind /$folder ${tree}/$folder; done`,
-        SEEN_BY_UDEV,
-        `printf '#!/bin/sh\\nexec chroot ${tree} cam "$@"\\n' > /mnt/bin/cam`,
-        'chmod +x /mnt/bin/cam',
-        // A picture that stands still, without the time in it.
-        `sensor=$(basename $(dirname $(grep -lx 'Sensor B' /sys/class/video4linux/*/name)))`,
+      `sensor=$(basename $(dirname $(grep -lx 'Sensor B' /sys/class/video4linux/*/name))) && ` +
         'v4l2-ctl -d /dev/$sensor -c show_information=2',
-      ].join(' && '),
     );
   });
   afterAll(() => host?.[Symbol.asyncDispose]());
