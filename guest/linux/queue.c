@@ -407,8 +407,8 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 					 V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
 	vq->lock = &s->lock;
 	vq->dev = dev->dma_dev;
-	/* DECODER_CMD START and the end of a stream use OUTPUT buffers without payload. */
-	vq->allow_zero_bytesused = output;
+	/* The end of a codec's stream uses OUTPUT buffers without payload; a picture always has one. */
+	vq->allow_zero_bytesused = output && dev->m2m;
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->early);
 	q->session = s;

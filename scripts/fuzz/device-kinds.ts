@@ -8,11 +8,13 @@ import {
   type HeapAccess,
   type HeapArena,
   type MediaDevice,
+  OutputDevice,
   V4L2_BUF_TYPE_VIDEO_CAPTURE,
   V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+  V4L2_BUF_TYPE_VIDEO_OUTPUT,
   V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
 } from '@paravideo/core';
-import { type ManualClock, type SolidSource, type ToyDecoderFactory, ToyEncoderDevice } from '@paravideo/core/testing';
+import { type ManualClock, type SolidSource, type ToyDecoderFactory, ToyEncoderDevice, ToySink } from '@paravideo/core/testing';
 
 /** What makes the device of a guest. */
 export interface GuestParts {
@@ -52,6 +54,19 @@ export const KINDS: readonly DeviceKind[] = [
     listed: true,
     make: ({ source, arena, access, clock, limits }) =>
       new CaptureDevice({ source, buffers: arena, access, clock, limits, planar: 'multi' }),
+  },
+  {
+    name: 'output',
+    types: [V4L2_BUF_TYPE_VIDEO_OUTPUT],
+    listed: false,
+    make: ({ arena, access, clock, limits }) => new OutputDevice({ sink: new ToySink(1), buffers: arena, access, clock, limits }),
+  },
+  {
+    name: 'output-multi',
+    types: [V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE],
+    listed: false,
+    make: ({ arena, access, clock, limits }) =>
+      new OutputDevice({ sink: new ToySink(1), buffers: arena, access, clock, limits, planar: 'multi' }),
   },
   {
     name: 'decoder',

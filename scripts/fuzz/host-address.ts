@@ -28,6 +28,10 @@ export class AddressAccess implements BufferAccess {
   load(...args: Parameters<BufferAccess['load']>): Promise<boolean> {
     return this.#inner.load(...args);
   }
+
+  fetch(...args: Parameters<BufferAccess['fetch']>): Promise<boolean> {
+    return this.#inner.fetch(...args);
+  }
 }
 
 /** A source whose frames are at an address of the host. */

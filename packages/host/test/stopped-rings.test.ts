@@ -77,6 +77,7 @@ class Camera implements AsyncDisposable {
       },
       store: (from, to) => slow(() => pool.store(from, to)),
       load: (from, offset, to) => slow(() => pool.load(from, offset, to)),
+      fetch: (from, to) => slow(() => pool.fetch(from, to)),
     };
     return new CaptureDevice({ source: this.source, buffers: guest.arena, access, clock: new LinuxClock() });
   };

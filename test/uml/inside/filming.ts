@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   CaptureClient,
-  type CaptureRequest,
   type ClientFrame,
   type DriverTransport,
   MediaDriver,
+  type PictureRequest,
 } from '../../../packages/core/src/index.ts';
 import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
 
@@ -12,7 +12,7 @@ import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
 export const fourcc = (text: string): number =>
   [...text].reduce((sum, letter, i) => sum + letter.charCodeAt(0) * 2 ** (8 * i), 0);
 /** What a guest asks for that wants nothing special. */
-export const SMALL: CaptureRequest = {
+export const SMALL: PictureRequest = {
   pixelformat: fourcc('YUYV'),
   width: 640,
   height: 360,
@@ -34,7 +34,7 @@ export class Filming implements AsyncDisposable {
     return new Filming(transport, await CaptureClient.open(await MediaDriver.attach(transport)));
   }
 
-  async start(request: CaptureRequest): Promise<void> {
+  async start(request: PictureRequest): Promise<void> {
     await this.client.configure(request);
     await this.client.start();
   }

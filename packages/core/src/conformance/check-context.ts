@@ -25,10 +25,13 @@ import {
   V4L2_CAP_VIDEO_CAPTURE_MPLANE,
   V4L2_CAP_VIDEO_M2M,
   V4L2_CAP_VIDEO_M2M_MPLANE,
+  V4L2_CAP_VIDEO_OUTPUT,
+  V4L2_CAP_VIDEO_OUTPUT_MPLANE,
   V4L2_CTRL_FLAG_DISABLED,
   V4L2_CTRL_FLAG_NEXT_CTRL,
 } from '../wire/v4l2/videodev2-constants.gen.ts';
 import { closeCommand, ioctlCommand } from './commands.ts';
+import type { DeviceKind } from './device-kind.ts';
 import { CheckFailure, must, skip } from './verdict.ts';
 
 /** A coded stream that a decoder is tried with. */
@@ -103,10 +106,11 @@ export class CheckContext {
   }
 
   /** what kind of device the capabilities promise */
-  get kind(): 'capture' | 'decoder' | 'other' {
+  get kind(): DeviceKind {
     const caps = this.#driver.config.deviceCaps;
     if ((caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) !== 0) return 'decoder';
-    return (caps & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE)) !== 0 ? 'capture' : 'other';
+    if ((caps & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE)) !== 0) return 'capture';
+    return (caps & (V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE)) !== 0 ? 'output' : 'other';
   }
 
   /** type of the queue that gives pictures */
@@ -116,16 +120,16 @@ export class CheckContext {
     return (caps & single) !== 0 ? V4L2_BUF_TYPE_VIDEO_CAPTURE : V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
   }
 
-  /** type of the queue that takes coded data */
+  /** type of the queue that takes coded data, or the pictures of an output */
   get outputType(): number {
-    return (this.#driver.config.deviceCaps & V4L2_CAP_VIDEO_M2M) !== 0
+    return (this.#driver.config.deviceCaps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_OUTPUT)) !== 0
       ? V4L2_BUF_TYPE_VIDEO_OUTPUT
       : V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE;
   }
 
-  /** types whose buffers can be had without a stream: a camera's pictures, a decoder's coded data */
+  /** types whose buffers can be had without a stream: pictures of a camera or an output, a decoder's coded data */
   get bufferType(): number {
-    return this.kind === 'decoder' ? this.outputType : this.captureType;
+    return this.kind === 'decoder' || this.kind === 'output' ? this.outputType : this.captureType;
   }
 
   /** memory of buffers that every device with this transport has */

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a check of a back-end is. */
 import type { CheckContext } from './check-context.ts';
-
-/** Kinds of device that a check is for. */
-export type Applicability = 'any' | 'capture' | 'decoder';
+import type { Applicability } from './device-kind.ts';
 
 /** One check, against any virtio-media back-end. */
 export interface ConformanceCheck {

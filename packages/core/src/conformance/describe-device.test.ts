@@ -2,11 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { CaptureDevice } from '../device/capture/capture-device.ts';
 import { DecoderDevice } from '../device/decoder/decoder-device.ts';
+import { OutputDevice } from '../device/output/output-device.ts';
 import { MediaDriver } from '../driver/media/media-driver.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { mediaTransport } from '../testing/media-transport.ts';
 import { SolidSource } from '../testing/solid-source.ts';
 import { ToyDecoderFactory } from '../testing/toy-decoder.ts';
+import { ToySink } from '../testing/toy-sink.ts';
 import { describeDevice } from './describe-device.ts';
 import { describeText } from './describe-text.ts';
 
@@ -22,6 +24,16 @@ async function camera(): Promise<MediaDriver> {
 }
 
 describe('describeDevice', () => {
+  it('tells of an output what it takes, and where it goes', async () => {
+    const transport = mediaTransport({
+      device: ({ arena, access }) => new OutputDevice({ sink: new ToySink(), buffers: arena, access, clock, card: 'Wall' }),
+    });
+    const device = await describeDevice(await MediaDriver.attach(transport));
+    expect(device).toMatchObject({ inputs: [], outputs: [{ index: 0, name: 'Wall' }], currentOutput: 0 });
+    expect(device.queues[0]?.formats.map(({ name }) => name)).toEqual(['NV12', 'YUYV', 'GREY']);
+    expect(describeText(device)).toContain('Output 0      Wall, ANALOG (current)');
+  });
+
   it('tells what a camera has: formats with sizes and intervals, controls with menus and values', async () => {
     const device = await describeDevice(await camera());
     expect(device.card).toBe('Front door');

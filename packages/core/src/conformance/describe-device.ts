@@ -3,7 +3,7 @@
 
 import type { ControlDescription } from '../driver/media/controls.ts';
 import type { DriverSession } from '../driver/media/driver-session.ts';
-import type { DriverFormat, FrameInterval, FrameSize, InputDescription } from '../driver/media/formats.ts';
+import type { DriverFormat, FrameInterval, FrameSize, InputDescription, OutputDescription } from '../driver/media/formats.ts';
 import type { MediaDriver } from '../driver/media/media-driver.ts';
 import type { StreamParameters } from '../driver/media/typed-ioctls.ts';
 import { IoctlError } from '../driver/rings/errors.ts';
@@ -80,6 +80,8 @@ export interface DeviceDescription {
   readonly queues: readonly DescribedQueue[];
   readonly inputs: readonly InputDescription[];
   readonly currentInput?: number;
+  readonly outputs: readonly OutputDescription[];
+  readonly currentOutput?: number;
   readonly controls: readonly DescribedControl[];
 }
 
@@ -96,6 +98,8 @@ export async function describeDevice(driver: MediaDriver): Promise<DeviceDescrip
     for (const type of queueTypes(deviceCaps)) queues.push(await describeQueue(session, type));
     const inputs = await list((index) => session.enumInput(index));
     const currentInput = await optional(session.gInput());
+    const outputs = await list((index) => session.enumOutput(index));
+    const currentOutput = await optional(session.gOutput());
     return {
       card,
       deviceType,
@@ -104,6 +108,8 @@ export async function describeDevice(driver: MediaDriver): Promise<DeviceDescrip
       queues,
       inputs,
       ...(currentInput === undefined ? {} : { currentInput }),
+      outputs,
+      ...(currentOutput === undefined ? {} : { currentOutput }),
       controls: await describeControls(session),
     };
   } finally {

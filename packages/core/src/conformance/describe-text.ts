@@ -18,6 +18,10 @@ export function describeText(device: DeviceDescription): string {
     const mark = input.index === device.currentInput ? ' (current)' : '';
     lines.push(`Input ${input.index}       ${input.name}, ${valueName('V4L2_INPUT_TYPE_', input.type)}${mark}`);
   }
+  for (const output of device.outputs) {
+    const mark = output.index === device.currentOutput ? ' (current)' : '';
+    lines.push(`Output ${output.index}      ${output.name}, ${valueName('V4L2_OUTPUT_TYPE_', output.type)}${mark}`);
+  }
   for (const queue of device.queues) lines.push('', ...queueLines(queue));
   if (device.controls.length > 0) lines.push('', 'Controls');
   for (const control of device.controls) lines.push(...controlLines(control));

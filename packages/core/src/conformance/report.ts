@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What came of a run of the suite, as data and as text. */
+import type { DeviceKind } from './device-kind.ts';
 import { DEVICE_MUST_IDS, UNTESTABLE } from './must-ids.ts';
 
 /** One check's result. `detail`: why it failed or was skipped. */
@@ -17,7 +18,7 @@ export interface CheckResult {
 export interface ConformanceReport {
   readonly card: string;
   readonly deviceCaps: number;
-  readonly kind: 'capture' | 'decoder' | 'other';
+  readonly kind: DeviceKind;
   readonly results: readonly CheckResult[];
   /** the device went in the middle: why, and how many checks were not run */
   readonly gone?: { readonly reason: string; readonly notRun: number };

@@ -13,6 +13,7 @@ import {
   sessionChecks,
   stopChecks,
 } from './checks/index.ts';
+import { appliesTo, type DeviceKind } from './device-kind.ts';
 import type { CheckResult, ConformanceReport } from './report.ts';
 import { CheckFailure, CheckSkip } from './verdict.ts';
 
@@ -88,9 +89,9 @@ class DeviceLife {
   }
 }
 
-async function runOne(ctx: CheckContext, check: ConformanceCheck, kind: string, life: DeviceLife): Promise<CheckResult> {
+async function runOne(ctx: CheckContext, check: ConformanceCheck, kind: DeviceKind, life: DeviceLife): Promise<CheckResult> {
   const about = { ids: check.ids, title: check.title, section: check.section };
-  if (check.applies !== 'any' && check.applies !== kind) {
+  if (!appliesTo(check.applies, kind)) {
     return { ...about, outcome: 'skip', detail: `for a ${check.applies} device; this one is of kind "${kind}"`, micros: 0 };
   }
   if (life.end !== undefined) return { ...about, outcome: 'fail', detail: `the device went: ${life.end}`, micros: 0 };

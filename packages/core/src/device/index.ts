@@ -16,3 +16,7 @@ export * from './framework/limits.ts';
 export type * from './framework/media-device.ts';
 export * from './framework/v4l2-session.ts';
 export * from './m2m/index.ts';
+export { OutputDevice } from './output/output-device.ts';
+export type { OutputPlanarity } from './output/output-format.ts';
+export { OUTPUT_IOCTLS } from './output/output-ioctls.ts';
+export type { OutputDeviceOptions } from './output/output-node.ts';

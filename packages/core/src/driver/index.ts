@@ -3,6 +3,8 @@
 export * from './clients/capture-client.ts';
 export * from './clients/decoder-client.ts';
 export type * from './clients/decoder-client-types.ts';
+export * from './clients/output-client.ts';
+export type * from './clients/picture-format.ts';
 export { type BufferKind, BufferSet, type QueueOptions } from './media/buffer-set.ts';
 export {
   type BufferPlane,

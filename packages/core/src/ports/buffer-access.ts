@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BufferMemory, PlaneStorage } from './buffer-memory.ts';
 
+/** A buffer's plane, from a byte of it on. */
+export interface MemoryPart {
+  readonly memory: BufferMemory;
+  readonly offset: number;
+}
+
 /**
  * Moves bytes between a producer's memory and a guest's buffers. The host does it in worker threads. One per guest.
  */
@@ -18,4 +24,9 @@ export interface BufferAccess {
   store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean>;
   /** Copies `to.length` bytes from offset `offset` of `from` (coded input, staging). The same promise as `store`. */
   load(from: BufferMemory, offset: number, to: BufferMemory): Promise<boolean>;
+  /**
+   * Fills plane i of `to` with the bytes of part i of `from`: what a guest plays, for who takes it. The same promise as `store`, and
+   * false if a part is shorter than its plane.
+   */
+  fetch(from: readonly MemoryPart[], to: readonly PlaneStorage[]): Promise<boolean>;
 }

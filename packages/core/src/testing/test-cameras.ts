@@ -28,6 +28,7 @@ export class TestCameras {
           store: (from: readonly PlaneStorage[], to: readonly BufferMemory[]) =>
             store === undefined ? access.store(from, to) : store(() => access.store(from, to), from, to),
           load: access.load.bind(access),
+          fetch: access.fetch.bind(access),
         };
         device = new CaptureDevice({ source, buffers: arena, access: wrapped, clock: new ManualClock(), ...o });
         return device;

@@ -68,7 +68,7 @@ function cameraGuest() {
     source,
     clock,
     buffers,
-    access: { ...access, open: true, load: async () => false },
+    access: { ...access, open: true, load: async () => false, fetch: async () => false },
     planar: 'single',
   });
   guest = new PlainGuest(device);

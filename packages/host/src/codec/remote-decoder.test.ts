@@ -76,6 +76,7 @@ function make(copies: 'fast' | 'slow' = 'fast'): {
         open: true,
         load: () => (copies === 'fast' ? Promise.resolve(true) : new Promise((resolve) => loads.push(() => resolve(true)))),
         store: () => new Promise((resolve) => stores.push(() => resolve(true))),
+        fetch: async () => false,
       },
       arenaAddress: 0,
       answering: true,

@@ -12,6 +12,7 @@ import { VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_REQBUFS } from '../
 import { v4l2_buffer, v4l2_exportbuffer, v4l2_plane } from '../../wire/v4l2/videodev2.ts';
 import {
   V4L2_BUF_FLAG_DONE,
+  V4L2_BUF_FLAG_ERROR,
   V4L2_BUF_FLAG_QUEUED,
   V4L2_MEMORY_DMABUF,
   V4L2_MEMORY_USERPTR,
@@ -242,7 +243,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
     ids: ['VM-DX10', 'VM-DX12', 'P8'],
     title: 'each QBUF ends in one EVT_DQBUF of 608 bytes with the right type and index, no pointers, and none after STREAMOFF',
     section: '5.22.6 Dequeue buffer',
-    applies: 'capture',
+    applies: 'pictures',
     async run(ctx) {
       const session = await ctx.session();
       const set = await ctx.waitFor(
@@ -348,7 +349,7 @@ export const bufferChecks: readonly ConformanceCheck[] = [
     ids: ['P9'],
     title: 'finished buffers wait for event buffers: with none posted nothing is lost',
     section: 'existing Linux drivers',
-    applies: 'capture',
+    applies: 'pictures',
     async run(ctx) {
       await ctx.withDriver({ eventBuffers: 0 }, async (driver) => {
         await driver.start();
@@ -369,6 +370,39 @@ export const bufferChecks: readonly ConformanceCheck[] = [
         }
         mustEqual(indexes.size, set.count, 'the number of buffers that came back');
       });
+    },
+  },
+  {
+    ids: ['P19'],
+    title: 'an OUTPUT buffer that claims more bytes than its plane has is refused; a whole picture is taken',
+    section: 'hostile guest',
+    applies: 'output',
+    async run(ctx) {
+      const session = await ctx.session();
+      const type = ctx.bufferType;
+      const format = await ctx.bufferFormat(session);
+      const set = await ctx.waitFor(BufferSet.create(session, format, 2, ctx.bufferKind, 'read-write'), 'the set-up of buffers');
+      ctx.cleanup(() => set.release());
+      await ctx.waitFor(session.streamon(type), 'the answer to STREAMON');
+      const sizes = format.planes.map(({ sizeImage }) => sizeImage);
+      for (const bytes of [0xffff_ffff, set.planeLength(0) + 1]) {
+        const errno = await ctx.waitFor(
+          set.queue(0, { bytesused: [bytes, ...sizes.slice(1)] }).then(
+            () => 0,
+            (error: unknown) => {
+              if (error instanceof IoctlError) return error.errno;
+              throw error;
+            },
+          ),
+          'the answer to QBUF',
+        );
+        mustEqual(errno, Errno.EINVAL, `the status of QBUF with bytesused ${bytes} of ${set.planeLength(0)}`);
+      }
+      await ctx.waitFor(set.queue(0, { bytesused: sizes }), 'the answer to QBUF');
+      const { index, flags } = await ctx.waitFor(session.dqbuf(type), 'the buffer');
+      mustEqual(index, 0, 'the index of the buffer that came back');
+      mustEqual(flags & (V4L2_BUF_FLAG_QUEUED | V4L2_BUF_FLAG_ERROR), 0, 'its flags QUEUED and ERROR');
+      await ctx.waitFor(session.streamoff(type), 'the answer to STREAMOFF');
     },
   },
   {

@@ -18,6 +18,8 @@ export interface BufferAccessFixture {
   write(memory: BufferMemory, bytes: Uint8Array): void;
   /** storage of a producer with these bytes: in this heap or mapped, as the adapter's producers have it */
   storage(bytes: Uint8Array): PlaneStorage;
+  /** storage of `length` bytes, zeroed, into which the adapter's sinks have frames fetched, and its bytes */
+  room(length: number): { readonly storage: PlaneStorage; readonly bytes: Uint8Array };
   close(): void | Promise<void>;
 }
 
@@ -115,6 +117,33 @@ export function bufferAccessSuite(open: () => BufferAccessFixture | Promise<Buff
       demandSame(await f.access.load(f.arena(100), 1, to), false, 'load past the end');
       const absent: BufferMemory = { kind: 'guest', ranges: [f.absent], length: f.absent.length };
       demandSame(await f.access.load(absent, 0, f.arena(Math.min(100, f.absent.length))), false, 'load from absent memory');
+    }),
+    one('fetch fills each plane from its byte of a buffer on, out of arena and guest memory', async (f) => {
+      const from = [f.arena(10_000), scattered(f, [3000, 1, 4999, 2000])];
+      from.forEach((memory, i) => {
+        f.write(memory, pattern(10_000, 20 + i));
+      });
+      const rooms = [f.room(9000), f.room(4321)];
+      const parts = from.map((memory, i) => ({ memory, offset: i === 0 ? 0 : 2999 }));
+      demand(
+        await f.access.fetch(
+          parts,
+          rooms.map(({ storage }) => storage),
+        ),
+        'fetch resolves to true',
+      );
+      demand(sameBytes(rooms[0]?.bytes as Uint8Array, pattern(10_000, 20).subarray(0, 9000)), 'the first plane arrived');
+      demand(sameBytes(rooms[1]?.bytes as Uint8Array, pattern(10_000, 21).subarray(2999, 7320)), 'the second plane arrived');
+    }),
+    one('fetch resolves to false past the end, without a part, and for guest memory that is not there', async (f) => {
+      const { storage, bytes } = f.room(100);
+      const absent: BufferMemory = { kind: 'guest', ranges: [f.absent], length: f.absent.length };
+      const tries = [[{ memory: f.arena(100), offset: 1 }], [{ memory: absent, offset: 0 }], []];
+      for (const [i, from] of tries.entries()) demandSame(await f.access.fetch(from, [storage]), false, `fetch ${i}`);
+      demand(
+        bytes.every((b) => b === 0),
+        'nothing was written',
+      );
     }),
     one('many copies in flight do not disturb each other', async (f) => {
       const jobs = Array.from({ length: 40 }, (_, i) => {

@@ -45,6 +45,10 @@ function accessFixture(): BufferAccessFixture {
     },
     write: (to, bytes) => void access.write(to, 0, bytes),
     storage: (bytes) => ({ kind: 'bytes', bytes }),
+    room: (length) => {
+      const bytes = new Uint8Array(length);
+      return { storage: { kind: 'bytes', bytes }, bytes };
+    },
     close: () => {},
   };
 }
@@ -142,11 +146,20 @@ describe('the suites find adapters that do not conform', () => {
       (f) => ({ load: (from, _offset, to) => f.access.load(from, 0, to) }),
       (f) => ({ store: (from, to) => f.access.store(from, to).then(() => true) }),
       () => ({ store: async () => true }),
+      (f) => ({
+        fetch: (from, to) =>
+          f.access.fetch(
+            from.map(({ memory }) => ({ memory, offset: 0 })),
+            to,
+          ),
+      }),
+      () => ({ fetch: async () => true }),
     ];
     for (const change of changes) {
       const make = (): BufferAccessFixture => {
         const f = accessFixture();
-        const plain = { open: true, store: f.access.store.bind(f.access), load: f.access.load.bind(f.access) };
+        const { store, load, fetch } = f.access;
+        const plain = { open: true, store: store.bind(f.access), load: load.bind(f.access), fetch: fetch.bind(f.access) };
         return { ...f, access: { ...plain, ...change(f) } };
       };
       expect(await broken(bufferAccessSuite(make))).toBeGreaterThan(0);

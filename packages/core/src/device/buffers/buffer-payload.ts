@@ -92,7 +92,11 @@ interface PlaneRequest {
 /** Takes QBUF's or PREPARE_BUF's payload into the buffer, but for its time; nothing is changed unless all of it is valid. */
 export function fetchPayload(
   kind: QueueKind,
-  options: { readonly timestamps: TimestampMode; readonly limits: DeviceLimits },
+  options: {
+    readonly timestamps: TimestampMode;
+    readonly limits: DeviceLimits;
+    readonly client: { leastPayload?(): readonly number[] };
+  },
   buffer: V4l2Buffer,
   call: IoctlCall,
 ): number {
@@ -105,6 +109,7 @@ export function fetchPayload(
   if (buffer.state === 'prepared') return 0;
   const field = B.field.get(view, 0);
   if (kind.output && field === V4L2_FIELD_ALTERNATE) return Errno.EINVAL;
+  const least = options.client.leastPayload?.();
   const requests: PlaneRequest[] = [];
   for (const [i, plane] of buffer.planes.entries()) {
     const at = i * v4l2_plane.size;
@@ -118,6 +123,7 @@ export function fetchPayload(
     if (userptr && !(fits && covers(ranges, length))) return Errno.EINVAL;
     const bytesUsed = sentBytes === 0 ? length : sentBytes;
     if (kind.output && (bytesUsed > length || (dataOffset > 0 && dataOffset >= bytesUsed))) return Errno.EINVAL;
+    if (bytesUsed - dataOffset < (least?.[i] ?? 0)) return Errno.EINVAL;
     requests.push({ length, bytesUsed: kind.output ? bytesUsed : 0, dataOffset, ranges });
   }
   if (buffer.state === 'dequeued') apply(kind, options.timestamps, buffer, view, flags, requests);

@@ -40,6 +40,8 @@ export interface QueueClient {
   planeSizes(): readonly number[];
   /** The least number of buffers that REQBUFS makes; 1 if absent. */
   minBuffers?(): number;
+  /** Bytes that each plane of an OUTPUT buffer must bring, in the current format; any number will do if absent. QBUF: EINVAL */
+  leastPayload?(): readonly number[];
   /** STREAMON. Buffers queued before wait in the queue for `take`. Not 0: the queue does not stream. */
   start(): number | Promise<number>;
   /** A buffer was queued while the queue streams. */

@@ -59,7 +59,7 @@ describe('a camera', () => {
       buffers: { allocate: () => undefined, settled: () => undefined, allocated: 0 },
       clock: new ManualClock(),
     };
-    const access = { open: true, store: async () => true, load: async () => true };
+    const access = { open: true, store: async () => true, load: async () => true, fetch: async () => true };
     expect(() => new CaptureDevice({ ...o, access })).toThrow(DeviceError);
     expect(new CaptureDevice({ ...o, access, planar: 'multi' }).formats).toEqual([fourcc('NM12')]);
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the sessions of a capture device share: the source, the format and interval, the controls, and who owns the stream. */
 import { type Fraction, hasSize, nearestInterval } from '../../picture/index.ts';
-import type { BufferAccess, Clock, FrameSource, HostBuffers } from '../../ports/index.ts';
+import type { BufferAccess, Clock, FrameSource, HostBuffers, SourceModes } from '../../ports/index.ts';
 import type { QueueFormat } from '../../v4l2/index.ts';
 import { V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '../../wire/index.ts';
 import type { BufferBudget } from '../buffers/buffer-planes.ts';
@@ -61,6 +61,10 @@ export class CaptureNode {
   /** pixel formats offered, preferred one first */
   get formats(): readonly number[] {
     return this.#formats;
+  }
+
+  get modes(): SourceModes {
+    return this.source.capabilities;
   }
 
   /** False while no frames can be had: the source is away, or brings nothing that the API can carry. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { IOCTLS } from '../../wire/index.ts';
 import { CAPTURE_IOCTLS } from '../capture/capture-ioctls.ts';
 import { DECODER_IOCTLS } from '../decoder/decoder-session.ts';
+import { OUTPUT_IOCTLS } from '../output/output-ioctls.ts';
 import { DeviceError } from './device-error.ts';
 import { dispatch, type IoctlTable, ioctlTable, REPLACED_IOCTLS } from './ioctl-table.ts';
 import { makeCall } from './test-call.ts';
@@ -14,7 +15,10 @@ const rows = new Map(
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
     .filter((cells) => cells[2]?.startsWith('VIDIOC_'))
-    .map(([, nr, name, dir, bytes, camera, decoder]) => [name, { nr: Number(nr), dir, bytes: Number(bytes), camera, decoder }]),
+    .map(([, nr, name, dir, bytes, camera, output, decoder]) => [
+      name,
+      { nr: Number(nr), dir, bytes: Number(bytes), camera, output, decoder },
+    ]),
 );
 
 function answer(table: IoctlTable<never>, nr: number): string {
@@ -32,6 +36,7 @@ describe('docs/IOCTLS.md', () => {
       dir: info.dir,
       bytes: info.size,
       camera: answer(CAPTURE_IOCTLS, info.nr),
+      output: answer(OUTPUT_IOCTLS, info.nr),
       decoder: answer(DECODER_IOCTLS, info.nr),
     });
   });
@@ -40,7 +45,7 @@ describe('docs/IOCTLS.md', () => {
 describe('ioctlTable', () => {
   it('VM-DX3: no device has a handler for what virtio-media replaces', () => {
     for (const nr of REPLACED_IOCTLS) {
-      expect([CAPTURE_IOCTLS.has(nr), DECODER_IOCTLS.has(nr)]).toEqual([false, false]);
+      expect([CAPTURE_IOCTLS.has(nr), OUTPUT_IOCTLS.has(nr), DECODER_IOCTLS.has(nr)]).toEqual([false, false, false]);
       expect(() => ioctlTable([[nr, () => 0]])).toThrow(DeviceError);
     }
   });

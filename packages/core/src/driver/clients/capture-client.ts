@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A program that uses a camera: configure, start, take frames, stop. */
-import type { Fraction, PictureLayout } from '../../picture/index.ts';
+import type { PictureLayout } from '../../picture/index.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import {
   V4L2_BUF_FLAG_ERROR,
@@ -14,23 +14,7 @@ import type { DriverSession } from '../media/driver-session.ts';
 import { layoutOf } from '../media/formats.ts';
 import type { MediaDriver } from '../media/media-driver.ts';
 import { IoctlError } from '../rings/errors.ts';
-
-/** What a camera is asked for; what is left out stays as the device has it. */
-export interface CaptureRequest {
-  readonly pixelformat?: number;
-  readonly width?: number;
-  readonly height?: number;
-  /** seconds per frame */
-  readonly interval?: Fraction;
-}
-
-/** What the device made of it. */
-export interface CaptureFormat {
-  readonly layout: PictureLayout;
-  /** undefined where the device has no frame intervals (neither S_PARM nor G_PARM) */
-  readonly interval: Fraction | undefined;
-  readonly field: number;
-}
+import { type PictureFormat, type PictureRequest, setPictureFormat } from './picture-format.ts';
 
 /** Options of a capture client. */
 export interface CaptureClientOptions {
@@ -83,22 +67,10 @@ export class CaptureClient {
   }
 
   /** S_FMT and S_PARM. The device adjusts what it cannot do: look at the answer. */
-  async configure(request: CaptureRequest = {}): Promise<CaptureFormat> {
-    const { interval, ...wanted } = request;
-    const current = await this.session.gFmt(this.type);
-    const format = await this.session.sFmt({ ...current, planes: [], ...wanted });
-    this.#layout = layoutOf(format);
-    return { layout: this.#layout, interval: await this.#interval(interval), field: format.field };
-  }
-
-  /** Frame intervals are optional: a device may tell them and not let them be changed, or have none. */
-  async #interval(wanted: Fraction | undefined): Promise<Fraction | undefined> {
-    const absent = (error: unknown): undefined => {
-      if (error instanceof IoctlError && (error.errno === Errno.ENOTTY || error.errno === Errno.EINVAL)) return undefined;
-      throw error;
-    };
-    const set = wanted === undefined ? undefined : await this.session.sParm(this.type, wanted).catch(absent);
-    return (set ?? (await this.session.gParm(this.type).catch(absent)))?.timeperframe;
+  async configure(request: PictureRequest = {}): Promise<PictureFormat> {
+    const format = await setPictureFormat(this.session, this.type, request);
+    this.#layout = format.layout;
+    return format;
   }
 
   /** Makes buffers, queues them all and starts. Rejects with `IoctlError`; what was queued stays so until `stop`, or the next start. */

@@ -11,6 +11,7 @@ import {
   v4l2_frmivalenum,
   v4l2_frmsizeenum,
   v4l2_input,
+  v4l2_output,
   type v4l2_rect,
 } from '../../wire/v4l2/videodev2.ts';
 import { V4L2_FRMIVAL_TYPE_DISCRETE, V4L2_FRMSIZE_TYPE_DISCRETE } from '../../wire/v4l2/videodev2-constants.gen.ts';
@@ -67,6 +68,15 @@ export interface InputDescription {
   /** V4L2_INPUT_TYPE_* */
   readonly type: number;
   readonly status: number;
+  readonly capabilities: number;
+}
+
+/** An output of the device (VIDIOC_ENUMOUTPUT). */
+export interface OutputDescription {
+  readonly index: number;
+  readonly name: string;
+  /** V4L2_OUTPUT_TYPE_* */
+  readonly type: number;
   readonly capabilities: number;
 }
 
@@ -214,6 +224,17 @@ export function decodeInput(view: DataView): InputDescription {
     name: decodeUtf8(at.name.get(view, 0)),
     type: at.type.get(view, 0),
     status: at.status.get(view, 0),
+    capabilities: at.capabilities.get(view, 0),
+  };
+}
+
+/** Reads a `struct v4l2_output`. */
+export function decodeOutput(view: DataView): OutputDescription {
+  const at = v4l2_output.fields;
+  return {
+    index: at.index.get(view, 0),
+    name: decodeUtf8(at.name.get(view, 0)),
+    type: at.type.get(view, 0),
     capabilities: at.capabilities.get(view, 0),
   };
 }

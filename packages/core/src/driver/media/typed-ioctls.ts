@@ -19,10 +19,12 @@ import {
   VIDIOC_ENUM_FRAMEINTERVALS,
   VIDIOC_ENUM_FRAMESIZES,
   VIDIOC_ENUMINPUT,
+  VIDIOC_ENUMOUTPUT,
   VIDIOC_G_CTRL,
   VIDIOC_G_EXT_CTRLS,
   VIDIOC_G_FMT,
   VIDIOC_G_INPUT,
+  VIDIOC_G_OUTPUT,
   VIDIOC_G_PARM,
   VIDIOC_G_SELECTION,
   VIDIOC_PREPARE_BUF,
@@ -62,6 +64,7 @@ import {
   v4l2_frmivalenum,
   v4l2_frmsizeenum,
   v4l2_input,
+  v4l2_output,
   v4l2_plane,
   v4l2_query_ext_ctrl,
   v4l2_queryctrl,
@@ -94,6 +97,7 @@ import {
   decodeFrameInterval,
   decodeFrameSize,
   decodeInput,
+  decodeOutput,
   decodeRect,
   encodeFormat,
   encodeRect,
@@ -102,6 +106,7 @@ import {
   type FrameInterval,
   type FrameSize,
   type InputDescription,
+  type OutputDescription,
 } from './formats.ts';
 import { type IoctlArrays, type IoctlResult, ioctlName } from './ioctl-call.ts';
 
@@ -339,6 +344,18 @@ export abstract class TypedIoctls {
     const { view, fields } = make(v4l2_input);
     fields.index.set(view, 0, index);
     return this.#enumerate(VIDIOC_ENUMINPUT, view, decodeInput);
+  }
+
+  enumOutput(index: number): Promise<OutputDescription | undefined> {
+    const { view, fields } = make(v4l2_output);
+    fields.index.set(view, 0, index);
+    return this.#enumerate(VIDIOC_ENUMOUTPUT, view, decodeOutput);
+  }
+
+  async gOutput(): Promise<number> {
+    const view = new DataView(new ArrayBuffer(4));
+    await this.#call(VIDIOC_G_OUTPUT, view);
+    return view.getUint32(0, true);
   }
 
   async gInput(): Promise<number> {

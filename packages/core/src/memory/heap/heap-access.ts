@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { BufferAccess } from '../../ports/buffer-access.ts';
+import type { BufferAccess, MemoryPart } from '../../ports/buffer-access.ts';
 import type { BufferMemory, PlaneStorage } from '../../ports/buffer-memory.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import { MemoryGate } from '../memory-gate.ts';
@@ -38,6 +38,10 @@ export class HeapAccess implements BufferAccess {
     return this.#gate.enter(() => this.#load(from, offset, to));
   }
 
+  fetch(from: readonly MemoryPart[], to: readonly PlaneStorage[]): Promise<boolean> {
+    return this.#gate.enter(() => this.#fetch(from, to));
+  }
+
   async #store(from: readonly PlaneStorage[], to: readonly BufferMemory[]): Promise<boolean> {
     await Promise.resolve();
     let complete = true;
@@ -57,6 +61,16 @@ export class HeapAccess implements BufferAccess {
     if (offset + to.length > from.length) return false;
     const bytes = new Uint8Array(to.length);
     return this.#read(from, offset, bytes) && this.#write(to, 0, bytes);
+  }
+
+  async #fetch(from: readonly MemoryPart[], to: readonly PlaneStorage[]): Promise<boolean> {
+    await Promise.resolve();
+    return to.every((plane, i) => {
+      const part = from[i];
+      if (plane.kind !== 'bytes')
+        throw new TypeError('HeapAccess fetches into planes of kind "bytes" only: this heap has no addresses');
+      return part !== undefined && this.read(part.memory, part.offset, plane.bytes);
+    });
   }
 
   /** Copies bytes of a buffer into this heap, for decoders that run here. False if guest memory is not there. */

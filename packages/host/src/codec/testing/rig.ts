@@ -34,6 +34,8 @@ export function makeRig(o: Partial<CodecHostOptions> & { arenaBytes?: number; ra
       await Promise.resolve();
       return to.every((plane, i) => scatter(from[i] as PlaneStorage, plane));
     },
+    // A codec process reads coded data where it lies.
+    fetch: async () => false,
   };
   const gather = (memory: BufferMemory): Uint8Array | undefined => {
     if (memory.kind === 'arena') return all.slice(memory.offset, memory.offset + memory.length);

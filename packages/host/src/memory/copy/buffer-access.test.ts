@@ -19,6 +19,12 @@ function fixture(storage: 'heap' | 'mapped'): BufferAccessFixture {
     memory.addMapping(address, MemoryMapping.map(fd, 0, REGION, { writable: true }));
   }
   const producers: MemoryMapping[] = [];
+  const mapped = (length: number): MemoryMapping => {
+    using fd = memfd('buffer-access-producer', length);
+    const mapping = MemoryMapping.map(fd, 0, length, { writable: true });
+    producers.push(mapping);
+    return mapping;
+  };
   let next = BASE + REGION - 500;
   const pieces = (
     of: BufferMemory,
@@ -61,11 +67,13 @@ function fixture(storage: 'heap' | 'mapped'): BufferAccessFixture {
     },
     storage: (bytes): PlaneStorage => {
       if (storage === 'heap') return { kind: 'bytes', bytes };
-      using fd = memfd('buffer-access-producer', bytes.length);
-      const mapping = MemoryMapping.map(fd, 0, bytes.length, { writable: true });
-      producers.push(mapping);
+      const mapping = mapped(bytes.length);
       mapping.bytes().set(bytes);
       return { kind: 'address', address: mapping.address, length: bytes.length };
+    },
+    room: (length) => {
+      const mapping = mapped(length);
+      return { storage: { kind: 'address', address: mapping.address, length }, bytes: mapping.bytes() };
     },
     close: async () => {
       await pool.close();

@@ -11,6 +11,7 @@ import {
   type BufferMemory,
   type GuestRange,
   type MemoryGate,
+  type MemoryPart,
   type PlaneStorage,
   storedBytes,
 } from '@paravideo/core';
@@ -136,6 +137,7 @@ export class CopyPool implements AsyncDisposable {
       },
       store: (from, to) => gate.enter(() => this.#store(customer, from, to)),
       load: (from, offset, to) => gate.enter(() => this.#load(customer, from, offset, to)),
+      fetch: (from, to) => gate.enter(() => this.#fetch(customer, from, to)),
     };
   }
 
@@ -190,6 +192,25 @@ export class CopyPool implements AsyncDisposable {
     const steps: number[] = [];
     planCopy(slice(source, offset, to.length), target, steps);
     return this.#submit(customer, steps, [], to.length, pins);
+  }
+
+  #fetch(customer: CopyCustomer, from: readonly MemoryPart[], to: readonly PlaneStorage[]): Promise<boolean> {
+    const pins: Disposable[] = [];
+    const steps: number[] = [];
+    let bytes = 0;
+    for (const [i, plane] of to.entries()) {
+      const part = from[i];
+      // A thread writes to mapped memory; a heap it cannot reach.
+      if (part === undefined || plane.kind !== 'address') return this.#refuse(pins);
+      const { memory, offset } = part;
+      const end = offset + plane.length;
+      if (!Number.isSafeInteger(offset) || offset < 0 || end > memory.length) return this.#refuse(pins);
+      const runs = this.#runs(customer.guest, memory, end, pins);
+      if (runs === undefined) return this.#refuse(pins);
+      planCopy(slice(runs, offset, plane.length), [plane], steps);
+      bytes += plane.length;
+    }
+    return this.#submit(customer, steps, [], bytes, pins);
   }
 
   /** Where the first `length` bytes lie, pinned; undefined if they are not (all) there. */
