@@ -7,7 +7,8 @@ import { resolve } from 'node:path';
 import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
-import type { SourceAdapter } from '../sources/index.ts';
+import { MAX_PLAYED, SINK_ADAPTERS, type SinkAdapter } from '../sinks/index.ts';
+import { playedAdapter, type SourceAdapter } from '../sources/index.ts';
 import { DEFAULT_VFIO_ARENA_BYTES } from '../transport/vfio-user/index.ts';
 import { CONTROL_POLICIES } from './camera-controls.ts';
 import { formatSize, parseSize } from './units.ts';
@@ -78,6 +79,37 @@ function sourceOf(adapters: readonly SourceAdapter[]) {
   });
 }
 
+/** A sink of an output of a configuration. */
+export interface SinkConfig {
+  readonly adapter: SinkAdapter;
+  /** checked by the adapter's schema */
+  readonly settings: unknown;
+}
+
+/** A sink as it is written, with the kind of its adapter as a field. */
+function sinkOf(adapters: readonly SinkAdapter[]) {
+  return z.record(z.string(), z.unknown()).transform((written, context): SinkConfig => {
+    const adapter = adapters.find(({ kind }) => kind in written);
+    if (adapter === undefined) {
+      const known = adapters.map(({ kind }) => kind).join(', ');
+      context.addIssue({ code: 'custom', message: `is of no kind that is known here: one of ${known}` });
+      return z.NEVER;
+    }
+    const result = adapter.settings.safeParse(written, { reportInput: true });
+    for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
+    return { adapter, settings: result.data };
+  });
+}
+
+/** Sinks of one output. */
+const MOST_SINKS = 8;
+
+/** Sides of a picture that can be played are even: half of them is the chroma's. */
+const playedSize = size.refine(
+  ({ width, height }) => width % 2 === 0 && height % 2 === 0 && width <= MAX_PLAYED.width && height <= MAX_PLAYED.height,
+  `must be even and at most ${MAX_PLAYED.width}x${MAX_PLAYED.height}`,
+);
+
 /** Codecs that a decoder device may be told to offer. */
 export const CODECS = ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'mpeg2', 'mjpeg'] as const;
 
@@ -111,6 +143,21 @@ const camera = z.strictObject({
   delivery: z.enum(['latest', 'every']).default('latest'),
   planes: z.enum(['single', 'multi']).default('single'),
 });
+
+const output = (adapters: readonly SinkAdapter[]) =>
+  z.strictObject({
+    kind: z.literal('output'),
+    name,
+    card: z.string().min(1).optional(),
+    socket: sockets,
+    vm,
+    transport,
+    memory,
+    size: playedSize.default({ width: 1280, height: 720 }),
+    fps: fps.default(30),
+    planes: z.enum(['single', 'multi']).default('single'),
+    sinks: z.array(sinkOf(adapters)).max(MOST_SINKS).default([]),
+  });
 
 const decoder = z.strictObject({
   kind: z.literal('decoder'),
@@ -152,7 +199,7 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
       'vfio-shared-memory': z.boolean().default(true),
       'old-shmem-bit': z.boolean().default(false),
       sources: z.record(name, sourceOf(adapters)).default({}),
-      devices: z.array(z.discriminatedUnion('kind', [camera, decoder])).min(1),
+      devices: z.array(z.discriminatedUnion('kind', [camera, decoder, output(SINK_ADAPTERS)])).min(1),
     })
     .superRefine((config, ctx) => {
       const names = new Set<string>();
@@ -164,6 +211,14 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
           ctx.addIssue({ code: 'custom', path: ['sources', source], message });
         }
         once.add(adapter);
+      }
+      const outputs = config.devices.flatMap((device) => (device.kind === 'output' ? [device.name] : []));
+      for (const [source, { adapter, settings }] of Object.entries(config.sources)) {
+        if (adapter.kind !== playedAdapter.kind) continue;
+        const { output: played = '' } = (settings ?? {}) as { readonly output?: string };
+        if (outputs.includes(played)) continue;
+        const message = `names no output: ${played} (there are: ${outputs.join(', ') || 'none'})`;
+        ctx.addIssue({ code: 'custom', path: ['sources', source, 'output'], message });
       }
       config.devices.forEach((device, i) => {
         const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });
@@ -197,5 +252,7 @@ export type ConfigInput = z.input<ReturnType<typeof configSchema>>;
 export type DeviceConfig = DaemonConfig['devices'][number];
 /** A camera of a configuration. */
 export type CameraConfig = Extract<DeviceConfig, { kind: 'camera' }>;
+/** An output of a configuration. */
+export type OutputConfig = Extract<DeviceConfig, { kind: 'output' }>;
 /** A decoder of a configuration. */
 export type DecoderConfig = Extract<DeviceConfig, { kind: 'decoder' }>;

@@ -19,7 +19,7 @@ import { announceReady } from './ready.ts';
 /** A socket that is served. */
 export interface ServedSocket {
   readonly name: string;
-  readonly kind: 'camera' | 'decoder';
+  readonly kind: DeviceConfig['kind'];
   readonly transport: DeviceConfig['transport'];
   readonly path: string;
 }

@@ -10,6 +10,7 @@ import {
   everyFrame,
   type MediaDevice,
   type MediaSession,
+  OutputDevice,
   type SessionEvents,
   SharedSource,
   SourceError,
@@ -18,13 +19,15 @@ import { avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
-import { patternAdapter, ThreadConverter } from '../sources/index.ts';
+import { patternAdapter, type SourceParts, ThreadConverter } from '../sources/index.ts';
 import { type GuestContext, GuestWall } from '../transport/common/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
-import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, SourceConfig } from './config.ts';
+import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, OutputConfig, SourceConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { guestSink } from './guest-sink.ts';
 import type { Logger } from './logger.ts';
+import { Outputs } from './outputs.ts';
 import { withDefaults } from './source-defaults.ts';
 import { walledSource } from './walled-source.ts';
 
@@ -37,13 +40,21 @@ export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 /** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
   readonly #sources: ReadonlyMap<string, ConfiguredSource>;
+  readonly #outputs: Outputs;
   readonly #pool: CopyPool;
   readonly #clock = new LinuxClock();
   readonly #log: Logger;
   readonly #parts: AsyncDisposableStack;
 
-  private constructor(sources: ReadonlyMap<string, ConfiguredSource>, pool: CopyPool, parts: AsyncDisposableStack, log: Logger) {
+  private constructor(
+    sources: ReadonlyMap<string, ConfiguredSource>,
+    outputs: Outputs,
+    pool: CopyPool,
+    parts: AsyncDisposableStack,
+    log: Logger,
+  ) {
     this.#sources = sources;
+    this.#outputs = outputs;
     this.#pool = pool;
     this.#parts = parts;
     this.#log = log;
@@ -59,16 +70,25 @@ export class DeviceFactory implements AsyncDisposable {
     const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
     const sources = new Map<string, ConfiguredSource>();
     const converter = avInstalled() ? parts.use(new ThreadConverter({ log })) : undefined;
+    const outputs = parts.use(await Outputs.open(config.devices, { log, copies: pool, converter }));
     for (const name of wanted) {
       const source = config.sources[name] ?? PATTERN;
-      sources.set(name, parts.use(await openSource(name, source, log.child({ source: name }), converter)));
+      const own = { log: log.child({ source: name }), played: (output: string) => outputs.played(output) };
+      sources.set(name, parts.use(await openSource(name, source, own, converter)));
     }
-    return new DeviceFactory(sources, pool, parts.move(), log);
+    return new DeviceFactory(sources, outputs, pool, parts.move(), log);
   }
 
   /** How to make a configured device for each guest. Throws `ConfigError` naming `field` if its source cannot be that camera. */
   device(config: DeviceConfig, field: string): MakeDevice {
-    return config.kind === 'camera' ? this.#camera(config, field) : this.#decoder(config);
+    switch (config.kind) {
+      case 'camera':
+        return this.#camera(config, field);
+      case 'output':
+        return this.#output(config);
+      case 'decoder':
+        return this.#decoder(config);
+    }
   }
 
   /** What the copying threads have done. */
@@ -104,6 +124,17 @@ export class DeviceFactory implements AsyncDisposable {
         planar: config.planes,
       });
     };
+  }
+
+  #output(config: OutputConfig): MakeDevice {
+    return (guest) =>
+      new OutputDevice({
+        sink: guestSink(this.#outputs.sink(config.name), guest.budget),
+        buffers: guest.arena,
+        access: this.#access(guest),
+        clock: this.#clock,
+        planar: config.planes,
+      });
   }
 
   #decoder(config: DecoderConfig): MakeDevice {
@@ -175,11 +206,11 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
 async function openSource(
   name: string,
   { adapter, settings }: SourceConfig,
-  log: Logger,
+  parts: SourceParts,
   converter: Converter | undefined,
 ): Promise<ConfiguredSource> {
   try {
-    return new ConfiguredSource(new SharedSource(await adapter.open(settings, { log }), converter));
+    return new ConfiguredSource(new SharedSource(await adapter.open(settings, parts), converter));
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
     throw error;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { dirname, resolve } from 'node:path';
+import { SINK_ADAPTERS } from '../sinks/index.ts';
 import type { SourceAdapter } from '../sources/index.ts';
 import type { ConfigInput } from './config.ts';
 
@@ -11,6 +12,10 @@ export function anchorPaths(config: ConfigInput, file: string, adapters: readonl
     const found = adapters.find(({ kind }) => kind in source);
     return found?.anchored === undefined ? source : (found.anchored(source, anchor) as Record<string, unknown>);
   };
+  const anchoredSink = (sink: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+    const found = SINK_ADAPTERS.find(({ kind }) => kind in sink);
+    return found?.anchored === undefined ? sink : (found.anchored(sink, anchor) as Record<string, unknown>);
+  };
   return {
     ...config,
     ...(config.sources !== undefined && {
@@ -19,6 +24,7 @@ export function anchorPaths(config: ConfigInput, file: string, adapters: readonl
     devices: config.devices.map((device) => ({
       ...device,
       socket: typeof device.socket === 'string' ? anchor(device.socket) : device.socket.map(anchor),
+      ...(device.kind === 'output' && device.sinks !== undefined && { sinks: device.sinks.map(anchoredSink) }),
     })),
   };
 }

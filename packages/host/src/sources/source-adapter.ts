@@ -14,5 +14,12 @@ export interface SourceAdapter<S = unknown> {
   /** The same settings with the paths in them, which are relative to the configuration's folder, made absolute. */
   anchored?(settings: S, anchor: (path: string) => string): S;
   /** Throws or rejects with `SourceError`, with what to do, if it cannot be had. */
-  open(settings: S, o: { readonly log: Log }): Capture | Promise<Capture>;
+  open(settings: S, o: SourceParts): Capture | Promise<Capture>;
+}
+
+/** What sources are made with. */
+export interface SourceParts {
+  readonly log: Log;
+  /** What is played into an output of the configuration; absent where there are no outputs. */
+  readonly played?: (output: string) => Capture;
 }

@@ -4,6 +4,7 @@ import { LinuxClock } from '../clock/index.ts';
 import { openLibcamera } from './libcamera/index.ts';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
+import { playedAdapter } from './played-source.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
 import { openV4l2Camera } from './v4l2-camera/index.ts';
@@ -48,4 +49,5 @@ export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [
   deviceAdapter,
   libcameraAdapter,
   ...RAW_ADAPTERS,
+  playedAdapter,
 ];
