@@ -407,7 +407,7 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 					 V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
 	vq->lock = &s->lock;
 	vq->dev = dev->dma_dev;
-	/* The end of a codec's stream uses OUTPUT buffers without payload; a picture always has one. */
+	/* The end of a codec's stream uses OUTPUT buffers without payload; a picture has one. */
 	vq->allow_zero_bytesused = output && dev->m2m;
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->early);
