@@ -91,8 +91,13 @@ static int vmedia_s_parm(struct file *file, void *fh, struct v4l2_streamparm *pa
 	return vmedia_parm(file, _IOC_NR(VIDIOC_S_PARM), parm);
 }
 
+/* Buffers that the application freed hold the device's input as they hold its format. */
 static int vmedia_s_input(struct file *file, void *fh, unsigned int input)
 {
+	struct vmedia_queue *q = &vmedia_session_of(file)->queue[VMEDIA_CAPTURE];
+
+	if (q->present && q->device_buffers && !vb2_is_busy(&q->vb2))
+		vmedia_queue_free_device_buffers(q);
 	return vmedia_relay(file, _IOC_NR(VIDIOC_S_INPUT), &input, sizeof(input), sizeof(input),
 			    true, true);
 }

@@ -6,6 +6,7 @@ export type * from './buffers/buffer-state.ts';
 export * from './buffers/v4l2-buffer.ts';
 export { CaptureDevice } from './capture/capture-device.ts';
 export type { CapturePlanarity } from './capture/capture-format.ts';
+export type { CaptureInput } from './capture/capture-inputs.ts';
 export { CAPTURE_IOCTLS } from './capture/capture-ioctls.ts';
 export type { CaptureDeviceOptions } from './capture/capture-node.ts';
 export * from './capture/mode-list.ts';

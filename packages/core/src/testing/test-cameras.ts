@@ -2,7 +2,7 @@
 /** Guests with a camera each, for tests of the capture device through the whole protocol. */
 import { CaptureDevice, type CaptureDeviceOptions, DeviceError } from '../device/index.ts';
 import { MediaDriver } from '../driver/index.ts';
-import type { BufferMemory, FrameSource, PlaneStorage } from '../ports/index.ts';
+import type { BufferMemory, PlaneStorage } from '../ports/index.ts';
 import type { InProcessTransport } from '../virtio-device/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { mediaTransport } from './media-transport.ts';
@@ -19,7 +19,11 @@ export class TestCameras {
   readonly #open: { transport: InProcessTransport; device: CaptureDevice }[] = [];
 
   /** One guest with a camera over `source`. */
-  readonly guest = async (source: FrameSource, o: Partial<CaptureDeviceOptions> = {}, store?: StoreStandIn) => {
+  readonly guest = async (
+    source: CaptureDeviceOptions['source'],
+    o: Partial<CaptureDeviceOptions> = {},
+    store?: StoreStandIn,
+  ) => {
     let device: CaptureDevice | undefined;
     const transport = mediaTransport({
       device: ({ arena, access }) => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { SOURCE_ADAPTERS, type SourceAdapter } from '../sources/index.ts';
+import { cameraInputs } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { checkConfig, parseConfig } from './load-config.ts';
 import { anchorPaths, mergeConfig } from './merge-config.ts';
@@ -23,8 +24,9 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       log: 'warn',
       workers: 1,
-      devices: [{ source: 'pattern', planes: 'single', socket: ['/tmp/cam.sock'] }],
+      devices: [{ planes: 'single', socket: ['/tmp/cam.sock'] }],
     });
+    expect(config.devices.map((device) => device.kind === 'camera' && cameraInputs(device))).toEqual([[{ source: 'pattern' }]]);
   });
 
   it('lets one camera have several sockets, and several cameras one source', () => {
@@ -138,6 +140,25 @@ devices:
     ]);
   });
 
+  it('lets a camera have several inputs, each with a name and a source of its own', () => {
+    const camera = (text: string) => `devices:\n  - kind: camera\n    name: a\n    socket: /tmp/a\n${text}`;
+    const two = '    inputs:\n      - { name: Front, source: pattern }\n';
+    expect(parseConfig(camera(two), 'pv.yaml').devices[0]).toMatchObject({ inputs: [{ name: 'Front', source: 'pattern' }] });
+    expect(problems(camera(`${two}    source: pattern\n    controls: fixed\n    set: { hue: 1 }\n`))).toEqual([
+      'pv.yaml:7: devices[0].source has no effect beside inputs: leave one of them out',
+      'pv.yaml:9: devices[0].set has no effect with inputs, each of which has the controls of its source: leave this out',
+    ]);
+    expect(problems(camera(`${two}      - { name: Front, source: desk }\n`))).toEqual([
+      'pv.yaml:7: devices[0].inputs[1].name is used twice: Front',
+      'pv.yaml:7: devices[0].inputs[1].source names no source: desk (there are: pattern)',
+    ]);
+    expect(problems(camera(`    inputs: [{ name: ${'é'.repeat(16)}, source: pattern }]\n`))).toEqual([
+      'pv.yaml:5: devices[0].inputs[0].name is longer than the 31 bytes that guests can be told',
+    ]);
+    const many = Array.from({ length: 17 }, (_, i) => `{ name: n${i}, source: pattern }`).join(', ');
+    expect(problems(camera(`    inputs: [${many}]\n`))).toEqual([expect.stringContaining('devices[0].inputs is wrong: ')]);
+  });
+
   it('gives the line of a YAML mistake', () => {
     expect(problems('devices:\n  - {kind: camera\nlog: warn\n')[0]).toMatch(/^pv\.yaml:\d+: /);
   });
@@ -177,6 +198,10 @@ describe('devices of flags beside those of a file', () => {
       sources: { file: { file: '/a.mp4' }, 'file-2': { file: '/b.mp4' } },
       devices: [camera, { ...camera, name: 'camera-2', socket: '/tmp/b', source: 'file-2' }],
     });
+    const inputs = [{ name: 'Film', source: 'file' }];
+    const { source: _, ...unsourced } = camera;
+    const chosen = { sources: { file: { file: '/b.mp4' } }, devices: [{ ...unsourced, inputs }] };
+    expect(mergeConfig(base, chosen).devices[1]).toMatchObject({ inputs: [{ name: 'Film', source: 'file-2' }] });
   });
 
   it('leave the paths of the file relative to its folder', () => {

@@ -125,6 +125,18 @@ const sizes = z.union([
   z.array(size).min(1),
 ]);
 
+/** A source that a camera has as one of several inputs. The name fits into `v4l2_input` and its zero byte. */
+const input = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .refine((text) => Buffer.byteLength(text) < 32, 'is longer than the 31 bytes that guests can be told'),
+  source: z.string(),
+});
+
+/** Inputs of a camera. */
+const MAX_INPUTS = 16;
+
 const camera = z.strictObject({
   kind: z.literal('camera'),
   name,
@@ -133,7 +145,8 @@ const camera = z.strictObject({
   vm,
   transport,
   memory,
-  source: z.string().default('pattern'),
+  source: z.string().optional(),
+  inputs: z.array(input).min(1).max(MAX_INPUTS).optional(),
   size: size.optional(),
   fps: fps.optional(),
   sizes: sizes.default('list'),
@@ -173,6 +186,17 @@ const decoder = z.strictObject({
     .default([...CODECS]),
   threads: z.int().min(1).max(64).optional(),
 });
+
+/** The source that is there without being declared. */
+const PATTERN = 'pattern';
+
+/** What a camera shows: several inputs with names, or one source. */
+export function cameraInputs({
+  source,
+  inputs,
+}: Pick<z.output<typeof camera>, 'source' | 'inputs'>): readonly { readonly name?: string; readonly source: string }[] {
+  return inputs ?? [{ source: source ?? PATTERN }];
+}
 
 /** The schema of a configuration whose sources are of these kinds. */
 export const configSchema = (adapters: readonly SourceAdapter[]) =>
@@ -237,9 +261,24 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
         if (device.kind === 'camera' && device.set !== undefined && device.controls !== 'fixed') {
           issue('set', 'has no effect without controls: fixed: add it, or leave this out');
         }
-        if (device.kind === 'camera' && device.source !== 'pattern' && !(device.source in config.sources)) {
-          const known = ['pattern', ...Object.keys(config.sources)].join(', ');
-          issue('source', `names no source: ${device.source} (there are: ${known})`);
+        if (device.kind !== 'camera') return;
+        if (device.inputs !== undefined && device.source !== undefined) {
+          issue('source', 'has no effect beside inputs: leave one of them out');
+        }
+        if (device.inputs !== undefined && device.set !== undefined) {
+          issue('set', 'has no effect with inputs, each of which has the controls of its source: leave this out');
+        }
+        const inputs = new Set<string>();
+        for (const [at, { name: given, source }] of cameraInputs(device).entries()) {
+          const path = ['devices', i, ...(device.inputs === undefined ? ['source'] : ['inputs', at])];
+          if (given !== undefined && inputs.has(given)) {
+            ctx.addIssue({ code: 'custom', path: [...path, 'name'], message: `is used twice: ${given}` });
+          }
+          inputs.add(given ?? '');
+          if (source === PATTERN || source in config.sources) continue;
+          const known = [PATTERN, ...Object.keys(config.sources)].join(', ');
+          const message = `names no source: ${source} (there are: ${known})`;
+          ctx.addIssue({ code: 'custom', path: device.inputs === undefined ? path : [...path, 'source'], message });
         }
       });
     });

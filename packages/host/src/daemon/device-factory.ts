@@ -8,6 +8,7 @@ import {
   type DecoderDeviceOptions,
   type DecoderFactory,
   everyFrame,
+  type FrameSource,
   type MediaDevice,
   type MediaSession,
   OutputDevice,
@@ -23,7 +24,15 @@ import { patternAdapter, type SourceParts, ThreadConverter } from '../sources/in
 import { type GuestContext, GuestWall } from '../transport/common/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
-import type { CameraConfig, DaemonConfig, DecoderConfig, DeviceConfig, OutputConfig, SourceConfig } from './config.ts';
+import {
+  type CameraConfig,
+  cameraInputs,
+  type DaemonConfig,
+  type DecoderConfig,
+  type DeviceConfig,
+  type OutputConfig,
+  type SourceConfig,
+} from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { guestSink } from './guest-sink.ts';
 import type { Logger } from './logger.ts';
@@ -67,7 +76,8 @@ export class DeviceFactory implements AsyncDisposable {
   static async open(config: DaemonConfig, log: Logger): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
-    const wanted = new Set(config.devices.flatMap((device) => (device.kind === 'camera' ? [device.source] : [])));
+    const cameras = config.devices.filter((device) => device.kind === 'camera');
+    const wanted = new Set(cameras.flatMap((camera) => cameraInputs(camera).map(({ source }) => source)));
     const sources = new Map<string, ConfiguredSource>();
     const converter = avInstalled() ? parts.use(new ThreadConverter({ log })) : undefined;
     const outputs = parts.use(await Outputs.open(config.devices, { log, copies: pool, converter }));
@@ -106,23 +116,23 @@ export class DeviceFactory implements AsyncDisposable {
   }
 
   #camera(config: CameraConfig, field: string): MakeDevice {
-    const configured = this.#sources.get(config.source);
-    if (configured === undefined) throw new RangeError(`source ${config.source} was not opened`);
-    const { card } = withDefaults(configured.shared, config, field).capabilities;
-    const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
+    const inputs = cameraInputs(config).map(({ name, source }) => {
+      const configured = this.#sources.get(source);
+      if (configured === undefined) throw new RangeError(`source ${source} was not opened`);
+      const { card } = withDefaults(configured.shared, config, field).capabilities;
+      const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
+      return { name: name ?? card, card, controls };
+    });
+    const card = inputs[0]?.card ?? config.name;
     return (guest) => {
       const access = this.#access(guest);
-      const own = controls.forGuest();
-      const walled = walledSource(withDefaults(own, config, field));
-      const source = guest.budget === undefined ? walled : budgetedSource(walled, guest.budget);
-      return new HostedCamera(own, {
-        source: config.delivery === 'every' ? everyFrame(source) : source,
-        buffers: guest.arena,
-        access,
-        clock: this.#clock,
-        card,
-        planar: config.planes,
+      const own = new AsyncDisposableStack();
+      const source = inputs.map(({ name, controls }) => {
+        const dressed = withDefaults(own.use(controls.forGuest()), config, field);
+        return { name, source: guestSource(dressed, guest, config.delivery) };
       });
+      const planar = config.planes;
+      return new HostedCamera(own, { source, buffers: guest.arena, access, clock: this.#clock, card, planar });
     };
   }
 
@@ -155,6 +165,13 @@ export class DeviceFactory implements AsyncDisposable {
       return new HostedDecoder(host, { factory, buffers: guest.arena, clock: this.#clock, card });
     };
   }
+}
+
+/** A source of a camera as its guest has it. */
+function guestSource(shared: FrameSource, { budget }: GuestContext, delivery: CameraConfig['delivery']): FrameSource {
+  const walled = walledSource(shared);
+  const source = budget === undefined ? walled : budgetedSource(walled, budget);
+  return delivery === 'every' ? everyFrame(source) : source;
 }
 
 /** A camera that owns what its guest has of the source for itself. */

@@ -40,10 +40,13 @@ export function mergeConfig(base: ConfigInput, added: ConfigInput): ConfigInput 
   const renamed = new Map(Object.keys(added.sources ?? {}).map((name) => [name, free(name, sourceNames)]));
   const deviceNames = new Set(base.devices.map((device) => device.name));
   const sources = Object.entries(added.sources ?? {}).map(([name, source]) => [renamed.get(name) ?? name, source] as const);
+  const source = (written: string): string => renamed.get(written) ?? written;
   const devices = added.devices.map((device) => ({
     ...device,
     name: free(device.name, deviceNames),
-    ...(device.kind === 'camera' && device.source !== undefined && { source: renamed.get(device.source) ?? device.source }),
+    ...(device.kind === 'camera' && device.source !== undefined && { source: source(device.source) }),
+    ...(device.kind === 'camera' &&
+      device.inputs !== undefined && { inputs: device.inputs.map((input) => ({ ...input, source: source(input.source) })) }),
   }));
   return {
     ...base,

@@ -4,6 +4,9 @@
  * may look, and the one that has buffers owns the stream, as with videobuf2 in the kernel: others get EBUSY from REQBUFS,
  * CREATE_BUFS, QBUF, STREAMON and STREAMOFF, and everybody from S_FMT while there are buffers.
  *
+ * It has one input or several, each with a source and controls of its own. VIDIOC_S_INPUT chooses one for all sessions, while nobody has
+ * buffers; a format that stands at the new input stays, and sessions hear what its controls are.
+ *
  * While the source is away, S_FMT and STREAMON give ENODEV and the input has no signal. When it comes, goes or brings other frames,
  * sessions that asked for it get V4L2_EVENT_SOURCE_CHANGE: after the buffers of a stream that ended by it.
  */
@@ -13,23 +16,25 @@ import { CAPTURE_IOCTLS } from './capture-ioctls.ts';
 import { type CaptureDeviceOptions, CaptureNode } from './capture-node.ts';
 import { CaptureSession } from './capture-session.ts';
 
-/** The device. Throws `DeviceError` if the source has no format that the API can carry. */
+/** The device. Throws `DeviceError` if there is no source, or one has no format that the API can carry. */
 export class CaptureDevice implements MediaDevice, AsyncDisposable {
   readonly deviceCaps: number;
   /** VFL_TYPE_VIDEO */
   readonly deviceType = 0;
   readonly card: string;
   readonly #node: CaptureNode;
-  readonly #watching: Disposable;
+  readonly #watching: readonly Disposable[];
   readonly #sessions = new Set<CaptureSession>();
 
   constructor(o: CaptureDeviceOptions) {
     this.#node = new CaptureNode(o);
     this.card = this.#node.card;
-    this.#watching = o.source.watch(() => {
-      this.#node.sourceChanged();
-      for (const session of [...this.#sessions]) session.sourceChanged();
-    });
+    this.#watching = this.#node.inputs.map((input, index) =>
+      input.source.watch(() => {
+        this.#node.sourceChanged(input);
+        for (const session of [...this.#sessions]) session.inputChanged(index);
+      }),
+    );
     this.deviceCaps = (o.planar === 'multi' ? V4L2_CAP_VIDEO_CAPTURE_MPLANE : V4L2_CAP_VIDEO_CAPTURE) | V4L2_CAP_STREAMING;
   }
 
@@ -40,7 +45,12 @@ export class CaptureDevice implements MediaDevice, AsyncDisposable {
 
   open(events: SessionEvents): MediaSession | number {
     if (this.#sessions.size >= this.#node.limits.sessions) return Errno.EMFILE;
-    const session = new CaptureSession(this.#node, CAPTURE_IOCTLS, events, () => this.#sessions.delete(session));
+    const session = new CaptureSession(this.#node, CAPTURE_IOCTLS, events, {
+      closed: () => this.#sessions.delete(session),
+      selected: () => {
+        for (const each of [...this.#sessions]) each.inputSelected(each === session);
+      },
+    });
     this.#sessions.add(session);
     return session;
   }
@@ -51,8 +61,8 @@ export class CaptureDevice implements MediaDevice, AsyncDisposable {
 
   /** Closes every session and stops listening to the source. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#watching[Symbol.dispose]();
+    for (const watching of this.#watching) watching[Symbol.dispose]();
     await Promise.all([...this.#sessions].map((session) => session.close()));
-    this.#node.controls[Symbol.dispose]();
+    for (const input of this.#node.inputs) input[Symbol.dispose]();
   }
 }

@@ -18,21 +18,24 @@ import type { CaptureSession } from './capture-session.ts';
 
 function enumInput({ node }: CaptureSession, { payload }: IoctlCall): number {
   const f = v4l2_input.fields;
-  if (f.index.get(payload, 0) !== 0) return Errno.EINVAL;
+  const index = f.index.get(payload, 0);
+  const input = node.inputs[index];
+  if (input === undefined) return Errno.EINVAL;
   new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).fill(0);
-  f.name.set(payload, 0, encodeUtf8(node.card, 31));
+  f.index.set(payload, 0, index);
+  f.name.set(payload, 0, encodeUtf8(input.name, 31));
   f.type.set(payload, 0, V4L2_INPUT_TYPE_CAMERA);
-  f.status.set(payload, 0, node.present ? 0 : V4L2_IN_ST_NO_SIGNAL);
+  f.status.set(payload, 0, input.present ? 0 : V4L2_IN_ST_NO_SIGNAL);
   return 0;
 }
 
-function getInput(_session: CaptureSession, { payload }: IoctlCall): number {
-  payload.setUint32(0, 0, true);
+function getInput({ node }: CaptureSession, { payload }: IoctlCall): number {
+  payload.setUint32(0, node.input, true);
   return 0;
 }
 
-function setInput(_session: CaptureSession, { payload }: IoctlCall): number {
-  return payload.getUint32(0, true) === 0 ? 0 : Errno.EINVAL;
+function setInput(session: CaptureSession, { payload }: IoctlCall): number {
+  return session.selectInput(payload.getUint32(0, true));
 }
 
 const INPUT_IOCTLS: readonly IoctlRow<CaptureSession>[] = [

@@ -31,6 +31,14 @@ interface BufferFilling {
   result: BufferResult | undefined;
 }
 
+/** Whom a session tells of itself. */
+export interface SessionOwner {
+  /** Called once, when it has closed. */
+  closed(): void;
+  /** Called when it has chosen another input. */
+  selected(): void;
+}
+
 /** The session. */
 export class CaptureSession extends V4l2Session implements QueueClient, FrameConsumer {
   readonly node: CaptureNode;
@@ -44,11 +52,13 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
   #drained: (() => void) | undefined;
 
   readonly #ioctls: IoctlTable<CaptureSession>;
+  readonly #owner: SessionOwner;
 
-  constructor(node: CaptureNode, ioctls: IoctlTable<CaptureSession>, events: SessionEvents, closed: () => void) {
-    super({ events, closed, clock: node.clock, limits: node.limits, controls: node.controls });
+  constructor(node: CaptureNode, ioctls: IoctlTable<CaptureSession>, events: SessionEvents, owner: SessionOwner) {
+    super({ events, closed: () => owner.closed(), clock: node.clock, limits: node.limits, controls: node.controls });
     this.node = node;
     this.#ioctls = ioctls;
+    this.#owner = owner;
     const { type, buffers, limits, budget } = node;
     this.captureQueue = new BufferQueue({ type, timestamps: 'monotonic', client: this, buffers, events, limits, budget });
     this.queues = [this.captureQueue];
@@ -135,13 +145,31 @@ export class CaptureSession extends V4l2Session implements QueueClient, FrameCon
     this.captureQueue.fail();
   }
 
-  /** The source came, went, or brings other frames: the format may be another one. */
-  sourceChanged(): void {
-    this.subscriptions.emit(V4L2_EVENT_SOURCE_CHANGE, 0, (view) => SRC_CHANGE.changes.set(view, 0, V4L2_EVENT_SRC_CH_RESOLUTION));
+  /** The source of an input came, went, or brings other frames: the format may be another one. */
+  inputChanged(index: number): void {
+    const fill = (view: DataView): void => SRC_CHANGE.changes.set(view, 0, V4L2_EVENT_SRC_CH_RESOLUTION);
+    this.subscriptions.emit(V4L2_EVENT_SOURCE_CHANGE, index, fill);
+  }
+
+  /** VIDIOC_S_INPUT: 0, EINVAL where there is no such input, or EBUSY while somebody has buffers. */
+  selectInput(index: number): number {
+    const input = this.node.inputs[index];
+    if (input === undefined) return Errno.EINVAL;
+    if (index === this.node.input) return 0;
+    if (this.node.owner !== undefined) return Errno.EBUSY;
+    this.node.select(input);
+    this.#owner.selected();
+    return 0;
+  }
+
+  /** Another input was chosen. Whoever did that knows of the format. */
+  inputSelected(byItself: boolean): void {
+    this.changeControls(this.node.controls);
+    if (!byItself) this.inputChanged(this.node.input);
   }
 
   protected knowsEvent(type: number, id: number): boolean {
-    return type === V4L2_EVENT_SOURCE_CHANGE && id === 0;
+    return type === V4L2_EVENT_SOURCE_CHANGE && id < this.node.inputs.length;
   }
 
   #endStream(): void {

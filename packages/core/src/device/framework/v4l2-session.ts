@@ -20,6 +20,9 @@ import {
   Errno,
   V4L2_CTRL_TYPE_CTRL_CLASS,
   V4L2_EVENT_CTRL,
+  V4L2_EVENT_CTRL_CH_FLAGS,
+  V4L2_EVENT_CTRL_CH_RANGE,
+  V4L2_EVENT_CTRL_CH_VALUE,
   VIDIOC_CREATE_BUFS,
   VIDIOC_G_CTRL,
   VIDIOC_G_EXT_CTRLS,
@@ -60,15 +63,15 @@ export interface SessionOptions {
 
 /** The base of sessions. Subclasses give `ioctl`, `queues`, and `knowsEvent` for events beside V4L2_EVENT_CTRL. */
 export abstract class V4l2Session implements MediaSession {
-  readonly controls: ControlSet;
   readonly limits: DeviceLimits;
   readonly subscriptions: EventSubscriptions;
-  readonly #listening: Disposable;
+  #controls: ControlSet;
+  #listening: Disposable;
   readonly #closed: () => void;
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
-    this.controls = options.controls;
+    this.#controls = options.controls;
     this.limits = options.limits;
     this.#closed = options.closed;
     const catalog = (type: number, id: number) => this.#event(type, id);
@@ -78,14 +81,12 @@ export abstract class V4l2Session implements MediaSession {
       catalog,
       options.limits.subscriptions,
     );
-    this.#listening = options.controls.listen(({ control, changes, origin }) =>
-      this.subscriptions.emit(
-        V4L2_EVENT_CTRL,
-        control.spec.id,
-        controlEvent(options.controls, control, changes),
-        origin === this,
-      ),
-    );
+    this.#listening = this.#listen();
+  }
+
+  /** The controls that the session has now. */
+  get controls(): ControlSet {
+    return this.#controls;
   }
 
   /** The queues of the session, one per buffer type. */
@@ -115,6 +116,25 @@ export abstract class V4l2Session implements MediaSession {
       if (plane !== undefined) return plane;
     }
     return undefined;
+  }
+
+  /** The session has other controls from now on; whoever subscribed to one of them is told all about it. */
+  protected changeControls(controls: ControlSet): void {
+    this.#listening[Symbol.dispose]();
+    this.#controls = controls;
+    this.#listening = this.#listen();
+    const changes = V4L2_EVENT_CTRL_CH_VALUE | V4L2_EVENT_CTRL_CH_FLAGS | V4L2_EVENT_CTRL_CH_RANGE;
+    for (const control of controls.ordered) {
+      if (control.spec.type === V4L2_CTRL_TYPE_CTRL_CLASS) continue;
+      this.subscriptions.emit(V4L2_EVENT_CTRL, control.spec.id, controlEvent(controls, control, changes));
+    }
+  }
+
+  #listen(): Disposable {
+    const controls = this.#controls;
+    return controls.listen(({ control, changes, origin }) =>
+      this.subscriptions.emit(V4L2_EVENT_CTRL, control.spec.id, controlEvent(controls, control, changes), origin === this),
+    );
   }
 
   /** Ends the session; every call resolves when no memory of the guest is touched any more. */
