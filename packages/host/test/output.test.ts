@@ -2,55 +2,23 @@
 /** Outputs as guests see them, behind a daemon in a process of its own: what one plays is another's camera. */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import {
-  CaptureClient,
-  Errno,
-  formatInfo,
-  fourcc,
-  MediaDriver,
-  OutputClient,
-  type PictureRequest,
-  sameBytes,
-  V4L2_EVENT_SOURCE_CHANGE,
-} from '@paravideo/core';
+import { CaptureClient, Errno, formatInfo, fourcc, OutputClient, sameBytes, V4L2_EVENT_SOURCE_CHANGE } from '@paravideo/core';
 import { errnoOf } from '@paravideo/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/cli/testing/run-command.ts';
-import { type ConfigInput, DaemonProcess } from '../src/daemon/index.ts';
-import { connectFrontend } from '../src/frontend/index.ts';
+import { OutputRig } from './output-rig.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-type Devices = Parameters<typeof DaemonProcess.start>[0];
+const rig = new OutputRig();
+afterEach(() => rig.close());
 
 const OUTPUT = { kind: 'output', name: 'wall', size: '64x48' } as const;
 const CAMERA = { kind: 'camera', name: 'shown', source: 'wall' } as const;
 const SOURCES = { wall: { output: 'wall' } };
 const FAST = { numerator: 1, denominator: 120 };
 
-async function serve(devices: Devices, rest: Partial<ConfigInput> = { sources: SOURCES }): Promise<DaemonProcess> {
-  const daemon = await DaemonProcess.start(devices, { log: 'info', ...rest } as Omit<ConfigInput, 'devices'>);
-  cleanups.push(() => daemon[Symbol.asyncDispose]());
-  return daemon;
-}
-
-async function guest(socket: string, memoryBytes = 8 << 20) {
-  const frontend = await connectFrontend(socket, { memoryBytes });
-  cleanups.push(() => frontend.close());
-  return { frontend, driver: await MediaDriver.attach(frontend) };
-}
-
-/** A guest that plays; the camera of another is there when its start has returned. */
-async function player(socket: string, request: PictureRequest, o: Parameters<typeof OutputClient.open>[1] = {}) {
-  const { driver, frontend } = await guest(socket);
-  const client = await OutputClient.open(driver, o);
-  await client.configure(request);
-  await client.start();
-  return { client, frontend };
-}
+const serve = (devices: Parameters<typeof rig.serve>[0]) => rig.serve(devices, { sources: devices.length > 1 ? SOURCES : {} });
+const guest = rig.guest.bind(rig);
+const player = rig.player.bind(rig);
 
 /** Starts a camera as soon as it is there, in the first format that it lists. */
 async function watching(client: CaptureClient): Promise<void> {

@@ -16,11 +16,14 @@ import {
 import { joinCgroups } from '../isolation/child/index.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { namedSink, SINK_ENDINGS } from './named-sink.ts';
 import { namedSource } from './named-source.ts';
 
 interface ServeFlags {
   readonly config?: string;
   readonly camera?: readonly string[];
+  readonly output?: readonly string[];
+  readonly sink?: readonly string[];
   readonly decoder?: readonly string[];
   readonly source?: string;
   readonly size?: string;
@@ -47,6 +50,9 @@ Examples:
   # what another program writes as a camera (docs/RAW-FRAMES.md)
   ffmpeg -v error -re -i clip.mp4 -pix_fmt yuv420p -f yuv4mpegpipe - | paravideo serve --camera /run/cam.sock --source -
 
+  # what a guest plays into a file, and into a window
+  paravideo serve --output /run/out.sock --sink film.mkv --sink '| ffplay -loglevel error -'
+
   # everything from a file (docs/CONFIG.md)
   paravideo serve --config paravideo.yaml
 
@@ -56,7 +62,7 @@ SIGINT, SIGTERM, SIGHUP or SIGQUIT ends it, as does a terminal that is closed; n
 export function addServe(program: Command): void {
   program
     .command('serve')
-    .description('serve cameras and decoders on vhost-user or vfio-user sockets')
+    .description('serve cameras, outputs and decoders on vhost-user or vfio-user sockets')
     .option('-c, --config <file>', 'YAML file; the flags below add devices to it and override the rest')
     .option('--camera <socket>', 'a camera on this socket (again for more: each shows the same picture)', several)
     .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
@@ -65,8 +71,14 @@ export function addServe(program: Command): void {
       'what the cameras of --camera show: a camera of this machine (/dev/video0), or of libcamera (libcamera:front), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
       once,
     )
-    .option('--size <WxH>', 'default size of the cameras of --camera', once)
-    .option('--fps <rate>', 'default rate of the cameras of --camera', number)
+    .option('--output <socket>', 'an output on this socket, into which a guest plays (again for more guests)', several)
+    .option(
+      '--sink <target>',
+      `where the outputs of --output go: a file (${SINK_ENDINGS}), or "| program arguments" (again for more)`,
+      several,
+    )
+    .option('--size <WxH>', 'default size of the cameras of --camera, and of the outputs of --output', once)
+    .option('--fps <rate>', 'default rate of the cameras of --camera, and of the outputs of --output', number)
     .addOption(
       new Option('--planes <api>', 'buffers of the cameras of --camera: one memory plane or several').choices([
         'single',
@@ -74,9 +86,10 @@ export function addServe(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--transport <name>', 'what the sockets of --camera and --decoder speak (default: vhost-user)').choices(
-        TRANSPORTS,
-      ),
+      new Option(
+        '--transport <name>',
+        'what the sockets of --camera, --output and --decoder speak (default: vhost-user)',
+      ).choices(TRANSPORTS),
     )
     .option('--codecs <list>', 'codecs of the decoders of --decoder, separated by commas')
     .option('--threads <n>', 'decoding threads per stream of the decoders of --decoder', number)
@@ -143,12 +156,13 @@ function refuseSharedInput({ sources }: DaemonConfig, { untilEof }: ServeFlags):
 /** Flags that say something about the devices of other flags, which must be there. */
 const ABOUT: readonly [flag: keyof ServeFlags, name: string, of: readonly (keyof ServeFlags)[]][] = [
   ['source', '--source', ['camera']],
-  ['size', '--size', ['camera']],
-  ['fps', '--fps', ['camera']],
+  ['sink', '--sink', ['output']],
+  ['size', '--size', ['camera', 'output']],
+  ['fps', '--fps', ['camera', 'output']],
   ['planes', '--planes', ['camera']],
   ['codecs', '--codecs', ['decoder']],
   ['threads', '--threads', ['decoder']],
-  ['transport', '--transport', ['camera', 'decoder']],
+  ['transport', '--transport', ['camera', 'output', 'decoder']],
 ];
 
 /** Throws `ConfigError` for flags that would change nothing. */
@@ -158,8 +172,8 @@ function refuseIdleFlags(flags: ServeFlags): void {
       `${name} has no effect without ${of.map((each) => `--${each}`).join(' or ')}: devices of a file have it in the file`,
   );
   if (problems.length > 0) throw new ConfigError(problems);
-  if (flags.config === undefined && flags.camera === undefined && flags.decoder === undefined) {
-    throw new ConfigError(['nothing to serve: give --camera SOCKET, --decoder SOCKET or --config FILE']);
+  if (flags.config === undefined && [flags.camera, flags.output, flags.decoder].every((sockets) => sockets === undefined)) {
+    throw new ConfigError(['nothing to serve: give --camera SOCKET, --output SOCKET, --decoder SOCKET or --config FILE']);
   }
 }
 
@@ -180,8 +194,9 @@ function mergeFlags(flags: ServeFlags): DaemonConfig {
 function flagName(path: readonly PropertyKey[], value: unknown): string {
   const field = path.findLast((key) => typeof key === 'string');
   const written = ['string', 'number', 'boolean'].includes(typeof value) ? ` ${value}` : '';
-  if (path[0] === 'devices' && field === 'socket') return 'the socket of --camera or --decoder';
+  if (path[0] === 'devices' && field === 'socket') return 'the socket of --camera, --output or --decoder';
   if (path[0] === 'sources') return `--source${written}`;
+  if (path.includes('sinks')) return `--sink${written}`;
   return typeof field === 'string' && field !== 'devices' ? `--${field}${written}` : fieldName(path);
 }
 
@@ -199,6 +214,17 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
       ...(flags.size !== undefined && { size: flags.size }),
       ...(flags.fps !== undefined && { fps: flags.fps }),
       ...(flags.planes !== undefined && { planes: flags.planes }),
+    });
+  }
+  if (flags.output !== undefined) {
+    devices.push({
+      kind: 'output',
+      name: 'output',
+      socket: [...flags.output],
+      sinks: (flags.sink ?? []).map((written) => ({ ...namedSink(written) })),
+      ...(flags.transport !== undefined && { transport: flags.transport }),
+      ...(flags.size !== undefined && { size: flags.size }),
+      ...(flags.fps !== undefined && { fps: flags.fps }),
     });
   }
   if (flags.decoder !== undefined) {

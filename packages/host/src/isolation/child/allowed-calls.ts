@@ -40,7 +40,7 @@ const SET_FLAGS: readonly ArgumentTest[] = [
 const command = (is: number): readonly ArgumentTest[] => [{ argument: 1, is }];
 
 /** What sandboxed processes are there for. */
-export type ChildKind = 'codec' | 'media file';
+export type ChildKind = 'codec' | 'media file' | 'recorder';
 
 /** What every decoding process needs, the calls that are made most often first. */
 function decoding(pid: number): SyscallPolicy {
@@ -125,7 +125,7 @@ export function allowedCalls(kind: ChildKind, pid: number): SyscallPolicy {
   if (kind === 'codec') return base;
   return {
     ...base,
-    // It reads its file, and maps the pools that are sent to it. Anonymous shared memory is refused: no limit counts it.
+    // It reads or writes its file, and maps the pools that are sent to it. Anonymous shared memory is refused: no limit counts it.
     lseek: 'allow',
     pread64: 'allow',
     dup: 'allow',

@@ -20,9 +20,10 @@ const NOBODY = 65534;
 
 /**
  * Ties the life of this process to its parent's and lowers its limits. To be called first. Ends the process if the parent
- * has gone already. Signals of a terminal are for the parent, which ends its children in order.
+ * has gone already. Signals of a terminal are for the parent, which ends its children in order. `writes`: whether it may write to
+ * files that it was given.
  */
-export function bindToParent(parent: number): void {
+export function bindToParent(parent: number, writes: 'nothing' | 'files' = 'nothing'): void {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => {});
   setParentDeathSignal(SIGKILL);
   // In a pid namespace of its own the parent is a launcher outside, and has no number. One that went before the call is told
@@ -31,7 +32,7 @@ export function bindToParent(parent: number): void {
   setNoNewPrivileges();
   setDumpable(false);
   limitResource('core', 0);
-  limitResource('fileSize', 0);
+  if (writes === 'nothing') limitResource('fileSize', 0);
 }
 
 /**

@@ -199,7 +199,7 @@ class LibcameraCamera implements Capture {
         height: layout.height,
         stderr: (bytes) => run.stream?.heard(bytes),
       });
-      run.stream = new CamStream(run.process.output, run.pool, this.#o.clock, {
+      run.stream = new CamStream(run.process.stream, run.pool, this.#o.clock, {
         wantsFrame: () => this.#run === run && run.sink.wantsFrame(),
         frame: (writer, told) => this.#frame(run, writer, told),
         ended: (reason) => void this.#died(run, reason),

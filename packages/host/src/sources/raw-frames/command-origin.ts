@@ -106,7 +106,7 @@ export class CommandOrigin implements Origin {
     });
     const ended = Promise.withResolvers<ProducerEnd>();
     try {
-      const producer = this.#host.serve(pipeInput(started.output), ended.resolve);
+      const producer = this.#host.serve(pipeInput(started.stream), ended.resolve);
       const life = { process: started, producer };
       void this.#follow(life, ended.promise);
       log.debug({ command: command[0], pid: started.pid }, 'a command was started');

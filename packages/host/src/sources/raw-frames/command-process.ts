@@ -13,6 +13,8 @@ import { printable } from './producer-fault.ts';
 
 /** Descriptor of the shells' end of the socket to this process. The program has none of it. */
 const TIE_FD = 3;
+/** Where the shell keeps standard input: what it starts in the background has none but what it is given by another number. */
+const INPUT_FD = 4;
 /** Milliseconds that a program has from SIGTERM to its end. */
 export const GRACE = 2000;
 /** Bytes of stderr that are logged in STDERR_WINDOW milliseconds; the rest is read and dropped. */
@@ -24,9 +26,10 @@ const NICE = 5;
 /** A signal that interrupts the waiting is not the program's end, which is told to this process. */
 const GROUP = `
   trap : TERM INT HUP QUIT
-  "$@" ${TIE_FD}>&- &
+  exec ${INPUT_FD}<&0
+  "$@" <&${INPUT_FD} ${INPUT_FD}<&- ${TIE_FD}>&- &
   program=$!
-  exec >/dev/null 2>&1
+  exec ${INPUT_FD}<&- </dev/null >/dev/null 2>&1
   ( trap "" TERM INT HUP QUIT; read -r _ <&${TIE_FD}; kill -KILL 0 ) &
   while :; do
     wait "$program"
@@ -45,8 +48,8 @@ const OURS = /^(NODE_|NOTIFY_SOCKET$|WATCHDOG_|LISTEN_|INVOCATION_ID$|JOURNAL_ST
 
 /** See the top of the file. */
 export class CommandProcess {
-  /** what it writes to standard output; the caller's */
-  readonly output: Fd;
+  /** what it writes to standard output, or reads from standard input; the caller's */
+  readonly stream: Fd;
   /** Resolves to how it ended, when it and its group have. */
   readonly gone: Promise<string>;
   readonly #shell: ChildProcess;
@@ -56,15 +59,23 @@ export class CommandProcess {
 
   /**
    * Throws `SysError` where the system has nothing left for it.
+   * @param o.stream which of its standard streams is wanted; the other is empty, or goes nowhere
    * @param o.stderr hears all that it writes to stderr
    */
-  constructor(o: { command: readonly string[]; folder: string; stderr: (bytes: Buffer) => void }) {
+  constructor(o: {
+    command: readonly string[];
+    folder: string;
+    stream?: 'output' | 'input';
+    stderr: (bytes: Buffer) => void;
+  }) {
     this.#program = o.command[0] ?? '';
     using ends = new DisposableStack();
-    const [output, writing] = pipe();
-    ends.use(writing);
+    const [from, to] = pipe();
+    const [ours, its] = o.stream === 'input' ? [to, from] : [from, to];
+    ends.use(its);
+    setBlocking(its);
     try {
-      growPipe(output, PIPE_BYTES);
+      growPipe(ours, PIPE_BYTES);
       const [tie, theirs] = socketpair();
       ends.use(theirs);
       setBlocking(theirs);
@@ -75,16 +86,19 @@ export class CommandProcess {
       this.#shell = spawn('/bin/sh', ['-c', GROUP, 'sh', ...o.command], {
         cwd: o.folder,
         env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
-        stdio: ['ignore', writing.number, theirStderr.number, theirs.number],
+        stdio:
+          o.stream === 'input'
+            ? [its.number, 'ignore', theirStderr.number, theirs.number]
+            : ['ignore', its.number, theirStderr.number, theirs.number],
         detached: true,
       });
       this.gone = this.#watch(new Socket({ fd: tie.take() }));
       new Socket({ fd: stderr.take(), writable: false }).on('error', () => {}).on('data', o.stderr);
     } catch (error) {
-      output.close();
+      ours.close();
       throw error;
     }
-    this.output = output;
+    this.stream = ours;
     const { pid } = this.#shell;
     if (pid !== undefined) setNice(pid, NICE);
   }

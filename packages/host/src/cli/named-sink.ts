@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import { resolve } from 'node:path';
+
+/** A sink of the configuration, as a flag names it. */
+export type NamedSink = { readonly file: string } | { readonly command: string[] };
+
+/** How the names of files end, for people. */
+export const SINK_ENDINGS = '.mkv, .mp4, .ts, .y4m';
+
+/** Where an output of the command line goes: behind a bar stand a program and its arguments, separated by spaces; all else is a file. */
+export function namedSink(written: string): NamedSink {
+  if (written.startsWith('|')) return { command: written.slice(1).trim().split(/\s+/) };
+  return { file: resolve(written) };
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Where what a guest plays goes: files and programs. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fourcc, type OutputClient } from '@paravideo/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ConfigInput, DaemonProcess } from '../src/daemon/index.ts';
+import { decodedFilm, psnr } from './decoded-film.ts';
+import { OutputRig } from './output-rig.ts';
+
+const rig = new OutputRig();
+afterEach(() => rig.close());
+
+const [WIDTH, HEIGHT] = [160, 120];
+const PIXELS = WIDTH * HEIGHT;
+const REQUEST = { pixelformat: fourcc('YU12'), width: WIDTH, height: HEIGHT, interval: { numerator: 1, denominator: 50 } };
+const SOON = { timeout: 30_000 };
+
+type Sinks = Extract<ConfigInput['devices'][number], { kind: 'output' }>['sinks'];
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'pv-sinks-'));
+  rig.cleanups.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const serve = (sinks: Sinks): Promise<DaemonProcess> =>
+  rig.serve([{ kind: 'output', name: 'wall', size: `${WIDTH}x${HEIGHT}`, sinks }]);
+
+/** A picture that encoders like, whose brightness and shape say which it is. */
+function picture(i: number): Uint8Array {
+  const bytes = new Uint8Array(PIXELS * 1.5).fill(128);
+  for (let y = 0; y < HEIGHT; y += 1) {
+    for (let x = 0; x < WIDTH; x += 1) bytes[y * WIDTH + x] = 40 + i + (((x + y + 8 * i) >> 3) % 8) * 16;
+  }
+  return bytes;
+}
+const PICTURES = Array.from({ length: 40 }, (_, i) => picture(i));
+
+async function play(client: OutputClient, frames: readonly Uint8Array[] = PICTURES): Promise<void> {
+  for (const frame of frames) await client.write(frame);
+  await client.drain();
+}
+
+/** Waits for a message of the log, so many times. */
+const logged = (daemon: DaemonProcess, message: string, times = 1): Promise<void> =>
+  expect.poll(() => daemon.log.split(`"${message}"`).length - 1, SOON).toBeGreaterThanOrEqual(times);
+
+/** The pictures of YUV4MPEG2, each of which has to be one that was played, in order. */
+function expectPlayed(bytes: Buffer): void {
+  const head = bytes.indexOf('\n') + 1;
+  expect(bytes.toString('latin1', 0, head)).toBe(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F50:1 Ip A1:1 C420mpeg2 XCOLORRANGE=LIMITED\n`);
+  const size = 6 + PIXELS * 1.5;
+  expect((bytes.length - head) % size).toBe(0);
+  const seen = Array.from({ length: (bytes.length - head) / size }, (_, i) => {
+    const at = head + i * size;
+    expect(bytes.toString('latin1', at, at + 6)).toBe('FRAME\n');
+    return PICTURES.findIndex((one) => Buffer.compare(one, bytes.subarray(at + 6, at + size)) === 0);
+  });
+  expect(seen.length).toBeGreaterThan(10);
+  expect(seen).not.toContain(-1);
+  expect(seen).toEqual([...seen].sort((a, b) => a - b));
+}
+
+describe('a file', () => {
+  it('of YUV4MPEG2 has what was played, byte by byte, each time in a file of its own', async () => {
+    const path = join(folder(), 'film.y4m');
+    const daemon = await serve([{ file: path }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await play(client);
+    await client.stop();
+    await client.start();
+    await play(client);
+    await client.stop();
+    await logged(daemon, 'recorded', 2);
+    expectPlayed(readFileSync(path));
+    expectPlayed(readFileSync(path.replace('.y4m', '-2.y4m')));
+  });
+
+  it.each([
+    ['film.mkv', 'h264', 35],
+    ['film.mkv', 'ffv1', Number.POSITIVE_INFINITY],
+    ['film.mp4', 'h264', 35],
+    ['film.ts', 'h264', 35],
+  ] as const)('%s of %s is a whole film of what was played', async (name, codec, least) => {
+    const path = join(folder(), name);
+    const daemon = await serve([{ file: path, codec }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await play(client);
+    await client.stop();
+    await logged(daemon, 'recorded');
+    const { width, height, luma, times } = await decodedFilm(path);
+    expect([width, height]).toEqual([WIDTH, HEIGHT]);
+    const { frames = 0 } = JSON.parse(daemon.log.split('\n').find((line) => line.includes('a sink has taken')) ?? '{}');
+    expect(luma.length).toBe(frames);
+    const seen = luma.map((plane) => {
+      const ratios = PICTURES.map((one) => psnr(plane, one.subarray(0, PIXELS)));
+      const best = Math.max(...ratios);
+      expect(best).toBeGreaterThanOrEqual(least);
+      return ratios.indexOf(best);
+    });
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    // Frames have the times at which they were played: 20 ms from one to the next, wherever none is missing.
+    for (const [i, time] of times.entries()) {
+      const steps = (seen[i] ?? 0) - (seen[0] ?? 0);
+      expect(time - (times[0] ?? 0)).toBeGreaterThanOrEqual(steps * 0.02 - 0.002);
+    }
+  });
+
+  it('is finished when the guest goes without a word, and when the daemon ends', async () => {
+    const [gone, ended] = [join(folder(), 'gone.mp4'), join(folder(), 'ended.mp4')];
+    const first = await serve([{ file: gone }]);
+    const { client, frontend } = await rig.player(first.socket('wall'), REQUEST);
+    await play(client);
+    await frontend.close();
+    await logged(first, 'recorded');
+    expect((await decodedFilm(gone)).luma.length).toBeGreaterThan(10);
+    const second = await serve([{ file: ended }]);
+    await play((await rig.player(second.socket('wall'), REQUEST)).client);
+    expect(await second.stop()).toBe(0);
+    expect((await decodedFilm(ended)).luma.length).toBeGreaterThan(10);
+  });
+
+  it('overwrites none, and leaves none without a picture', async () => {
+    const path = join(folder(), 'film.y4m');
+    writeFileSync(path, 'mine');
+    const daemon = await serve([{ file: path }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await play(client, PICTURES);
+    await client.close();
+    await logged(daemon, 'recorded');
+    expect(readFileSync(path, 'latin1')).toBe('mine');
+    expectPlayed(readFileSync(path.replace('.y4m', '-2.y4m')));
+  });
+
+  it('ends at its limit, and the guest plays on', async () => {
+    const limited = join(folder(), 'film.y4m');
+    const daemon = await serve([{ file: limited, limit: 200_000 }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await play(client);
+    await logged(daemon, 'nothing more is recorded of what is played');
+    expect(daemon.log).toContain('the limit of bytes is reached');
+    await play(client);
+    await client.stop();
+    await logged(daemon, 'a recording has ended early');
+    expect(readFileSync(limited).length).toBeLessThan(200_000 + 3 * PIXELS);
+    await client.start();
+    await logged(daemon, 'a sink does not take what is played');
+    await play(client);
+  });
+
+  it.each([
+    ['film.avi', 'ends in'],
+    ['film.mp4', 'holds h264, and not ffv1'],
+  ])('%s is refused at the start where it cannot be written', async (name, text) => {
+    await expect(serve([{ file: join(folder(), name), codec: 'ffv1' }])).rejects.toThrow(text);
+  });
+});
+
+describe('a program', () => {
+  it('gets what is played on its standard input, and its end with the end of what is played', async () => {
+    const path = join(folder(), 'copy.y4m');
+    const daemon = await serve([{ command: ['sh', '-c', `cat > ${path}.part; mv ${path}.part ${path}`] }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    // The program has to be there first.
+    await client.write(PICTURES[0] as Uint8Array);
+    await expect.poll(() => readdirSync(join(path, '..')).length, SOON).toBe(1);
+    await play(client);
+    await client.stop();
+    await expect.poll(() => readdirSync(join(path, '..')), SOON).toEqual(['copy.y4m']);
+    expectPlayed(readFileSync(path));
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  it('that does not read, that ends at once or is not there keeps nobody waiting', async () => {
+    const mark = folder();
+    const daemon = await serve([{ command: ['sleep', '1000', ...[]] }, { command: ['true'] }, { command: [`${mark}/none`] }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    const frames = Array.from({ length: 3 }, () => PICTURES).flat();
+    const began = performance.now();
+    await play(client, frames);
+    // 120 frames at 50 a second.
+    expect(performance.now() - began).toBeLessThan(20_000);
+    await client.stop();
+    await logged(daemon, 'a sink has taken what was played', 3);
+    expect(await daemon.stop()).toBe(0);
+  });
+});
