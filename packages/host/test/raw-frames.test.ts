@@ -117,7 +117,7 @@ describe('a camera of raw frames behind a daemon', () => {
     const checked = await runCommand(['check', daemon.socket('raw')], daemon.folder);
     expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining(' 0 failed')]);
     expect(await daemon.stop()).toBe(0);
-    expect(processesOf(`${mark} `)).toEqual([]);
+    await expect.poll(() => processesOf(`${mark} `)).toEqual([]);
   });
 
   it('is what comes on standard input, and gone for ever when that ends', async () => {

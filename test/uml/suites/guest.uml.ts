@@ -42,6 +42,23 @@ describe('User-mode Linux as a guest', () => {
     expect(Number(values)).toBeGreaterThan(10);
   });
 
+  it('gets MJPG that ffmpeg decodes, finer where the quality is higher', async () => {
+    const film = `v4l2-ctl -d ${node} --set-fmt-video=pixelformat=MJPG,width=640,height=360 --stream-mmap --stream-count=5`;
+    const sizes: number[] = [];
+    for (const quality of [20, 95]) {
+      await guest.must(`v4l2-ctl -d ${node} -c compression_quality=${quality}; ${film} --stream-to=/mnt/film.mjpg`);
+      const frames = await guest.must(
+        'ffprobe -v error -f mjpeg -show_entries frame=pix_fmt,width,height -of csv=p=0 /mnt/film.mjpg',
+      );
+      expect(frames.trim().split('\n')).toEqual(Array.from({ length: 5 }, () => '640,360,yuvj420p'));
+      sizes.push(Number(await guest.must('stat -c %s /mnt/film.mjpg')));
+    }
+    expect((sizes[1] ?? 0) / (sizes[0] ?? 1)).toBeGreaterThan(1.5);
+    // What the driver says of the colours is what JPEG has.
+    expect(await guest.must(`v4l2-ctl -d ${node} -V`)).toMatch(/Quantization\s+: .*Full Range/);
+    await guest.must(`v4l2-ctl -d ${node} --set-fmt-video=pixelformat=YUYV,width=320,height=240`);
+  });
+
   it('has a camera that the compliance tool finds right, streaming included', () =>
     expectCompliance(guest, node, '-s10', 'camera over virtio_uml'));
 

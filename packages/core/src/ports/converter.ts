@@ -20,11 +20,14 @@ export interface Conversion {
 
 /** The port. */
 export interface Converter {
-  /** V4L2 pixel formats that it reads, and makes; preferred ones first. Y'CbCr has limited range in all of them, RGB full range */
-  readonly formats: readonly number[];
+  /** V4L2 pixel formats that it makes pictures of; preferred ones first, all of them raw */
+  readonly reads: readonly number[];
+  /** V4L2 pixel formats that it makes; preferred ones first, coded ones last. A coded picture is as long as it came out. */
+  readonly makes: readonly number[];
   /**
-   * Begins to make pictures; `colours` are those of both, but for what is said of the range. A picture of another shape stands in the
-   * middle, with black beside it. Throws `NoMemoryError` if there is no memory for them.
+   * Begins to make pictures; `colours` are those of both, but that RGB and JPEG have full range. A picture of another shape stands in
+   * the middle, with black beside it. Throws `NoMemoryError` if there is no memory for them.
+   * @param quality of coded pictures, 1 to 100
    */
-  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry): Conversion;
+  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number): Conversion;
 }

@@ -21,6 +21,8 @@ export interface SourceModes {
   readonly commonSizes?: readonly PictureSize[];
   readonly defaultInterval: Fraction;
   readonly colorimetry: Colorimetry;
+  /** of formats whose colours mean something else: JPEG that is made of pictures with limited range */
+  readonly otherColours?: ReadonlyMap<number, Colorimetry>;
   sizes(fourcc: number): SourceSizes;
   intervals(fourcc: number, width: number, height: number): SourceIntervals;
 }
@@ -72,7 +74,12 @@ export interface WantedFrames {
   readonly layout: PictureLayout;
   /** seconds per frame */
   readonly interval: Fraction;
+  /** of coded frames that are made of raw ones, 1 to 100; DEFAULT_QUALITY */
+  readonly quality?: number | undefined;
 }
+
+/** Quality of coded frames that are made where nobody says another. */
+export const DEFAULT_QUALITY = 90;
 
 /** The port. */
 export interface FrameSource {

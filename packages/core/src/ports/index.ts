@@ -9,7 +9,7 @@ export type * from './converter.ts';
 export type * from './decoder.ts';
 export type * from './encoder.ts';
 export type * from './frame-sink.ts';
-export type * from './frame-source.ts';
+export * from './frame-source.ts';
 export * from './host-buffers.ts';
 export * from './no-memory-error.ts';
 export * from './source-busy-error.ts';

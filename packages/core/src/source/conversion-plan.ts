@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a camera offers beside its own frames where there is a converter, and which of its own they are made of. */
-import { hasSize, type PictureSize, pictureLayout, type SourceSizes, validColorimetry } from '../picture/index.ts';
+import { type Colorimetry, hasSize, type PictureSize, pictureLayout, type SourceSizes } from '../picture/index.ts';
 import type { Converter, SourceModes, WantedFrames } from '../ports/index.ts';
-import { V4L2_QUANTIZATION_FULL_RANGE } from '../wire/index.ts';
+import { V4L2_COLORSPACE_JPEG, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 
 /** Short sides of smaller pictures that are offered of a camera with a list of sizes. */
 const SHORT_SIDES = [1080, 720, 480, 360, 240, 180, 120] as const;
@@ -14,10 +14,11 @@ export function brings(modes: SourceModes, { layout }: WantedFrames): boolean {
 
 /** Formats of a camera out of which others can be made, the camera's preferred one first. */
 export function readable(native: SourceModes, converter: Converter): readonly number[] {
-  // A camera says once for all its formats what its colours mean, and Y'CbCr that is made has limited range.
-  if (validColorimetry(native.colorimetry).quantization === V4L2_QUANTIZATION_FULL_RANGE) return [];
-  return native.formats.filter((fourcc) => converter.formats.includes(fourcc));
+  return native.formats.filter((fourcc) => converter.reads.includes(fourcc));
 }
+
+/** What JPEG means where nobody says otherwise (V4L2 documentation, "Colorspace V4L2_COLORSPACE_JPEG"). */
+const JPEG_COLOURS: Colorimetry = { colorspace: V4L2_COLORSPACE_JPEG, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
 
 /**
  * A camera's own modes and those that are made of them: every format of the converter; and, of a camera with a list of sizes, each of
@@ -26,18 +27,19 @@ export function readable(native: SourceModes, converter: Converter): readonly nu
 export function convertedModes(native: SourceModes, converter: Converter): SourceModes {
   const [base, ...others] = readable(native, converter);
   if (base === undefined) return native;
-  const made = converter.formats.filter((fourcc) => !native.formats.includes(fourcc));
+  const made = converter.makes.filter((fourcc) => !native.formats.includes(fourcc));
   const lists = [base, ...others].map((fourcc) => native.sizes(fourcc));
   if (made.length === 0 && lists.every(({ kind }) => kind === 'stepwise')) return native;
-  const known = [...native.formats, ...made];
   const sizes = (fourcc: number): SourceSizes => {
-    if (native.formats.includes(fourcc) && !converter.formats.includes(fourcc)) return native.sizes(fourcc);
-    const own = native.sizes(native.formats.includes(fourcc) ? fourcc : base);
-    return own.kind === 'stepwise' ? own : { kind: 'discrete', sizes: allSizes(lists, native.defaultSize) };
+    const isOwn = native.formats.includes(fourcc);
+    if (isOwn && !converter.makes.includes(fourcc)) return native.sizes(fourcc);
+    const own = native.sizes(isOwn ? fourcc : base);
+    return own.kind === 'stepwise' ? own : { kind: 'discrete', sizes: allSizes([...lists, own], native.defaultSize) };
   };
   return {
     ...native,
-    formats: known,
+    formats: [...native.formats, ...made],
+    ...(made.includes(V4L2_PIX_FMT_MJPEG) ? { otherColours: new Map([[V4L2_PIX_FMT_MJPEG, JPEG_COLOURS]]) } : {}),
     sizes,
     intervals: (fourcc, width, height) => {
       const from = source(native, converter, fourcc, { width, height });
@@ -63,8 +65,9 @@ function source(
   const able = readable(native, converter);
   const inOrder = able.includes(fourcc) ? [fourcc, ...able] : able;
   const [first] = inOrder;
-  // The camera's own, or what it would be best made of.
-  if (first === undefined || (native.formats.includes(fourcc) && !able.includes(fourcc))) return undefined;
+  if (first === undefined || !converter.makes.includes(fourcc)) return undefined;
+  // The camera's own, coded.
+  if (native.formats.includes(fourcc) && !able.includes(fourcc) && hasSize(native.sizes(fourcc), wanted)) return undefined;
   const exact = inOrder.find((each) => hasSize(native.sizes(each), wanted));
   if (exact !== undefined) return { fourcc: exact, size: { width: wanted.width, height: wanted.height } };
   return { fourcc: first, size: leastAbove(native.sizes(first), wanted) };

@@ -47,14 +47,65 @@ describe('a source with a converter', () => {
     expect(hasSize(sizes(V4L2_PIX_FMT_MJPEG), { width: 480, height: 360 })).toBe(false);
   });
 
-  it('leaves a camera alone whose formats it cannot read, or whose colours have full range, or that scales by itself', () => {
+  it('leaves a camera alone whose formats it cannot read, or that scales by itself', () => {
     const left = (modes: ReturnType<typeof toyModes>): void =>
       expect(new SharedSource(new ToyCapture(modes), new ToyConverter()).capabilities).toBe(modes);
-    const grey = toyModes([V4L2_PIX_FMT_GREY], [640, 480]);
     left(toyModes([V4L2_PIX_FMT_MJPEG], [640, 480]));
-    left({ ...grey, colorimetry: { ...grey.colorimetry, colorspace: V4L2_COLORSPACE_JPEG } });
     const range = { minWidth: 16, maxWidth: 640, stepWidth: 2, minHeight: 16, maxHeight: 480, stepHeight: 2 };
-    left({ ...toyModes(new ToyConverter().formats, [640, 480]), sizes: () => ({ kind: 'stepwise', range }) });
+    left({ ...toyModes(new ToyConverter().makes, [640, 480]), sizes: () => ({ kind: 'stepwise', range }) });
+  });
+
+  it('offers JPEG that is made of raw frames, with colours of its own, of a camera that scales by itself too', () => {
+    const range = { minWidth: 16, maxWidth: 640, stepWidth: 2, minHeight: 16, maxHeight: 480, stepHeight: 2 };
+    const scaling = { ...toyModes(new ToyConverter().makes, [640, 480]), sizes: () => ({ kind: 'stepwise', range }) as const };
+    for (const modes of [toyModes([V4L2_PIX_FMT_GREY], [640, 480]), scaling]) {
+      const source = new SharedSource(new ToyCapture(modes), new ToyConverter([V4L2_PIX_FMT_MJPEG]));
+      const { formats, sizes, intervals, otherColours } = source.capabilities;
+      expect(formats.at(-1)).toBe(V4L2_PIX_FMT_MJPEG);
+      expect(otherColours?.get(V4L2_PIX_FMT_MJPEG)?.colorspace).toBe(V4L2_COLORSPACE_JPEG);
+      expect(hasSize(sizes(V4L2_PIX_FMT_MJPEG), { width: 160, height: 120 })).toBe(true);
+      expect(intervals(V4L2_PIX_FMT_MJPEG, 160, 120)).toEqual(modes.intervals(V4L2_PIX_FMT_GREY, 640, 480));
+    }
+  });
+
+  it('passes JPEG of the camera on in its sizes, and makes it in others', () => {
+    const toy = new ToyCapture(toyModes([V4L2_PIX_FMT_MJPEG, V4L2_PIX_FMT_GREY], [640, 480]));
+    const converter = new ToyConverter([V4L2_PIX_FMT_MJPEG]);
+    const source = new SharedSource(toy, converter);
+    expect(source.capabilities.otherColours).toBeUndefined();
+    const own = source.start({ ...wanted(V4L2_PIX_FMT_MJPEG), quality: 7 }, new ToyConsumer());
+    // Its quality is the camera's: whoever asks for another gets the same frames.
+    source.start({ ...wanted(V4L2_PIX_FMT_MJPEG), quality: 8 }, new ToyConsumer())[Symbol.dispose]();
+    expect([toy.starts, converter.opened]).toEqual([1, []]);
+    own[Symbol.dispose]();
+    source.start({ ...wanted(V4L2_PIX_FMT_MJPEG, 320, 240), quality: 7 }, new ToyConsumer());
+    expect([toy.running?.wanted.layout.fourcc, converter.opened[0]?.quality]).toEqual([V4L2_PIX_FMT_GREY, 7]);
+  });
+
+  it('shares coded pictures of one quality, and raw ones whatever the quality', () => {
+    const toy = new ToyCapture(toyModes([V4L2_PIX_FMT_GREY], [640, 480]));
+    const converter = new ToyConverter([V4L2_PIX_FMT_MJPEG]);
+    const source = new SharedSource(toy, converter);
+    for (const [fourcc, quality] of [
+      [V4L2_PIX_FMT_MJPEG, 50],
+      [V4L2_PIX_FMT_MJPEG, 50],
+      [V4L2_PIX_FMT_MJPEG, 60],
+      [V4L2_PIX_FMT_NV12, 50],
+      [V4L2_PIX_FMT_NV12, 60],
+    ] as const)
+      source.start({ ...wanted(fourcc), quality }, new ToyConsumer());
+    expect(converter.opened.map(({ to, quality }) => [fourccName(to.fourcc), quality])).toEqual([
+      ['MJPG', 50],
+      ['MJPG', 60],
+      ['NV12', 50],
+    ]);
+  });
+
+  it('does not make what no converter makes out of a mode that runs', () => {
+    const toy = new ToyCapture(toyModes([V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_MJPEG], [640, 480]));
+    const source = new SharedSource(toy, new ToyConverter());
+    source.start(wanted(V4L2_PIX_FMT_GREY), new ToyConsumer());
+    expect(() => source.start(wanted(V4L2_PIX_FMT_MJPEG), new ToyConsumer())).toThrow(SourceBusyError);
   });
 
   it('makes a picture once for all who want the same, out of frames that the camera brings once', async () => {

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Fraction, PictureLayout } from '../picture/index.ts';
-import type { Capture, CapturedFrame, CaptureSink, Conversion, Frame, FrameConsumer, WantedFrames } from '../ports/index.ts';
+import { type Fraction, formatInfo, type PictureLayout } from '../picture/index.ts';
+import {
+  type Capture,
+  type CapturedFrame,
+  type CaptureSink,
+  type Conversion,
+  DEFAULT_QUALITY,
+  type Frame,
+  type FrameConsumer,
+  type WantedFrames,
+} from '../ports/index.ts';
 import { SharedFrame } from './shared-frame.ts';
 
 /** One use of a source. */
@@ -118,9 +127,10 @@ export class ConvertedRendition extends Rendition implements FrameConsumer {
   }
 }
 
-/** A key that is the same for streams that can share frames. */
-export function renditionKey({ layout, interval }: WantedFrames): string {
-  return `${intervalKey(interval)} ${layoutKey(layout)}`;
+/** A key that is the same for streams that can share frames. Raw frames are the same in every quality. */
+export function renditionKey({ layout, interval, quality = DEFAULT_QUALITY }: WantedFrames): string {
+  const coded = formatInfo(layout.fourcc)?.model === 'coded';
+  return `${intervalKey(interval)} ${layoutKey(layout)}${coded ? ` ${quality}` : ''}`;
 }
 
 /** The same text for the same interval. */

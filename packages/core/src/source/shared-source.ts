@@ -16,6 +16,7 @@ import {
   type Capture,
   type ControlPort,
   type Converter,
+  DEFAULT_QUALITY,
   type FrameConsumer,
   type FrameSource,
   NoMemoryError,
@@ -83,6 +84,11 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     return this.#capture.separate !== undefined;
   }
 
+  /** Whether coded frames of this format are made of the camera's own, with a quality that a stream may choose. */
+  codes(fourcc: number): boolean {
+    return this.#converter?.makes.includes(fourcc) === true;
+  }
+
   /** Such a source; it is disposed of before this one. */
   separate(): SharedSource {
     const capture = this.#capture.separate?.();
@@ -128,7 +134,10 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   }
 
   /** Frames that are shared already, or the capture's own, or converted ones. Throws what a start throws. */
-  #rendition(wanted: WantedFrames): Rendition {
+  #rendition(asked: WantedFrames): Rendition {
+    const { layout, interval } = asked;
+    // What the camera codes has the camera's quality.
+    const wanted = asked.quality !== undefined && brings(this.#native, asked) ? { layout, interval } : asked;
     const present = this.#renditions.get(renditionKey(wanted));
     if (present !== undefined) return present;
     // Without a converter it is the capture's to say what it brings.
@@ -152,8 +161,9 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   }
 
   /** What the capture brings just now, at the wanted interval, that can be converted. */
-  #convertible({ interval }: WantedFrames): Rendition | undefined {
-    const formats = this.#converter === undefined ? [] : readable(this.#native, this.#converter);
+  #convertible({ layout, interval }: WantedFrames): Rendition | undefined {
+    const converter = this.#converter;
+    const formats = converter?.makes.includes(layout.fourcc) ? readable(this.#native, converter) : [];
     return [...this.#renditions.values()].find(
       (rendition) =>
         rendition instanceof CapturedRendition &&
@@ -170,7 +180,8 @@ export class SharedSource implements FrameSource, AsyncDisposable {
 
   #converted(from: Rendition, wanted: WantedFrames): Rendition {
     try {
-      const conversion = this.#converter?.open(from.wanted.layout, wanted.layout, this.#native.colorimetry);
+      const quality = wanted.quality ?? DEFAULT_QUALITY;
+      const conversion = this.#converter?.open(from.wanted.layout, wanted.layout, this.#native.colorimetry, quality);
       if (conversion === undefined) throw new SourceError('frames were to be converted without a converter');
       const rendition = new ConvertedRendition(conversion, wanted, (over, reason) => this.#end(over, reason));
       rendition.from = this.#join(from, { consumer: rendition });

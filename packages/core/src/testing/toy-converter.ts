@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PictureLayout } from '../picture/index.ts';
+import type { Colorimetry, PictureLayout } from '../picture/index.ts';
 import type { CapturedFrame } from '../ports/capture.ts';
 import type { Conversion, Converter } from '../ports/converter.ts';
 import type { Frame } from '../ports/frame-source.ts';
@@ -9,6 +9,7 @@ import { V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUYV } from '../wire
 export interface ToyConversion {
   readonly from: PictureLayout;
   readonly to: PictureLayout;
+  readonly quality: number;
   /** pictures that are asked for and not made: each makes one when it is called, or fails to with false */
   readonly making: ((made?: boolean) => void)[];
   closed: boolean;
@@ -19,13 +20,19 @@ export interface ToyConversion {
  * made of, and waits until the test says that it is made.
  */
 export class ToyConverter implements Converter {
-  readonly formats: readonly number[] = [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_YUYV];
+  readonly reads: readonly number[] = [V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_YUYV];
+  readonly makes: readonly number[];
   readonly opened: ToyConversion[] = [];
   /** pictures that were not released yet */
   out = 0;
 
-  open(from: PictureLayout, to: PictureLayout): Conversion {
-    const conversion: ToyConversion = { from, to, making: [], closed: false };
+  /** @param coded formats that it makes beside those that it reads */
+  constructor(coded: readonly number[] = []) {
+    this.makes = [...this.reads, ...coded];
+  }
+
+  open(from: PictureLayout, to: PictureLayout, _colours: Colorimetry, quality: number): Conversion {
+    const conversion: ToyConversion = { from, to, quality, making: [], closed: false };
     this.opened.push(conversion);
     return {
       convert: (frame) =>

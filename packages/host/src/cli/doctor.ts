@@ -71,7 +71,7 @@ async function examineCodecs(): Promise<DoctorFinding> {
     if (usable.length === VIDEO_CODECS.length) return { name, state: 'good', found };
     return { name, state: 'limited', found, remedy: `the library lacks decoders; take its own build: ${AV_INSTALL_COMMAND}` };
   } catch {
-    const remedy = `${AV_INSTALL_COMMAND} (cameras with test patterns work without it)`;
+    const remedy = `${AV_INSTALL_COMMAND} (without it cameras have the raw formats of their sources, and no MJPG)`;
     return { name, state: 'limited', found: 'not installed', remedy };
   }
 }

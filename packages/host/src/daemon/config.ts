@@ -153,6 +153,7 @@ const camera = z.strictObject({
   rates: z.array(fps).min(1).optional(),
   controls: z.enum(CONTROL_POLICIES).optional(),
   set: z.record(z.string(), z.union([z.int(), z.boolean()])).optional(),
+  'jpeg-quality': z.int().min(1).max(100).optional(),
   delivery: z.enum(['latest', 'every']).default('latest'),
   planes: z.enum(['single', 'multi']).default('single'),
 });

@@ -12,11 +12,13 @@ import {
   type MediaDevice,
   type MediaSession,
   OutputDevice,
+  QualitySource,
   type SessionEvents,
   SharedSource,
   SourceError,
+  V4L2_PIX_FMT_MJPEG,
 } from '@paravideo/core';
-import { avInstalled } from '../av/index.ts';
+import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
@@ -81,6 +83,12 @@ export class DeviceFactory implements AsyncDisposable {
     const sources = new Map<string, ConfiguredSource>();
     const converter = avInstalled() ? parts.use(new ThreadConverter({ log })) : undefined;
     const outputs = parts.use(await Outputs.open(config.devices, { log, copies: pool, converter }));
+    if (converter === undefined && wanted.size > 0) {
+      log.warn(
+        { remedy: AV_INSTALL_COMMAND },
+        'cameras have the formats of their sources alone, and no MJPG: there is no node-av',
+      );
+    }
     for (const name of wanted) {
       const source = config.sources[name] ?? PATTERN;
       const own = { log: log.child({ source: name }), played: (output: string) => outputs.played(output) };
@@ -121,14 +129,17 @@ export class DeviceFactory implements AsyncDisposable {
       if (configured === undefined) throw new RangeError(`source ${source} was not opened`);
       const { card } = withDefaults(configured.shared, config, field).capabilities;
       const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
-      return { name: name ?? card, card, controls };
+      const quality = { quality: config['jpeg-quality'], readOnly: controls.policy === 'fixed' };
+      const codes = configured.shared.codes(V4L2_PIX_FMT_MJPEG);
+      const graded = (own: FrameSource): FrameSource => (codes ? new QualitySource(own, quality) : own);
+      return { name: name ?? card, card, controls, graded };
     });
     const card = inputs[0]?.card ?? config.name;
     return (guest) => {
       const access = this.#access(guest);
       const own = new AsyncDisposableStack();
-      const source = inputs.map(({ name, controls }) => {
-        const dressed = withDefaults(own.use(controls.forGuest()), config, field);
+      const source = inputs.map(({ name, controls, graded }) => {
+        const dressed = withDefaults(graded(own.use(controls.forGuest())), config, field);
         return { name, source: guestSource(dressed, guest, config.delivery) };
       });
       const planar = config.planes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type PictureLayout, pictureLayout } from '../../picture/index.ts';
+import { formatInfo, type PictureLayout, pictureLayout } from '../../picture/index.ts';
 import { type PlaneStorage, storedBytes } from '../../ports/buffer-memory.ts';
 import type { CapturedFrame } from '../../ports/capture.ts';
 import type { Conversion, Converter } from '../../ports/converter.ts';
@@ -20,6 +20,9 @@ export interface ConverterFixture {
 const COLOURS = { colorspace: 0, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
 /** Every byte of the pictures: a middle grey in each format. */
 const GREY = 128;
+const QUALITY = 80;
+
+const isCoded = (fourcc: number): boolean => formatInfo(fourcc)?.model === 'coded';
 
 /** The conformance suite of the `Converter` port. */
 export function converterSuite(open: () => ConverterFixture | Promise<ConverterFixture>): PortCase[] {
@@ -35,18 +38,34 @@ export function converterSuite(open: () => ConverterFixture | Promise<ConverterF
     },
   });
   return [
-    one('every format that it names becomes every other, with the bytes of its layout, and stays grey', async (f) => {
-      for (const from of f.converter.formats) {
-        for (const to of f.converter.formats) {
+    one(
+      'every format that it reads becomes every raw one that it makes, with the bytes of its layout, and stays grey',
+      async (f) => {
+        for (const from of f.converter.reads) {
+          for (const to of f.converter.makes.filter((fourcc) => !isCoded(fourcc))) {
+            const layout = layoutOf(to, 48, 32);
+            const conversion = f.converter.open(layoutOf(from, 32, 16), layout, COLOURS, QUALITY);
+            const picture = await made(f, conversion, frameOf(layoutOf(from, 32, 16), 1));
+            demandSame(picture.planes.map(storedBytes), layout.sizes, `planes of ${to} made of ${from}`);
+            const [first] = picture.planes;
+            // In the middle of the first line of pixels that are not beside the picture.
+            const stride = layout.colours[0]?.stride ?? 0;
+            const value = first === undefined ? undefined : f.read(first)[stride * 16 + (stride >> 1)];
+            demand(Math.abs((value ?? 0) - GREY) < 16, `grey of ${from} is grey in ${to}: ${value}`);
+            picture.release();
+            conversion.close();
+          }
+        }
+      },
+    ),
+    one('every format that it reads becomes every coded one that it makes, as long as it came out', async (f) => {
+      for (const from of f.converter.reads) {
+        for (const to of f.converter.makes.filter(isCoded)) {
           const layout = layoutOf(to, 48, 32);
-          const conversion = f.converter.open(layoutOf(from, 32, 16), layout, COLOURS);
+          const conversion = f.converter.open(layoutOf(from, 32, 16), layout, COLOURS, QUALITY);
           const picture = await made(f, conversion, frameOf(layoutOf(from, 32, 16), 1));
-          demandSame(picture.planes.map(storedBytes), layout.sizes, `planes of ${to} made of ${from}`);
-          const [first] = picture.planes;
-          // In the middle of the first line of pixels that are not beside the picture.
-          const stride = layout.colours[0]?.stride ?? 0;
-          const value = first === undefined ? undefined : f.read(first)[stride * 16 + (stride >> 1)];
-          demand(Math.abs((value ?? 0) - GREY) < 16, `grey of ${from} is grey in ${to}: ${value}`);
+          const [bytes = 0, ...more] = picture.planes.map(storedBytes);
+          demand(more.length === 0 && bytes > 0 && bytes < (layout.sizes[0] ?? 0), `${to} made of ${from} has ${bytes} bytes`);
           picture.release();
           conversion.close();
         }
@@ -96,11 +115,11 @@ export function converterSuite(open: () => ConverterFixture | Promise<ConverterF
 }
 
 function from(f: ConverterFixture): PictureLayout {
-  return layoutOf(f.converter.formats[0] ?? 0, 32, 16);
+  return layoutOf(f.converter.reads[0] ?? 0, 32, 16);
 }
 
 function opened(f: ConverterFixture): Conversion {
-  return f.converter.open(from(f), layoutOf(f.converter.formats[1] ?? 0, 32, 16), COLOURS);
+  return f.converter.open(from(f), layoutOf(f.converter.makes[1] ?? 0, 32, 16), COLOURS, QUALITY);
 }
 
 async function made(f: ConverterFixture, conversion: Conversion, frame: Frame): Promise<CapturedFrame> {

@@ -127,8 +127,8 @@ describe('the suites find adapters that do not conform', () => {
       const careless = (): ConverterFixture => {
         const converter = new ToyConverter();
         const openWell = converter.open.bind(converter);
-        converter.open = (from, to) => {
-          const conversion = openWell(from, to);
+        converter.open = (...layouts) => {
+          const conversion = openWell(...layouts);
           const convert = async (frame: Frame) => {
             const made = await conversion.convert(frame);
             return made && change(made);

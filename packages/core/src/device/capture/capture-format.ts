@@ -31,7 +31,8 @@ export function negotiate(
   const wished = pictureLayout(fourcc, width, height, asked.bytesPerLine);
   const layout = wished !== undefined && fits(wished, planeBytes) ? wished : natural;
   if (layout === undefined) throw new DeviceError(`source "${source.card}" offers ${width}x${height}, which no picture can have`);
-  return { layout, field: V4L2_FIELD_NONE, colorimetry: validColorimetry(source.colorimetry) };
+  const colours = source.otherColours?.get(fourcc) ?? source.colorimetry;
+  return { layout, field: V4L2_FIELD_NONE, colorimetry: validColorimetry(colours) };
 }
 
 function fits(layout: PictureLayout, planeBytes: number): boolean {

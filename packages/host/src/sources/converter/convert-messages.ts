@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout, PlaneStorage } from '@paravideo/core';
 
+/** What Y'CbCr means in the pictures of both sides. */
+export interface PictureColours {
+  /** AVCOL_SPC_* */
+  readonly matrix: number;
+  /** luma from 0 to 255, not from 16 to 235 */
+  readonly fullRange: boolean;
+}
+
 /** What the event loop tells the converting thread. `id` names a conversion; messages are taken in order. */
 export type ConvertRequest =
   | {
@@ -8,8 +16,9 @@ export type ConvertRequest =
       readonly id: number;
       readonly from: PictureLayout;
       readonly to: PictureLayout;
-      /** AVCOL_SPC_* of both where they are Y'CbCr */
-      readonly matrix: number;
+      readonly colours: PictureColours;
+      /** of coded pictures, 1 to 100 */
+      readonly quality: number;
       /** the frame pool, pinned until `closed` */
       readonly address: number;
       readonly length: number;
@@ -26,7 +35,10 @@ export type ConvertRequest =
     }
   | { readonly kind: 'close'; readonly id: number };
 
-/** What the converting thread answers: to `convert`, whether the picture is made; to `close`: it does not touch that pool any more. */
+/**
+ * What the converting thread answers: to `convert`, the bytes of each memory plane, or that the picture could not be made; to `close`: it
+ * does not touch that pool any more.
+ */
 export type ConvertAnswer =
-  | { readonly kind: 'converted'; readonly id: number; readonly made: boolean }
+  | { readonly kind: 'converted'; readonly id: number; readonly bytes: readonly number[] | undefined }
   | { readonly kind: 'closed'; readonly id: number };

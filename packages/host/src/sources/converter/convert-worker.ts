@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The thread that converts frames of trusted sources. It knows pools by address and touches them only between `open` and `close`. */
-import { SourceError } from '@paravideo/core';
+import { SourceError, V4L2_PIX_FMT_MJPEG } from '@paravideo/core';
 import { loadAv } from '../../av/node-av.ts';
 import { serveThread } from '../../isolation/worker/index.ts';
 import { detach, viewAt } from '../../sys/index.ts';
 import type { ConvertAnswer, ConvertRequest } from './convert-messages.ts';
+import { JpegMaker } from './jpeg-maker.ts';
 import { PictureConverter } from './picture-converter.ts';
+import type { PictureMaker } from './picture-maker.ts';
 
 interface OpenConversion {
-  readonly converter: PictureConverter;
+  readonly maker: PictureMaker;
   readonly pool: Uint8Array<ArrayBuffer>;
 }
 
 const av = await loadAv();
 const open = new Map<number, OpenConversion>();
 
-function convert({ converter, pool }: OpenConversion, { from, offset }: ConvertRequest & { kind: 'convert' }): boolean {
+function convert(
+  { maker, pool }: OpenConversion,
+  { from, offset }: ConvertRequest & { kind: 'convert' },
+): readonly number[] | undefined {
   const foreign: Uint8Array<ArrayBuffer>[] = [];
   try {
     const planes = from.map((plane) => {
@@ -24,7 +29,7 @@ function convert({ converter, pool }: OpenConversion, { from, offset }: ConvertR
       foreign.push(view);
       return view;
     });
-    return converter.convert(planes, pool.subarray(offset));
+    return maker.convert(planes, pool.subarray(offset));
   } finally {
     for (const view of foreign) detach(view);
   }
@@ -33,18 +38,22 @@ function convert({ converter, pool }: OpenConversion, { from, offset }: ConvertR
 serveThread<ConvertRequest, ConvertAnswer>((request, post) => {
   const { id } = request;
   if (request.kind === 'open') {
-    const { from, to, matrix, planes, address, length } = request;
-    open.set(id, { converter: new PictureConverter(av, from, to, matrix, planes), pool: viewAt(address, length) });
+    const { from, to, colours, quality, planes, address, length } = request;
+    const maker =
+      to.fourcc === V4L2_PIX_FMT_MJPEG
+        ? new JpegMaker(av, from, to, colours, quality)
+        : new PictureConverter(av, from, to, colours, planes);
+    open.set(id, { maker, pool: viewAt(address, length) });
     return;
   }
   const conversion = open.get(id);
   if (conversion === undefined) throw new SourceError(`conversion ${id} is not open in the converting thread`);
   if (request.kind === 'convert') {
-    post({ kind: 'converted', id, made: convert(conversion, request) });
+    post({ kind: 'converted', id, bytes: convert(conversion, request) });
     return;
   }
   open.delete(id);
-  conversion.converter[Symbol.dispose]();
+  conversion.maker[Symbol.dispose]();
   detach(conversion.pool);
   post({ kind: 'closed', id });
 });

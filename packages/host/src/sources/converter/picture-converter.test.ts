@@ -28,12 +28,18 @@ const layoutOf = (fourcc: number, width: number, height: number, stride = 0): Pi
   pictureLayout(fourcc, width, height, stride) as PictureLayout;
 
 /** The memory planes of a converted picture. */
-function convert(from: PictureLayout, planes: readonly Uint8Array[], to: PictureLayout, matrix: number = REC601): Uint8Array[] {
+function convert(
+  from: PictureLayout,
+  planes: readonly Uint8Array[],
+  to: PictureLayout,
+  matrix: number = REC601,
+  fullRange = false,
+): Uint8Array[] {
   const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
   const slots = to.sizes.map((length, i) => ({ offset: total(to.sizes.slice(0, i)), length }));
   const slot = new Uint8Array(total(to.sizes));
-  using converter = new PictureConverter(av, from, to, matrix, slots);
-  expect(converter.convert(planes, slot)).toBe(true);
+  using converter = new PictureConverter(av, from, to, { matrix, fullRange }, slots);
+  expect(converter.convert(planes, slot)).toEqual(to.sizes);
   return slots.map((place) => slot.slice(place.offset, place.offset + place.length));
 }
 
@@ -87,6 +93,20 @@ describe('a picture that is converted', () => {
     near(luma, [16, 16]);
   });
 
+  it('has full range on both sides where the camera has, black beside it included', () => {
+    const grey = layoutOf(V4L2_PIX_FMT_GREY, 32, 16);
+    const white = [new Uint8Array(32 * 16).fill(255)];
+    const [rgb24] = convert(grey, white, layoutOf(V4L2_PIX_FMT_RGB24, 32, 16), REC601, true);
+    near(rgb24, [255, 255, 255]);
+    for (const [fourcc, middle] of [
+      [V4L2_PIX_FMT_NV12, 32 * 16],
+      [V4L2_PIX_FMT_YUYV, 2 * 32 * 16],
+    ] as const) {
+      const [made] = convert(grey, white, layoutOf(fourcc, 32, 32), REC601, true);
+      near([made?.[0] ?? 9, made?.[middle] ?? 0], [0, 255]);
+    }
+  });
+
   it('of another shape stands in the middle, with black beside it', () => {
     const [made] = convert(layoutOf(V4L2_PIX_FMT_RGB24, 64, 32), [rgb(64, 32)], layoutOf(V4L2_PIX_FMT_RGB24, 64, 64));
     const at = (x: number, y: number) => made?.subarray(3 * (64 * y + x));
@@ -108,7 +128,7 @@ describe('a picture that is converted', () => {
   it('keeps what it had where the bytes of the next one end', () => {
     const from = layoutOf(V4L2_PIX_FMT_GREY, 32, 16);
     const slot = new Uint8Array(32 * 16);
-    using converter = new PictureConverter(av, from, from, REC601, [{ offset: 0 }]);
+    using converter = new PictureConverter(av, from, from, { matrix: REC601, fullRange: false }, [{ offset: 0 }]);
     converter.convert([new Uint8Array(32 * 16).fill(60)], slot);
     converter.convert([new Uint8Array(32 * 8).fill(90)], slot);
     near([slot[0] ?? 0, slot[32 * 15] ?? 0], [90, 60]);

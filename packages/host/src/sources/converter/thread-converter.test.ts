@@ -52,7 +52,7 @@ describe('the converting thread', () => {
   it('makes pictures of frames in this heap and outside it, in order, and leaves no memory mapped', async () => {
     const before = mappingsOf('paravideo-converted');
     await using converter = new ThreadConverter();
-    const conversion = converter.open(GREY, RGB, COLOURS);
+    const conversion = converter.open(GREY, RGB, COLOURS, 90);
     const pool = FramePool.create('converter-test', GREY, 1);
     const slot = pool.take();
     const [plane] = slot?.planes ?? [];
@@ -78,7 +78,7 @@ describe('the converting thread', () => {
 
   it('makes none while there is no memory for one, and then again', async () => {
     await using converter = new ThreadConverter();
-    const conversion = converter.open(GREY, RGB, COLOURS);
+    const conversion = converter.open(GREY, RGB, COLOURS, 90);
     const all = await Promise.all(Array.from({ length: 9 }, () => conversion.convert(frameOf(bytes(16)))));
     expect(all.map((picture) => picture !== undefined)).toEqual([...Array(8).fill(true), false]);
     all[0]?.release();
@@ -90,7 +90,7 @@ describe('the converting thread', () => {
     const told: string[] = [];
     const log = { debug: () => {}, error: () => {}, warn: () => void told.push('died'), info: () => void told.push('works') };
     await using converter = new ThreadConverter({ log, backoff: new Backoff(), worker: './testing/mortal-converter' });
-    const conversion = converter.open(GREY, RGB, COLOURS);
+    const conversion = converter.open(GREY, RGB, COLOURS, 90);
     expect(await conversion.convert(frameOf(bytes(16)))).toBeDefined();
     // The thread of this test dies of a frame without planes.
     expect(await conversion.convert({ ...frameOf(bytes(0)), planes: [] })).toBeUndefined();

@@ -8,6 +8,9 @@ import {
   type PictureLayout,
   type PlaneStorage,
   V4L2_FIELD_NONE,
+  V4L2_PIX_FMT_MJPEG,
+  V4L2_QUANTIZATION_FULL_RANGE,
+  validColorimetry,
 } from '@paravideo/core';
 import type { Backoff } from '../../isolation/child/index.ts';
 import { KeptThread } from '../../isolation/worker/index.ts';
@@ -15,7 +18,7 @@ import type { Log } from '../../log/index.ts';
 import { DEFAULT_SLOTS, FramePool, type FrameSlot } from '../frame-pool.ts';
 import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { matrixOf } from './colour-matrix.ts';
-import type { ConvertAnswer, ConvertRequest } from './convert-messages.ts';
+import type { ConvertAnswer, ConvertRequest, PictureColours } from './convert-messages.ts';
 
 interface Converting {
   readonly slot: FrameSlot;
@@ -25,7 +28,8 @@ interface Converting {
 
 interface OpenConversion {
   readonly from: PictureLayout;
-  readonly matrix: number;
+  readonly colours: PictureColours;
+  readonly quality: number;
   readonly pool: FramePool;
   /** holds the pool's memory for the thread */
   readonly pin: Disposable;
@@ -39,7 +43,8 @@ interface OpenConversion {
  * pictures until then are lost.
  */
 export class ThreadConverter implements Converter, AsyncDisposable {
-  readonly formats = RAW_FORMATS;
+  readonly reads = RAW_FORMATS;
+  readonly makes = [...RAW_FORMATS, V4L2_PIX_FMT_MJPEG];
   readonly #o: { readonly log?: Log | undefined; readonly backoff?: Backoff | undefined; readonly worker?: string | undefined };
   readonly #open = new Map<number, OpenConversion>();
   #thread: KeptThread<ConvertRequest, ConvertAnswer> | undefined;
@@ -55,12 +60,13 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     this.#o = o;
   }
 
-  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry): Conversion {
+  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number): Conversion {
     const pool = FramePool.create('paravideo-converted-frames', to, DEFAULT_SLOTS);
     const id = this.#nextId++;
     const conversion: OpenConversion = {
       from,
-      matrix: matrixOf(colours),
+      colours: { matrix: matrixOf(colours), fullRange: isFullRange(colours) },
+      quality,
       pool,
       pin: pool.pin(),
       converting: [],
@@ -94,9 +100,9 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     });
   }
 
-  #announce(id: number, { from, matrix, pool }: OpenConversion): void {
+  #announce(id: number, { from, colours, quality, pool }: OpenConversion): void {
     const { layout: to, address, length, planes } = pool;
-    this.#thread?.post({ kind: 'open', id, from, to, matrix, address, length, planes });
+    this.#thread?.post({ kind: 'open', id, from, to, colours, quality, address, length, planes });
   }
 
   #convert(id: number, conversion: OpenConversion, frame: Frame): Promise<CapturedFrame | undefined> {
@@ -137,8 +143,10 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     const done = conversion.converting.shift();
     if (done === undefined) return;
     const { slot, frame, resolve } = done;
-    if (answer.made) {
-      resolve(slot.publish(frame, V4L2_FIELD_NONE));
+    const { bytes } = answer;
+    if (bytes !== undefined) {
+      const made = slot.publish(frame, V4L2_FIELD_NONE);
+      resolve({ ...made, planes: made.planes.map((plane, i) => ({ ...plane, length: bytes[i] ?? 0 })) });
     } else {
       slot.abandon();
       resolve(undefined);
@@ -161,6 +169,11 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     this.#busy += change;
     if (this.#thread !== undefined) this.#thread.busy = this.#busy > 0;
   }
+}
+
+/** What Y'CbCr of a camera is, as it is announced: JPEG's colour space implies full range. */
+function isFullRange(colours: Colorimetry): boolean {
+  return validColorimetry(colours).quantization === V4L2_QUANTIZATION_FULL_RANGE;
 }
 
 /** A plane as a message carries it: a view would take all of the buffer behind it along. */

@@ -50,7 +50,7 @@ const OURS = /^(NODE_|NOTIFY_SOCKET$|WATCHDOG_|LISTEN_|INVOCATION_ID$|JOURNAL_ST
 export class CommandProcess {
   /** what it writes to standard output, or reads from standard input; the caller's */
   readonly stream: Fd;
-  /** Resolves to how it ended, when it and its group have. */
+  /** Resolves to how it ended, when it has and its group was killed: others of that may be dying still. */
   readonly gone: Promise<string>;
   readonly #shell: ChildProcess;
   readonly #program: string;

@@ -37,7 +37,7 @@ describe.each(KINDS)('a %s of raw frames', (kind) => {
       expect(consumer.frames[0]?.bytes.length).toBe(64 * 48 * 1.5);
       await source[Symbol.asyncDispose]();
       expect(existsSync(rig.path)).toBe(false);
-      expect(processesOf(`${rig.folder} `)).toEqual([]);
+      await expect.poll(() => processesOf(`${rig.folder} `)).toEqual([]);
     }
     await expect.poll(openDescriptors).toBe(before);
   });
@@ -233,7 +233,7 @@ describe('a command of raw frames', () => {
     await consumer.until(1);
     expect(processesOf(`${rig.folder} `).length).toBeGreaterThan(1);
     await source[Symbol.asyncDispose]();
-    expect(processesOf(`${rig.folder} `)).toEqual([]);
+    await expect.poll(() => processesOf(`${rig.folder} `)).toEqual([]);
   });
 
   it('that ends after its frames is started again under the stream that there is', async () => {
@@ -309,7 +309,7 @@ describe('a command of raw frames', () => {
     }
     await source[Symbol.asyncDispose]();
     expect(rig.told.filter((line) => line.startsWith('a command was started'))).toHaveLength(200);
-    expect(processesOf(`${rig.folder} `)).toEqual([]);
+    await expect.poll(() => processesOf(`${rig.folder} `)).toEqual([]);
     expect(openDescriptors()).toBeLessThanOrEqual(descriptors);
     expect(process.memoryUsage().rss - resident).toBeLessThan(100 * 2 ** 20);
   });

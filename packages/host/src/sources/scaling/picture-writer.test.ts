@@ -69,7 +69,7 @@ function shift(source: AvFrame, width: number): number {
     fit: 'stretch',
     colours,
   });
-  expect(writer.write(source, slot, SQUARE)).toBe(true);
+  expect(writer.write(source, [slot], SQUARE)).toBe(true);
   const row = slot.subarray(width * height + (height / 4) * width);
   let sum = 0;
   const [from, to] = [width / 8, (3 * width) / 8];
@@ -123,7 +123,7 @@ describe('pictures of a film', () => {
         fit: 'stretch',
         colours,
       });
-      expect(writer.write(source, slot, SQUARE)).toBe(true);
+      expect(writer.write(source, [slot], SQUARE)).toBe(true);
       return slot;
     };
     expect(convert(true)).toEqual(convert(false));

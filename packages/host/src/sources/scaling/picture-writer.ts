@@ -13,7 +13,7 @@ export interface PictureSpec {
   readonly fullRange: boolean;
   readonly matrix: number;
   readonly fit: Fit;
-  /** in FFmpeg's order; the slot is their one buffer */
+  /** in FFmpeg's order */
   readonly colours: readonly ColourPlane[];
 }
 
@@ -23,7 +23,10 @@ export interface PixelAspect {
   readonly den: number;
 }
 
-/** Black, by FFmpeg's name of the format: the bytes that repeat in each colour plane. What is not here is black where it is 0. */
+/** Luma of black in limited range. */
+const LIMITED_BLACK = 16;
+
+/** Black of limited range, by FFmpeg's name of the format: the bytes that repeat in each colour plane. What is not here is black where it is 0. */
 const BLACK: ReadonlyMap<string, readonly (readonly number[])[]> = new Map([
   ['nv12', [[16], [128]]],
   ['nv21', [[16], [128]]],
@@ -72,10 +75,10 @@ export class PictureWriter implements Disposable {
   }
 
   /**
-   * Writes the picture to `slot`, upright, as the fit says, with black where the film does not reach; false if the frame cannot be
+   * Writes the picture to its buffers, upright, as the fit says, with black where the film does not reach; false if the frame cannot be
    * converted. `aspect` is the width of a pixel of the frame, as it lies, to its height. Throws AvError if there is no such format or no memory for it.
    */
-  write(frame: AvFrame, slot: Uint8Array, aspect: PixelAspect): boolean {
+  write(frame: AvFrame, buffers: readonly Uint8Array[], aspect: PixelAspect): boolean {
     const c = this.#av.constants;
     const { frame: target, placement, turning } = this.#scaledFor(frame, aspect);
     // swscale refuses to turn interlaced frames into others; as cameras go, two woven fields are a frame.
@@ -95,7 +98,7 @@ export class PictureWriter implements Disposable {
         : this.#scaler.scaleFrameSync(turning.lying, frame) >= 0 &&
           turn(turning) &&
           this.#converter.scaleFrameSync(target, turning.standing) >= 0;
-    return scaled && this.#place(target, placement, slot);
+    return scaled && this.#place(target, placement, buffers);
   }
 
   [Symbol.dispose](): void {
@@ -112,21 +115,22 @@ export class PictureWriter implements Disposable {
     film?.turning?.standing.free();
   }
 
-  #place(from: AvFrame, { cut, at, shown }: Placement, slot: Uint8Array): boolean {
-    const { width, height, colours, format } = this.#spec;
+  #place(from: AvFrame, { cut, at, shown }: Placement, buffers: readonly Uint8Array[]): boolean {
+    const { width, height, colours } = this.#spec;
     const data = from.data;
     const strides = from.linesize;
-    for (const [i, { offset, stride, rows, lineBytes }] of colours.entries()) {
+    for (const [i, { buffer, offset, stride, rows, lineBytes }] of colours.entries()) {
       const source = data?.[i];
+      const slot = buffers[buffer];
       const pitch = strides[i] ?? 0;
       const [across, down] = [lineBytes / width, rows / height];
       const bytes = shown.width * across;
-      if (source === undefined || pitch < (cut.left + shown.width) * across) return false;
+      if (source === undefined || slot === undefined || pitch < (cut.left + shown.width) * across) return false;
       const first = at.top * down;
       const end = first + shown.height * down;
       const start = cut.top * down * pitch + cut.left * across;
       const left = at.left * across;
-      const black = BLACK.get(format)?.[i] ?? [0];
+      const black = this.#black(i);
       for (let y = 0; y < rows; y += 1) {
         const line = offset + y * stride;
         const lineEnd = line + lineBytes;
@@ -143,6 +147,13 @@ export class PictureWriter implements Disposable {
       }
     }
     return true;
+  }
+
+  /** The bytes that repeat where a colour plane is black. */
+  #black(plane: number): readonly number[] {
+    const { format, fullRange } = this.#spec;
+    const black = BLACK.get(format)?.[plane] ?? [0];
+    return fullRange ? black.map((byte) => (byte === LIMITED_BLACK ? 0 : byte)) : black;
   }
 
   #scaledFor(frame: AvFrame, aspect: PixelAspect): ScaledFilm {
@@ -164,7 +175,7 @@ export class PictureWriter implements Disposable {
     const { transposed, flipX, flipY } = orientation;
     if (!transposed && !flipX && !flipY) return undefined;
     const { width, height } = standing;
-    const format = this.#spec.fullRange ? 'gbrp' : 'yuv444p';
+    const format = isRgb(this.#spec.format) ? 'gbrp' : 'yuv444p';
     return {
       orientation,
       lying: this.#newFrame(transposed ? { width: height, height: width } : standing, format),
@@ -181,13 +192,15 @@ export class PictureWriter implements Disposable {
     frame.height = height;
     frame.format = this.#av.avGetPixFmtFromName(format);
     frame.colorRange = fullRange ? c.AVCOL_RANGE_JPEG : c.AVCOL_RANGE_MPEG;
-    if (fullRange) frame.colorSpace = c.AVCOL_SPC_RGB;
-    else frame.colorSpace = matrix as typeof frame.colorSpace;
+    frame.colorSpace = isRgb(format) ? c.AVCOL_SPC_RGB : (matrix as typeof frame.colorSpace);
     const allocated = frame.getBuffer();
     if (allocated < 0) throw new AvError('call', `no memory for ${format} ${width}x${height} (${allocated})`);
     return frame;
   }
 }
+
+/** RGB, by FFmpeg's name of the format. */
+const isRgb = (format: string): boolean => /^(rgb|bgr|gbr)/.test(format);
 
 /** The size of a film when it is shown upright, and the shape of its pixels then. */
 export function uprightShape(

@@ -12,5 +12,5 @@ serveThread<ConvertRequest, ConvertAnswer>((request, post) => {
   else if (!open.has(id)) throw new SourceError(`conversion ${id} was not announced to this thread`);
   else if (request.kind === 'close') post({ kind: 'closed', id });
   else if (request.from.length === 0) throw new SourceError('the thread was made to die');
-  else post({ kind: 'converted', id, made: true });
+  else post({ kind: 'converted', id, bytes: [1] });
 });

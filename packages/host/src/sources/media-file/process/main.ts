@@ -75,7 +75,8 @@ function handle(request: MediaRequest): void {
     case 'render': {
       const rendition = renditions.get(request.id);
       const frame = reader.frameAt(request.time);
-      const ok = rendition?.writer.write(frame, rendition.pool.bytes().subarray(request.offset), reader.aspectOf(frame)) ?? false;
+      const ok =
+        rendition?.writer.write(frame, [rendition.pool.bytes().subarray(request.offset)], reader.aspectOf(frame)) ?? false;
       report({ kind: 'rendered', id: request.id, ok: ok ? 1 : 0 });
       break;
     }
