@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Good devices made bad: changes to the V4L2 device itself, and to what goes through its rings. */
+import { DeviceError } from '../device/framework/device-error.ts';
 import type { IoctlCall, MediaDevice, MediaSession, SessionEvents } from '../device/framework/media-device.ts';
 import type { Chain } from '../virtqueue/chain.ts';
 import type { VirtQueue } from '../virtqueue/virt-queue.ts';
@@ -94,6 +95,7 @@ export function tamperDevice(device: MediaDevice, change: DeviceChange, sessions
       };
       const session = device.open(changed);
       if (typeof session === 'number') return session;
+      if (session instanceof Promise) throw new DeviceError('devices of tests open at once');
       sessions.push(events);
       return {
         ioctl: (call) => (change.ioctl === undefined ? session.ioctl(call) : change.ioctl(call, session, events)),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MediaSession } from '../device/framework/media-device.ts';
 import type { ArenaBlock } from '../ports/host-buffers.ts';
-import { MAX_SESSIONS } from './limits.ts';
 
 /**
  * One session id in use.
@@ -36,11 +35,6 @@ export class SessionTable {
   /** sessions, broken ones included */
   get size(): number {
     return this.#entries.size;
-  }
-
-  /** True if one more session would be too many. */
-  get full(): boolean {
-    return this.#entries.size >= MAX_SESSIONS;
   }
 
   /** An id that nobody has. Ids are not reused until 2^32 sessions later, so a stale one names nobody. */

@@ -59,6 +59,69 @@ function bufferOf(fields: { index?: number; type: number; memory: number; length
 }
 
 describe('VirtioMediaDevice', () => {
+  describe('whose sessions are opened by somebody else', () => {
+    const later = () => {
+      const openings: PromiseWithResolvers<MediaSession | number>[] = [];
+      const device = {
+        ...media(() => 0),
+        open: () => {
+          const opening = Promise.withResolvers<MediaSession | number>();
+          openings.push(opening);
+          return opening.promise;
+        },
+      };
+      let closed = 0;
+      const session: MediaSession = {
+        ioctl: () => 0,
+        plane: () => undefined,
+        close: () => {
+          closed++;
+        },
+      };
+      return { guest: new PlainGuest(device), openings, session, closed: () => closed };
+    };
+    const settle = async (guest: PlainGuest): Promise<void> => {
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+      guest.reap();
+    };
+
+    it('answers OPEN when they are there, or cannot be had, and other commands meanwhile', async () => {
+      const { guest, openings, session } = later();
+      const replies = [0, 1].map(() => guest.submit(words(1, 0), 16));
+      guest.device.kick(0);
+      expect((await guest.ioctl(77, VIDIOC_ENUM_FMT, new Uint8Array(64), 64)).status).toBe(Errno.EINVAL);
+      openings[1]?.resolve(Errno.ENODEV);
+      openings[0]?.resolve(session);
+      await settle(guest);
+      const [first, second] = await Promise.all(replies);
+      expect([first?.status, second?.status]).toEqual([0, Errno.ENODEV]);
+      const id = first?.view.getUint32(8, true) ?? 0;
+      expect((await guest.ioctl(id, VIDIOC_ENUM_FMT, new Uint8Array(64), 64)).status).toBe(0);
+    });
+
+    it('P19: counts those that are on their way', async () => {
+      const { guest, openings, session } = later();
+      for (let i = 0; i < MAX_SESSIONS; i++) {
+        void guest.submit(words(1, 0), 16);
+        guest.device.kick(0);
+        // The last one stays on its way.
+        if (i < MAX_SESSIONS - 1) openings[i]?.resolve(session);
+        await settle(guest);
+      }
+      expect((await guest.send(words(1, 0), 16)).status).toBe(Errno.EBUSY);
+    });
+
+    it('closes one that comes after a reset', async () => {
+      const { guest, openings, session, closed } = later();
+      void guest.submit(words(1, 0), 16);
+      guest.device.kick(0);
+      await guest.device.reset();
+      openings[0]?.resolve(session);
+      await settle(guest);
+      expect([closed(), guest.device.stats.sessions]).toEqual([1, 0]);
+    });
+  });
+
   it('VM-DX14: shows 40 bytes of configuration with the card cut between characters', () => {
     const guest = new PlainGuest(media(refuse));
     const config = guest.device.config();

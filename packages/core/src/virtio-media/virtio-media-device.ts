@@ -8,7 +8,7 @@
  * the guest does wrong becomes an errno; a malformed ring stops its queue (`VirtQueue.error`); anything else is a bug of
  * ours, is told to `onBug` and answered with EIO, so that one bad command never takes the device down.
  */
-import type { MediaDevice, SessionEvents } from '../device/framework/media-device.ts';
+import type { MediaDevice, MediaSession, SessionEvents } from '../device/framework/media-device.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import type { SharedWindow } from '../ports/host-buffers.ts';
 import { type CommandBudget, CommandLoop } from '../virtio-device/command-loop.ts';
@@ -39,7 +39,7 @@ import { encodeUtf8 } from '../wire/text.ts';
 import { EventQueue } from './event-queue.ts';
 import { GuestUserMemory } from './guest-user-memory.ts';
 import { IoctlPayload, ioctlInfo } from './ioctl-payload.ts';
-import { COMMAND_BUDGET, MAX_COMMAND_BYTES } from './limits.ts';
+import { COMMAND_BUDGET, MAX_COMMAND_BYTES, MAX_SESSIONS } from './limits.ts';
 import { type SessionEntry, SessionTable } from './session-table.ts';
 import { StructSpaces } from './struct-space.ts';
 
@@ -96,6 +96,8 @@ export class VirtioMediaDevice implements VirtioDevice {
   /** the starts of `#response` that were sent, by length */
   readonly #responses = new Map<number, Uint8Array>();
   readonly #spaces = new StructSpaces();
+  /** sessions that are being opened */
+  #opening = 0;
   /** sessions that are being closed */
   readonly #closing = new Set<Promise<void>>();
   /** counts resets: an answer that belongs to an earlier life is thrown away */
@@ -253,9 +255,26 @@ export class VirtioMediaDevice implements VirtioDevice {
 
   #open(chain: Chain): void {
     if (chain.writableLength < virtio_media_resp_open.size) return this.#fail(chain, Errno.EINVAL);
-    if (this.#sessions.full) return this.#fail(chain, Errno.EBUSY);
+    if (this.#sessions.size + this.#opening >= MAX_SESSIONS) return this.#fail(chain, Errno.EBUSY);
     const id = this.#sessions.freshId();
-    const session = this.#device.open(this.#sessionEvents(id));
+    const opened = this.#device.open(this.#sessionEvents(id));
+    if (!(opened instanceof Promise)) return this.#opened(chain, id, opened);
+    const epoch = this.#epoch;
+    this.#opening += 1;
+    const settle = (session: MediaSession | number): void => {
+      this.#opening -= 1;
+      if (epoch === this.#epoch) this.#loop.batch(() => this.#guarded(chain, () => this.#opened(chain, id, session)));
+      // The device was reset meanwhile: nobody has the session.
+      else if (typeof session !== 'number') void session.close();
+    };
+    opened.then(settle, (error: unknown) => {
+      this.#onBug(error);
+      settle(Errno.EIO);
+    });
+  }
+
+  /** Answers OPEN. */
+  #opened(chain: Chain, id: number, session: MediaSession | number): void {
     if (typeof session === 'number') return this.#fail(chain, session);
     this.#sessions.add(id, session);
     this.#response.fill(0, 0, virtio_media_resp_open.size);

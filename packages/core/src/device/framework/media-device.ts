@@ -95,8 +95,8 @@ export interface MediaDevice {
   readonly deviceType: number;
   /** shown as the card's name; cut to 32 bytes of UTF-8 */
   readonly card: string;
-  /** A new session, or a positive errno. */
-  open(events: SessionEvents): MediaSession | number;
+  /** A new session, or a positive errno. A device that has to ask somebody for it answers later. */
+  open(events: SessionEvents): MediaSession | number | Promise<MediaSession | number>;
   /** What belongs to no session goes back to how it was at first: the guest's driver has reset the device. */
   reset?(): void;
 }
