@@ -2,6 +2,7 @@
 
 export { closesAtOnce } from './closing.ts';
 export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
+export { type EdgeInterest, EdgePoll } from './edge-poll.ts';
 export { drain, eventfd, signal, waitForRing } from './eventfd.ts';
 export { extendedAttribute } from './extended-attribute.ts';
 export { faultGuardMissing } from './fault-guard.ts';

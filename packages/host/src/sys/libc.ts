@@ -67,6 +67,9 @@ export const libc = {
   epoll_ctl: bind<(epoll: number, operation: number, fd: number, event: number) => number>(
     'int epoll_ctl(int epoll, int operation, int fd, int64 event)',
   ),
+  epoll_wait: bind<(epoll: number, events: number, max: number, timeout: number) => number>(
+    'int epoll_wait(int epoll, int64 events, int max, int timeout)',
+  ),
   prctl: bind<(option: number, a: number, b: number, c: number, d: number) => number>(
     'int prctl(int option, int64 a, int64 b, int64 c, int64 d)',
   ),

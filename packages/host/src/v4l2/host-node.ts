@@ -29,6 +29,7 @@ import {
   V4L2_MEMORY_MMAP,
   VIDIOC_DQBUF,
   VIDIOC_DQEVENT,
+  VIDIOC_QUERYBUF,
   VIDIOC_QUERYCAP,
   v4l2_buffer,
   v4l2_capability,
@@ -37,7 +38,7 @@ import {
   v4l2_ext_controls,
   v4l2_plane,
 } from '@paravideo/core';
-import { Fd, ioctl, MemoryMapping, type Pinned, pinned, watch } from '../sys/index.ts';
+import { type EdgeInterest, type EdgePoll, Fd, ioctl, MemoryMapping, type Pinned, pinned, watch } from '../sys/index.ts';
 
 const { errno } = constants;
 
@@ -45,8 +46,8 @@ const { errno } = constants;
 const MAX_PLANES = 8;
 /** Bytes of the largest payload of an ioctl, v4l2_create_buffers, with room to spare. */
 const MAX_PAYLOAD = 512;
-/** Controls of one call at most: more than any driver has of those that can be set. */
-const MAX_CONTROLS = 64;
+/** Controls of one call at most: V4L2_CID_MAX_CTRLS. */
+const MAX_CONTROLS = 1024;
 const PLANES_AT = MAX_PAYLOAD;
 const CONTROLS_AT = PLANES_AT + MAX_PLANES * v4l2_plane.size;
 const SCRATCH = CONTROLS_AT + MAX_CONTROLS * v4l2_ext_control.size;
@@ -86,7 +87,7 @@ export class HostNode extends TypedIoctls implements Disposable {
 
   /** Never rejects, and is settled when it returns. A number that V4L2 does not have is ENOTTY. */
   override ioctl(nr: number, payload?: Uint8Array | DataView, arrays: IoctlArrays = {}): Promise<IoctlResult> {
-    return Promise.resolve(this.#call(nr, bytesOf(payload), arrays));
+    return Promise.resolve(this.call(nr, bytesOf(payload), arrays));
   }
 
   protected override allocate(size: number): GuestBlock {
@@ -112,26 +113,53 @@ export class HostNode extends TypedIoctls implements Disposable {
 
   /** A finished buffer; undefined if there is none yet. Throws `IoctlError`: ENODEV when the device is gone, EIO, EPIPE. */
   dequeue(type: number): BufferState | undefined {
+    const { errno: result, buffer, planes } = this.rawBuffer(VIDIOC_DQBUF, type, 0);
+    if (result === errno.EAGAIN) return undefined;
+    if (result !== 0) throw new IoctlError(ioctlName(VIDIOC_DQBUF), result, this.path);
+    return decodeBuffer(buffer, 0, planes, 0, MAX_PLANES);
+  }
+
+  /** What QUERYBUF tells of a buffer. Throws `IoctlError`. */
+  describeBuffer(type: number, index: number): BufferState {
+    const { errno: result, buffer, planes } = this.rawBuffer(VIDIOC_QUERYBUF, type, index);
+    if (result !== 0) throw new IoctlError(ioctlName(VIDIOC_QUERYBUF), result, this.path);
+    return decodeBuffer(buffer, 0, planes, 0, MAX_PLANES);
+  }
+
+  /** DQBUF or QUERYBUF with room for all planes: the structs as the kernel left them. */
+  rawBuffer(
+    nr: number,
+    type: number,
+    index: number,
+  ): { readonly errno: number; readonly buffer: DataView<ArrayBuffer>; readonly planes: DataView<ArrayBuffer> } {
     const buffer = new DataView(new ArrayBuffer(v4l2_buffer.size));
     const planes = new DataView(new ArrayBuffer(isMultiplanar(type) ? MAX_PLANES * v4l2_plane.size : 0));
     const list = isMultiplanar(type) ? Array.from({ length: MAX_PLANES }, () => ({})) : [];
-    encodeBuffer({ index: 0, type, memory: V4L2_MEMORY_MMAP, planes: list }, buffer, planes);
-    const result = this.#call(VIDIOC_DQBUF, bytesOf(buffer), { planes });
-    if (result.errno === errno.EAGAIN) return undefined;
-    if (result.errno !== 0) throw new IoctlError(ioctlName(VIDIOC_DQBUF), result.errno, this.path);
-    return decodeBuffer(buffer, 0, planes, 0, MAX_PLANES);
+    encodeBuffer({ index, type, memory: V4L2_MEMORY_MMAP, planes: list }, buffer, planes);
+    const result = this.call(nr, bytesOf(buffer), { planes });
+    return { errno: result.errno, buffer, planes };
   }
 
   /** An event that was subscribed to; undefined if there is none. */
   event(): MediaEvent | undefined {
     const view = new DataView(new ArrayBuffer(v4l2_event.size));
-    const result = this.#call(VIDIOC_DQEVENT, bytesOf(view), {});
+    const result = this.call(VIDIOC_DQEVENT, bytesOf(view), {});
     return result.errno === 0 ? decodeEvent(view, 0) : undefined;
   }
 
-  /** Maps a buffer's plane, by what QUERYBUF told of it, to be read. It stays as it is when the node is closed. Throws `SysError`. */
-  map(offset: number, length: number): MemoryMapping {
-    return MemoryMapping.map(this.#fd, offset, length, { writable: false });
+  /** Maps a buffer's plane, by what QUERYBUF told of it. It stays as it is when the node is closed. Throws `SysError`. */
+  map(offset: number, length: number, writable = false): MemoryMapping {
+    return MemoryMapping.map(this.#fd, offset, length, { writable });
+  }
+
+  /** Has what comes up told by `poll`, with `token`, until it is removed there. */
+  tell(poll: EdgePoll, token: number, interest: EdgeInterest): void {
+    poll.add(this.#fd, token, interest);
+  }
+
+  /** The end of `tell`. */
+  hush(poll: EdgePoll): void {
+    poll.remove(this.#fd);
   }
 
   /** Calls `onReady` when there is something to dequeue, and over and over when the device is gone. */
@@ -145,11 +173,15 @@ export class HostNode extends TypedIoctls implements Disposable {
   }
 
   #must(nr: number, payload: Uint8Array): void {
-    const result = this.#call(nr, payload, {});
+    const result = this.call(nr, payload, {});
     if (result.errno !== 0) throw new IoctlError(ioctlName(nr), result.errno, this.path);
   }
 
-  #call(nr: number, payload: Uint8Array, arrays: IoctlArrays): IoctlResult {
+  /**
+   * `ioctl`, answered at once. `updated` says whether it succeeded; the struct and the arrays are what the kernel left there in any
+   * case.
+   */
+  call(nr: number, payload: Uint8Array, arrays: IoctlArrays = {}): IoctlResult {
     const info = ioctlInfo(nr);
     const planes = bytesOf(arrays.planes);
     const controls = bytesOf(arrays.controls);

@@ -19,11 +19,11 @@ import {
 } from '@paravideo/core';
 import { KeptThread } from '../../isolation/worker/index.ts';
 import type { Log } from '../../log/index.ts';
+import { findNode } from '../../v4l2/index.ts';
 import { CameraControls } from './camera-controls.ts';
 import type { CameraAnswer, CameraDescription, CameraRequest } from './camera-messages.ts';
 import { cameraModes, EXPECTED } from './camera-modes.ts';
 import { isGone } from './camera-trouble.ts';
-import { findNode } from './find-node.ts';
 
 /** How a camera of this machine is found and shown. */
 export interface V4l2CameraOptions {
