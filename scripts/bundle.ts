@@ -22,6 +22,7 @@ const PROGRAMS = [
   'sources/pattern/pattern-worker',
   'sources/converter/convert-worker',
   'sources/v4l2-camera/camera-worker',
+  'v4l2-proxy/proxy-worker',
   'memory/copy/copy-worker',
   'transport/common/closing-thread',
   'cli/bench/blocking-process',

@@ -70,6 +70,7 @@ const HOST_LAYERS = {
   'transport/vfio-user': ['sys', 'log', 'memory', 'transport/common'],
   frontend: ['sys', 'memory', 'transport/common', 'transport/vhost-user', 'transport/vfio-user'],
   v4l2: ['sys'],
+  'v4l2-proxy': ['v4l2', 'sys', 'log', 'isolation/worker'],
   sources: [
     'v4l2',
     'sys',
@@ -108,6 +109,7 @@ const HOST_LAYERS = {
     'transport/vfio-user',
     'sources',
     'sinks',
+    'v4l2-proxy',
     'codec',
     'av',
   ],

@@ -21,3 +21,4 @@ export { OutputDevice } from './output/output-device.ts';
 export type { OutputPlanarity } from './output/output-format.ts';
 export { OUTPUT_IOCTLS } from './output/output-ioctls.ts';
 export type { OutputDeviceOptions } from './output/output-node.ts';
+export * from './proxy/index.ts';

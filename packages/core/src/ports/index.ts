@@ -8,6 +8,7 @@ export type * from './control-port.ts';
 export type * from './converter.ts';
 export type * from './decoder.ts';
 export type * from './encoder.ts';
+export type * from './foreign-node.ts';
 export type * from './frame-sink.ts';
 export * from './frame-source.ts';
 export * from './host-buffers.ts';

@@ -20,5 +20,6 @@ export * from './toy-decoder.ts';
 export * from './toy-encoder.ts';
 export * from './toy-encoder-device.ts';
 export * from './toy-guest.ts';
+export * from './toy-node.ts';
 export * from './toy-sink.ts';
 export * from './toy-stream.ts';

@@ -64,20 +64,26 @@ describe('paravideo', () => {
   });
 
   it.each([
-    ['serve', 'nothing to serve: give --camera SOCKET, --output SOCKET, --decoder SOCKET or --config FILE'],
+    ['serve', 'nothing to serve: give --camera SOCKET, --output SOCKET, --decoder SOCKET, --proxy SOCKET or --config FILE'],
     ['serve --decoder d.sock --size 640x480', '--size has no effect without --camera'],
     ['serve --decoder d.sock --source x.mp4', '--source has no effect without --camera'],
     ['serve --camera c.sock --codecs h264', '--codecs has no effect without --decoder'],
+    ['serve --proxy p.sock', '--proxy needs --device'],
+    ['serve --camera c.sock --device /dev/video0', '--device has no effect without --proxy'],
+    ['serve --proxy p.sock --device /dev/null', 'devices[0].device: /dev/null: it is no V4L2 device: correct `device` (ENOTTY)'],
     ['serve --camera c.sock --threads 2', '--threads has no effect without --decoder'],
     ['serve --config none.yaml --transport vfio-user', '--transport has no effect without --camera or --output or --decoder'],
     ['serve --camera c.sock --source a.mp4 --source b.mp4', 'It was given as a.mp4 already'],
     ['serve --camera c.sock --source - --until-eof', '--until-eof and the source stdin both want standard input'],
     ['serve --camera c.sock extra.sock', 'too many arguments'],
-    ['serve --camera c.sock --decoder ./c.sock', 'the socket of --camera, --output or --decoder is used twice: ./c.sock'],
+    [
+      'serve --camera c.sock --decoder ./c.sock',
+      'the socket of --camera, --output, --decoder or --proxy is used twice: ./c.sock',
+    ],
     ['serve --camera c.sock --fps 500', '--fps 500 is wrong'],
     ['serve --camera c.sock --workers 0', '--workers 0 is wrong'],
     ['serve --config one.yaml --workers 0', '--workers 0 is wrong'],
-    ['serve --config one.yaml --camera c.sock', 'the socket of --camera, --output or --decoder is used twice: c.sock'],
+    ['serve --config one.yaml --camera c.sock', 'the socket of --camera, --output, --decoder or --proxy is used twice: c.sock'],
   ])('%s is refused with its reason', (line, reason) => {
     writeFileSync(join(folder, 'one.yaml'), 'devices: [ { kind: camera, name: c, socket: c.sock } ]\n');
     const { status, stdout, stderr } = paravideo(...line.split(' '));

@@ -25,6 +25,8 @@ interface ServeFlags {
   readonly output?: readonly string[];
   readonly sink?: readonly string[];
   readonly decoder?: readonly string[];
+  readonly proxy?: readonly string[];
+  readonly device?: string;
   readonly source?: string;
   readonly size?: string;
   readonly fps?: number;
@@ -53,6 +55,9 @@ Examples:
   # what a guest plays into a file, and into a window
   paravideo serve --output /run/out.sock --sink film.mkv --sink '| ffplay -loglevel error -'
 
+  # a codec, capture card or other V4L2 device of this machine, whole (docs/PROXY.md)
+  paravideo serve --proxy /run/proxy.sock --device /dev/video0
+
   # everything from a file (docs/CONFIG.md)
   paravideo serve --config paravideo.yaml
 
@@ -62,10 +67,12 @@ SIGINT, SIGTERM, SIGHUP or SIGQUIT ends it, as does a terminal that is closed; n
 export function addServe(program: Command): void {
   program
     .command('serve')
-    .description('serve cameras, outputs and decoders on vhost-user or vfio-user sockets')
+    .description('serve cameras, outputs, decoders and V4L2 devices of this machine on vhost-user or vfio-user sockets')
     .option('-c, --config <file>', 'YAML file; the flags below add devices to it and override the rest')
     .option('--camera <socket>', 'a camera on this socket (again for more: each shows the same picture)', several)
     .option('--decoder <socket>', 'a decoder on this socket (again for more)', several)
+    .option('--proxy <socket>', 'the V4L2 device of --device, whole, on this socket (again for more)', several)
+    .option('--device <node>', 'what --proxy hands through: /dev/video0, the name of a device or its serial number', once)
     .option(
       '--source <file>',
       'what the cameras of --camera show: a camera of this machine (/dev/video0), or of libcamera (libcamera:front), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
@@ -88,7 +95,7 @@ export function addServe(program: Command): void {
     .addOption(
       new Option(
         '--transport <name>',
-        'what the sockets of --camera, --output and --decoder speak (default: vhost-user)',
+        'what the sockets of --camera, --output, --decoder and --proxy speak (default: vhost-user)',
       ).choices(TRANSPORTS),
     )
     .option('--codecs <list>', 'codecs of the decoders of --decoder, separated by commas')
@@ -162,7 +169,8 @@ const ABOUT: readonly [flag: keyof ServeFlags, name: string, of: readonly (keyof
   ['planes', '--planes', ['camera']],
   ['codecs', '--codecs', ['decoder']],
   ['threads', '--threads', ['decoder']],
-  ['transport', '--transport', ['camera', 'output', 'decoder']],
+  ['device', '--device', ['proxy']],
+  ['transport', '--transport', ['camera', 'output', 'decoder', 'proxy']],
 ];
 
 /** Throws `ConfigError` for flags that would change nothing. */
@@ -172,8 +180,13 @@ function refuseIdleFlags(flags: ServeFlags): void {
       `${name} has no effect without ${of.map((each) => `--${each}`).join(' or ')}: devices of a file have it in the file`,
   );
   if (problems.length > 0) throw new ConfigError(problems);
-  if (flags.config === undefined && [flags.camera, flags.output, flags.decoder].every((sockets) => sockets === undefined)) {
-    throw new ConfigError(['nothing to serve: give --camera SOCKET, --output SOCKET, --decoder SOCKET or --config FILE']);
+  if (flags.proxy !== undefined && flags.device === undefined) {
+    throw new ConfigError(['--proxy needs --device: the V4L2 device that is handed through, such as /dev/video0']);
+  }
+  if ([flags.config, flags.camera, flags.output, flags.decoder, flags.proxy].every((each) => each === undefined)) {
+    throw new ConfigError([
+      'nothing to serve: give --camera SOCKET, --output SOCKET, --decoder SOCKET, --proxy SOCKET or --config FILE',
+    ]);
   }
 }
 
@@ -194,13 +207,13 @@ function mergeFlags(flags: ServeFlags): DaemonConfig {
 function flagName(path: readonly PropertyKey[], value: unknown): string {
   const field = path.findLast((key) => typeof key === 'string');
   const written = ['string', 'number', 'boolean'].includes(typeof value) ? ` ${value}` : '';
-  if (path[0] === 'devices' && field === 'socket') return 'the socket of --camera, --output or --decoder';
+  if (path[0] === 'devices' && field === 'socket') return 'the socket of --camera, --output, --decoder or --proxy';
   if (path[0] === 'sources') return `--source${written}`;
   if (path.includes('sinks')) return `--sink${written}`;
   return typeof field === 'string' && field !== 'devices' ? `--${field}${written}` : fieldName(path);
 }
 
-/** The devices that the flags describe: one camera with as many sockets as were named, and one decoder. */
+/** The devices that the flags describe: one camera with as many sockets as were named, one decoder and one proxy. */
 function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'> {
   const devices: ConfigInput['devices'] = [];
   const source = flagSource(flags.source);
@@ -235,6 +248,15 @@ function flagDevices(flags: ServeFlags): Pick<ConfigInput, 'devices' | 'sources'
       ...(flags.transport !== undefined && { transport: flags.transport }),
       ...(flags.codecs !== undefined && { codecs: flags.codecs.split(',') as never }),
       ...(flags.threads !== undefined && { threads: flags.threads }),
+    });
+  }
+  if (flags.proxy !== undefined && flags.device !== undefined) {
+    devices.push({
+      kind: 'proxy',
+      name: 'proxy',
+      socket: [...flags.proxy],
+      device: flags.device,
+      ...(flags.transport !== undefined && { transport: flags.transport }),
     });
   }
   return { devices, ...(source !== undefined && { sources: { [source.name]: source.settings } }) };

@@ -188,6 +188,17 @@ const decoder = z.strictObject({
   threads: z.int().min(1).max(64).optional(),
 });
 
+const proxy = z.strictObject({
+  kind: z.literal('proxy'),
+  name,
+  card: z.string().min(1).optional(),
+  socket: sockets,
+  vm,
+  transport,
+  memory,
+  device: z.string().min(1),
+});
+
 /** The source that is there without being declared. */
 const PATTERN = 'pattern';
 
@@ -224,7 +235,7 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
       'vfio-shared-memory': z.boolean().default(true),
       'old-shmem-bit': z.boolean().default(false),
       sources: z.record(name, sourceOf(adapters)).default({}),
-      devices: z.array(z.discriminatedUnion('kind', [camera, decoder, output(SINK_ADAPTERS)])).min(1),
+      devices: z.array(z.discriminatedUnion('kind', [camera, decoder, output(SINK_ADAPTERS), proxy])).min(1),
     })
     .superRefine((config, ctx) => {
       const names = new Set<string>();
@@ -296,3 +307,5 @@ export type CameraConfig = Extract<DeviceConfig, { kind: 'camera' }>;
 export type OutputConfig = Extract<DeviceConfig, { kind: 'output' }>;
 /** A decoder of a configuration. */
 export type DecoderConfig = Extract<DeviceConfig, { kind: 'decoder' }>;
+/** A V4L2 node of a configuration that is handed through. */
+export type ProxyConfig = Extract<DeviceConfig, { kind: 'proxy' }>;

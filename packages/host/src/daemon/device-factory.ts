@@ -12,6 +12,8 @@ import {
   type MediaDevice,
   type MediaSession,
   OutputDevice,
+  ProxyDevice,
+  type ProxyDeviceOptions,
   QualitySource,
   type SessionEvents,
   SharedSource,
@@ -24,6 +26,7 @@ import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
 import { patternAdapter, type SourceParts, ThreadConverter } from '../sources/index.ts';
 import { type GuestContext, GuestWall } from '../transport/common/index.ts';
+import { ProxiedNode, ProxyError } from '../v4l2-proxy/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
 import { CameraControls, ConfiguredSource } from './camera-controls.ts';
 import {
@@ -33,6 +36,7 @@ import {
   type DecoderConfig,
   type DeviceConfig,
   type OutputConfig,
+  type ProxyConfig,
   type SourceConfig,
 } from './config.ts';
 import { ConfigError } from './config-error.ts';
@@ -48,10 +52,11 @@ const PATTERN: SourceConfig = { adapter: patternAdapter, settings: {} };
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 
-/** Makes the devices of a configuration out of what they share: the sources, the copying threads, the clock. */
+/** Makes the devices of a configuration out of what they share: the sources, nodes of this machine, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
   readonly #sources: ReadonlyMap<string, ConfiguredSource>;
   readonly #outputs: Outputs;
+  readonly #nodes: ReadonlyMap<ProxyConfig, ProxiedNode>;
   readonly #pool: CopyPool;
   readonly #clock = new LinuxClock();
   readonly #log: Logger;
@@ -60,20 +65,22 @@ export class DeviceFactory implements AsyncDisposable {
   private constructor(
     sources: ReadonlyMap<string, ConfiguredSource>,
     outputs: Outputs,
+    nodes: ReadonlyMap<ProxyConfig, ProxiedNode>,
     pool: CopyPool,
     parts: AsyncDisposableStack,
     log: Logger,
   ) {
     this.#sources = sources;
     this.#outputs = outputs;
+    this.#nodes = nodes;
     this.#pool = pool;
     this.#parts = parts;
     this.#log = log;
   }
 
   /**
-   * Starts the copying threads and opens every source that some camera shows, once each, by its adapter. Throws `ConfigError` for
-   * one that cannot be had.
+   * Starts the copying threads, opens every source that some camera shows, once each, by its adapter, and asks every node that is handed
+   * through what it is. Throws `ConfigError` for one that cannot be had.
    */
   static async open(config: DaemonConfig, log: Logger): Promise<DeviceFactory> {
     await using parts = new AsyncDisposableStack();
@@ -94,7 +101,12 @@ export class DeviceFactory implements AsyncDisposable {
       const own = { log: log.child({ source: name }), played: (output: string) => outputs.played(output) };
       sources.set(name, parts.use(await openSource(name, source, own, converter)));
     }
-    return new DeviceFactory(sources, outputs, pool, parts.move(), log);
+    const nodes = new Map<ProxyConfig, ProxiedNode>();
+    for (const [i, device] of config.devices.entries()) {
+      if (device.kind !== 'proxy') continue;
+      nodes.set(device, await openNode(device, `devices[${i}]`, log.child({ device: device.name })));
+    }
+    return new DeviceFactory(sources, outputs, nodes, pool, parts.move(), log);
   }
 
   /** How to make a configured device for each guest. Throws `ConfigError` naming `field` if its source cannot be that camera. */
@@ -106,6 +118,8 @@ export class DeviceFactory implements AsyncDisposable {
         return this.#output(config);
       case 'decoder':
         return this.#decoder(config);
+      case 'proxy':
+        return this.#proxy(config);
     }
   }
 
@@ -176,6 +190,33 @@ export class DeviceFactory implements AsyncDisposable {
       return new HostedDecoder(host, { factory, buffers: guest.arena, clock: this.#clock, card });
     };
   }
+
+  #proxy(config: ProxyConfig): MakeDevice {
+    const node = this.#nodes.get(config);
+    if (node === undefined) throw new RangeError(`node ${config.device} was not opened`);
+    return (guest) => {
+      const access = this.#access(guest);
+      const own = node.forGuest();
+      const { open } = own;
+      const card = config.card ?? node.card;
+      return new HostedProxy(own, { deviceCaps: node.caps, card, open, buffers: guest.arena, access, budget: guest.budget });
+    };
+  }
+}
+
+/** A proxy that owns its guest's thread. */
+class HostedProxy extends ProxyDevice {
+  readonly #own: AsyncDisposable;
+
+  constructor(own: AsyncDisposable, o: ProxyDeviceOptions) {
+    super(o);
+    this.#own = own;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    await this.#own[Symbol.asyncDispose]();
+  }
 }
 
 /** A source of a camera as its guest has it. */
@@ -241,6 +282,15 @@ async function openSource(
     return new ConfiguredSource(new SharedSource(await adapter.open(settings, parts), converter));
   } catch (error) {
     if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
+    throw error;
+  }
+}
+
+async function openNode({ device }: ProxyConfig, field: string, log: Logger): Promise<ProxiedNode> {
+  try {
+    return await ProxiedNode.open(device, log);
+  } catch (error) {
+    if (error instanceof ProxyError) throw new ConfigError([`${field}.device: ${error.message}`]);
     throw error;
   }
 }

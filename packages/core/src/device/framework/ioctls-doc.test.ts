@@ -5,6 +5,7 @@ import { IOCTLS } from '../../wire/index.ts';
 import { CAPTURE_IOCTLS } from '../capture/capture-ioctls.ts';
 import { DECODER_IOCTLS } from '../decoder/decoder-session.ts';
 import { OUTPUT_IOCTLS } from '../output/output-ioctls.ts';
+import { PROXY_IOCTLS } from '../proxy/proxy-ioctls.ts';
 import { DeviceError } from './device-error.ts';
 import { dispatch, type IoctlTable, ioctlTable, REPLACED_IOCTLS } from './ioctl-table.ts';
 import { makeCall } from './test-call.ts';
@@ -15,9 +16,9 @@ const rows = new Map(
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
     .filter((cells) => cells[2]?.startsWith('VIDIOC_'))
-    .map(([, nr, name, dir, bytes, camera, output, decoder]) => [
+    .map(([, nr, name, dir, bytes, camera, output, decoder, proxy]) => [
       name,
-      { nr: Number(nr), dir, bytes: Number(bytes), camera, output, decoder },
+      { nr: Number(nr), dir, bytes: Number(bytes), camera, output, decoder, proxy },
     ]),
 );
 
@@ -38,6 +39,7 @@ describe('docs/IOCTLS.md', () => {
       camera: answer(CAPTURE_IOCTLS, info.nr),
       output: answer(OUTPUT_IOCTLS, info.nr),
       decoder: answer(DECODER_IOCTLS, info.nr),
+      proxy: answer(PROXY_IOCTLS, info.nr),
     });
   });
 });
@@ -45,7 +47,12 @@ describe('docs/IOCTLS.md', () => {
 describe('ioctlTable', () => {
   it('VM-DX3: no device has a handler for what virtio-media replaces', () => {
     for (const nr of REPLACED_IOCTLS) {
-      expect([CAPTURE_IOCTLS.has(nr), OUTPUT_IOCTLS.has(nr), DECODER_IOCTLS.has(nr)]).toEqual([false, false, false]);
+      expect([CAPTURE_IOCTLS.has(nr), OUTPUT_IOCTLS.has(nr), DECODER_IOCTLS.has(nr), PROXY_IOCTLS.has(nr)]).toEqual([
+        false,
+        false,
+        false,
+        false,
+      ]);
       expect(() => ioctlTable([[nr, () => 0]])).toThrow(DeviceError);
     }
   });

@@ -2,7 +2,7 @@
 /** Ioctl calls by hand, for tests of devices without the protocol. */
 import type { GuestRange } from '../../ports/index.ts';
 import { v4l2_buffer, v4l2_plane } from '../../wire/index.ts';
-import type { IoctlCall, SessionEvents } from './media-device.ts';
+import type { DequeueTicket, IoctlCall, SessionEvents } from './media-device.ts';
 
 /** A call with a payload of `size` bytes of `dirt`, and memory that is never there. */
 export function makeCall(
@@ -38,7 +38,7 @@ export class SeenEvents implements SessionEvents {
   readonly events: DataView[] = [];
   readonly errors: number[] = [];
 
-  dequeue(buffer: DataView, planes: DataView | undefined): undefined {
+  dequeue(buffer: DataView, planes: DataView | undefined): DequeueTicket | undefined {
     const f = v4l2_buffer.fields;
     const count = (planes?.byteLength ?? 0) / v4l2_plane.size;
     this.buffers.push({
@@ -49,6 +49,7 @@ export class SeenEvents implements SessionEvents {
       timestamp: Number(f.timestamp.fields.tv_sec.get(buffer, 0)) * 1_000_000 + Number(f.timestamp.fields.tv_usec.get(buffer, 0)),
       planes: Array.from({ length: count }, (_, i) => v4l2_plane.fields.bytesused.get(planes ?? buffer, i * v4l2_plane.size)),
     });
+    return undefined;
   }
 
   buffersFreed(): void {}
