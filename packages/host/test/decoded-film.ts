@@ -12,8 +12,8 @@ export interface DecodedFilm {
   readonly times: readonly number[];
 }
 
-/** Decodes a film of 8-bit Y'CbCr from its first picture to its last. */
-export async function decodedFilm(path: string): Promise<DecodedFilm> {
+/** Decodes a film of 8-bit Y'CbCr from its first picture to its last, or so many. */
+export async function decodedFilm(path: string, most = Number.POSITIVE_INFINITY): Promise<DecodedFilm> {
   const av = await loadAv();
   const input = new av.FormatContext();
   input.allocContext();
@@ -39,7 +39,7 @@ export async function decodedFilm(path: string): Promise<DecodedFilm> {
       frame.unref();
     }
   };
-  while (input.readFrameSync(packet) >= 0) {
+  while (luma.length < most && input.readFrameSync(packet) >= 0) {
     expectFine(decoder.sendPacketSync(packet), 'a packet');
     packet.unref();
     take();

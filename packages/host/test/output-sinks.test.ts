@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where what a guest plays goes: files and programs. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { fourcc, type OutputClient } from '@paravideo/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConfigInput, DaemonProcess } from '../src/daemon/index.ts';
 import { decodedFilm, psnr } from './decoded-film.ts';
 import { OutputRig } from './output-rig.ts';
 
+const VIEWER = fileURLToPath(new URL('film-viewer.ts', import.meta.url));
 const rig = new OutputRig();
 afterEach(() => rig.close());
 
@@ -185,5 +190,98 @@ describe('a program', () => {
     await client.stop();
     await logged(daemon, 'a sink has taken what was played', 3);
     expect(await daemon.stop()).toBe(0);
+  });
+});
+
+/** A port of this machine that nobody listens at. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe('an RTSP server', () => {
+  it('shows what is played to viewers, and the next time that it is played, too', async () => {
+    const port = await freePort();
+    const daemon = await serve([{ rtsp: port }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    const film = join(folder(), 'seen');
+    for (let round = 0; round < 2; round += 1) {
+      if (round > 0) await client.start();
+      const viewer = spawn(process.execPath, ['--no-warnings', VIEWER, `rtsp://127.0.0.1:${port}/wall`, '30', film], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = once(viewer, 'exit');
+      let said = '';
+      viewer.stdout.setEncoding('latin1').on('data', (text: string) => {
+        said += text;
+      });
+      for (let i = 0; viewer.exitCode === null; i += 1) await client.write(PICTURES[i % PICTURES.length] as Uint8Array);
+      expect([(await ended)[0], said]).toEqual([0, `${WIDTH}x${HEIGHT}`]);
+      const luma = readFileSync(film);
+      expect(luma.length).toBe(30 * PIXELS);
+      const seen = Array.from({ length: 30 }, (_, i) => {
+        const ratios = PICTURES.map((one) => psnr(luma.subarray(i * PIXELS, (i + 1) * PIXELS), one.subarray(0, PIXELS)));
+        const best = Math.max(...ratios);
+        expect(best).toBeGreaterThan(30);
+        return ratios.indexOf(best);
+      });
+      expect(new Set(seen).size).toBeGreaterThan(10);
+      await client.stop();
+    }
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  it('closes clients that make no sense, that do not read, and those beyond the limit; the guest plays on', async () => {
+    const port = await freePort();
+    const daemon = await serve([{ rtsp: port }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    const connect = async () => {
+      const socket = createConnection({ port, host: '127.0.0.1' });
+      rig.cleanups.push(() => socket.destroy());
+      const closed = once(
+        socket.on('error', () => {}),
+        'close',
+      );
+      await once(socket, 'connect');
+      return { socket, closed };
+    };
+    for (const words of [
+      'GET / HTTP/1.1\r\n\r\n',
+      `OPTIONS * RTSP/1.0\r\nX: ${'x'.repeat(9000)}`,
+      'OPTIONS * RTSP/1.0\r\nContent-Length: -1\r\n\r\n',
+    ]) {
+      const { socket, closed } = await connect();
+      socket.write(words);
+      await closed;
+    }
+    const asking = await connect();
+    const answers: string[] = [];
+    asking.socket.setEncoding('latin1').on('data', (text: string) => answers.push(text));
+    asking.socket.write(
+      'PLAY rtsp://x/ RTSP/1.0\r\nCSeq: 1\r\n\r\nSETUP rtsp://x/ RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP;unicast;client_port=5000-5001\r\n\r\nRECORD rtsp://x/ RTSP/1.0\r\nCSeq: 3\r\n\r\n',
+    );
+    await expect
+      .poll(() => answers.join('').match(/^RTSP.*\r\nCSeq: \d/gm), SOON)
+      .toEqual([
+        'RTSP/1.0 455 Method Not Valid in This State\r\nCSeq: 1',
+        'RTSP/1.0 461 Unsupported Transport\r\nCSeq: 2',
+        'RTSP/1.0 501 Not Implemented\r\nCSeq: 3',
+      ]);
+    const crowd = [];
+    for (let i = 0; i < 20; i += 1) crowd.push(await connect());
+    await Promise.any(crowd.map(({ closed }) => closed));
+    await play(client);
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  it('is refused at the start where its port is taken', async () => {
+    const port = await freePort();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    rig.cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    await expect(serve([{ rtsp: port }])).rejects.toThrow('EADDRINUSE');
   });
 });

@@ -2,13 +2,18 @@
 import { resolve } from 'node:path';
 
 /** A sink of the configuration, as a flag names it. */
-export type NamedSink = { readonly file: string } | { readonly command: string[] };
+export type NamedSink = { readonly file: string } | { readonly command: string[] } | { readonly rtsp: number | string };
 
 /** How the names of files end, for people. */
 export const SINK_ENDINGS = '.mkv, .mp4, .ts, .y4m';
 
-/** Where an output of the command line goes: behind a bar stand a program and its arguments, separated by spaces; all else is a file. */
+/**
+ * Where an output of the command line goes: `rtsp:` and a port, or an address with one, is a server; behind a bar stand a program and its
+ * arguments, separated by spaces; all else is a file.
+ */
 export function namedSink(written: string): NamedSink {
   if (written.startsWith('|')) return { command: written.slice(1).trim().split(/\s+/) };
+  const [, at] = /^rtsp:(?:\/\/)?([^/]+)\/?$/.exec(written) ?? [];
+  if (at !== undefined) return { rtsp: /^\d+$/.test(at) ? Number(at) : at };
   return { file: resolve(written) };
 }

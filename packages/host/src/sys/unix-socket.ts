@@ -8,6 +8,7 @@ import { SysError } from './sys-error.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
@@ -142,10 +143,11 @@ export function send(fd: Fd, from: Uint8Array, fds: readonly Fd[] = []): number 
   throw new SysError('sendmsg', errno);
 }
 
-/** Two connected sockets. */
-export function socketpair(): [Fd, Fd] {
+/** Two connected sockets, for bytes or, with `packets`, for messages that arrive one by one as they were written. */
+export function socketpair(carries: 'bytes' | 'packets' = 'bytes'): [Fd, Fd] {
   prepare(0, 0);
-  check(libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, base), 'socketpair');
+  const type = carries === 'bytes' ? SOCK_STREAM : SOCK_SEQPACKET;
+  check(libc.socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, base), 'socketpair');
   return [Fd.adopt(words.getInt32(0, true)), Fd.adopt(words.getInt32(4, true))];
 }
 

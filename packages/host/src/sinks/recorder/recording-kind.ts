@@ -17,7 +17,7 @@ export const RECORDING_KINDS = [
   film('ffv1.mkv', 'matroska', 'ffv1'),
   film('h264.mp4', 'mp4', 'libx264'),
   film('h264.ts', 'mpegts', 'libx264'),
-  film('mjpeg', 'mpjpeg', 'mjpeg'),
+  film('h264.rtp', 'rtp', 'libx264'),
 ] as const satisfies readonly RecordingKind[];
 
 /** The name of one of them. */

@@ -14,8 +14,9 @@ const OPTIONS: Readonly<Record<string, readonly (readonly [string, string])[]>> 
     ['preset', 'veryfast'],
     ['crf', '20'],
   ],
-  mjpeg: [['q', '4']],
 };
+/** Bytes of an RTP packet at most: it fits into every network's frames. */
+const PACKET_BYTES = 1200;
 /** What has to be on its way at once: no picture waits for those that follow. */
 const AT_ONCE = [['tune', 'zerolatency']] as const;
 const EIO = 5;
@@ -47,7 +48,7 @@ export class FilmWriter implements RecordingWriter {
     const { width, height, interval, fullRange } = picture;
     this.#encoder.width = width;
     this.#encoder.height = height;
-    this.#encoder.pixelFormat = film.encoder === 'mjpeg' ? c.AV_PIX_FMT_YUVJ420P : c.AV_PIX_FMT_YUV420P;
+    this.#encoder.pixelFormat = c.AV_PIX_FMT_YUV420P;
     this.#encoder.timeBase = new av.Rational(UNIT.num, UNIT.den);
     const rate = new av.Rational(interval.denominator, interval.numerator);
     this.#encoder.framerate = rate;
@@ -55,7 +56,7 @@ export class FilmWriter implements RecordingWriter {
     this.#encoder.colorRange = fullRange ? c.AVCOL_RANGE_JPEG : c.AVCOL_RANGE_MPEG;
     this.#encoder.colorSpace = picture.matrix as InstanceType<Av['CodecContext']>['colorSpace'];
     this.#encoder.setOption('threads', String(THREADS));
-    const live = film.muxer === 'mpegts' && film.encoder === 'libx264' ? AT_ONCE : [];
+    const live = film.muxer === 'rtp' ? AT_ONCE : [];
     for (const [name, value] of [...(OPTIONS[film.encoder] ?? []), ...live]) this.#encoder.setOption(name, value);
     if (((this.#format.oformat?.flags ?? 0) & c.AVFMT_GLOBALHEADER) !== 0) this.#encoder.setFlags(c.AV_CODEC_FLAG_GLOBAL_HEADER);
     call(this.#encoder.open2Sync(codec, null), 'the encoder');
@@ -66,6 +67,7 @@ export class FilmWriter implements RecordingWriter {
     this.#io = new av.IOContext();
     this.#wrote(this.#io.open2Sync('fd:', c.AVIO_FLAG_WRITE));
     this.#format.pb = this.#io;
+    if (film.muxer === 'rtp') this.#format.setOption('packetsize', String(PACKET_BYTES));
     this.#wrote(this.#format.writeHeaderSync(null));
     this.#unit = stream.timeBase;
     this.#packet = new av.Packet();
