@@ -80,7 +80,12 @@ describe("an output that is another guest's camera", () => {
     };
     await Promise.all([write(), camera.next()]);
     await playing.stop();
-    expect(await camera.next()).toMatchObject({ error: true });
+    // The flag comes with the buffers that the camera had; who queues one after that gets the errno.
+    const end = await camera.next().then(
+      ({ error }) => (error ? 'error flag' : 'a frame'),
+      ({ message }) => message,
+    );
+    expect(end).toMatch(/^(error flag|VIDIOC_QBUF: EIO)$/);
     await camera.stop();
     expect((await camera.session.enumInput(0))?.status).not.toBe(0);
     await playing.configure({ width: 128, height: 96 });

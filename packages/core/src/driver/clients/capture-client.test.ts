@@ -105,6 +105,22 @@ describe('CaptureClient', () => {
     await client.close();
   });
 
+  it('starts anew after a camera that went, though it was told so when it had stopped', async () => {
+    const { client, frame, source } = await rig();
+    await client.start();
+    await frame();
+    source.unplug();
+    // The buffer of the frame before is on its way back when the stop is asked for, and is refused.
+    const last = client.next();
+    const stopped = client.stop();
+    await last.catch(() => {});
+    await stopped;
+    source.plug();
+    await client.start();
+    expect((await frame()).error).toBe(false);
+    await client.close();
+  });
+
   it('can be stopped after a start that was refused, so that another format can be set, or started again', async () => {
     const { client, source, frame } = await rig();
     source.unplug();

@@ -131,9 +131,10 @@ export class CaptureClient {
   async stop(): Promise<void> {
     if (this.#state === 'closed' || this.#buffers === undefined) return;
     this.#state = 'idle';
+    await this.session.streamoff(this.type);
+    // What was taken or refused before is known by now: it was of this stream.
     this.#lent = undefined;
     this.#failure = undefined;
-    await this.session.streamoff(this.type);
     await this.#buffers?.release();
     this.#buffers = undefined;
   }

@@ -63,7 +63,7 @@ describe('the test pattern source', () => {
     const maps = mappingsOf('paravideo-pattern');
     // The clock on the wall stands still, so that a picture is known from number and timestamp; the thread's age of a
     // frame is taken off it, so it must be read back from the frame: noon minus at most a second.
-    const source = new SharedSource(openPattern({ timeOfDay: () => NOON, matrix: 'rec601' }));
+    const source = new SharedSource(openPattern({ timeOfDay: () => NOON }));
     const consumers = [V4L2_PIX_FMT_NV12M, V4L2_PIX_FMT_RGB24].map((fourcc) => {
       const consumer = new Consumer(3);
       const layout = layoutOf(fourcc);

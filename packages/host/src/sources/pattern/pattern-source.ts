@@ -13,7 +13,7 @@ export interface PatternOptions {
   readonly log?: Log;
   /** name of the camera; "Paravideo Test Pattern" */
   readonly card?: string;
-  /** Y'CbCr encoding of the pictures, and what they declare; Rec. 709 */
+  /** Y'CbCr encoding of the pictures, and what they declare; Rec. 601, which many programs take for granted, as webcams send it */
   readonly matrix?: ColourMatrix;
   /** paces the frames; CLOCK_MONOTONIC */
   readonly clock?: Clock;
@@ -35,7 +35,7 @@ function localTimeOfDay(): number {
  */
 export function openPattern(o: PatternOptions = {}): Capture {
   const clock = o.clock ?? new LinuxClock();
-  const matrix = o.matrix ?? 'rec709';
+  const matrix = o.matrix ?? 'rec601';
   const thread = new PatternThread({ matrix, clock, timeOfDay: o.timeOfDay ?? localTimeOfDay, log: o.log });
   /** One set of controls; the thread ends with the first. */
   const capture = (close: () => void | Promise<void>): Capture => {
