@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** V4L2 devices of the kernel's own, vivid and vicodec, handed through to guests: what those see beside what the bare node says. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../../vm/lab/index.ts';
 import { UmlHost } from '../harness/index.ts';
+import { examplesOf } from './document.ts';
 import { videoNodes } from './nodes.ts';
 
 const TIMEOUT = 280_000;
@@ -188,4 +190,26 @@ describe('a multi-planar node that is handed through', () => {
   it('plays frames of a guest', () => {
     expect(of(OUTPUT, 'play', 'mmap', 20)).toEqual({ rising: true });
   });
+
+  it.each(examplesOf(readFileSync(join(REPOSITORY, 'docs/PROXY.md'), 'utf8')))(
+    'is there for guests by the example of the document: $language',
+    async ({ language, text }) => {
+      const command = `node ${join(REPOSITORY, 'packages/host/bin/start.js')}`;
+      // Of this node a probe lists the least.
+      const ours = text.replace(/\/dev\/video\d+/, nodes[OUTPUT] ?? '').replace('npx paravideo', `exec ${command}`);
+      const [socket] = /\/run\/[\w/-]+\.sock/.exec(ours) ?? [];
+      const told = await host.must(
+        [
+          'mkdir -p /run/pv && cd /run && rm -f ready && mkfifo ready',
+          `cat > example <<'END'\n${ours}END`,
+          `${language === 'yaml' ? `${command} serve --config example` : 'exec sh example'} > ready &`,
+          'read -r word < ready',
+          `${command} probe ${socket}; status=$?`,
+          'kill $!; wait $!; exit $status',
+        ].join('\n'),
+        TIMEOUT,
+      );
+      expect(told).toMatch(/^Card +vivid$/m);
+    },
+  );
 });
