@@ -10,8 +10,8 @@ import { renderTable } from '../packages/host/src/cli/table.ts';
 import { DaemonProcess } from '../packages/host/src/daemon/index.ts';
 import { ATTACKS, type Attack } from './hostile/attacks.ts';
 import { HostileError } from './hostile/hostile-error.ts';
-import { Part } from './hostile/part.ts';
 import type { Felt } from './hostile/victim.ts';
+import { Part } from './part.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '6' } } });
 const seconds = Number(values.seconds);
@@ -36,10 +36,11 @@ async function beside(attack: Attack | undefined): Promise<Felt | string> {
     ],
     { log: 'error' },
   );
-  await using victim = new Part('victim', [daemon.socket('camera')]);
+  await using victim = new Part(new URL('./hostile/victim.ts', import.meta.url), [daemon.socket('camera')]);
   if ((await victim.line(PATIENCE)) === undefined) return 'the victim did not start';
   const targets = { camera: daemon.socket('hostile'), pci: daemon.socket('pci'), decoder: daemon.socket('decoder') };
-  await using attacker = attack && new Part('attacker', [attack.name, JSON.stringify(targets)]);
+  await using attacker =
+    attack && new Part(new URL('./hostile/attacker.ts', import.meta.url), [attack.name, JSON.stringify(targets)]);
   if (attacker !== undefined && (await attacker.line(PATIENCE)) === undefined) return 'the attack could not be set up';
   const answer = await victim.ask(String(seconds), 1000 * seconds + PATIENCE);
   return answer === undefined ? 'the victim got no answer any more' : (JSON.parse(answer) as Felt);

@@ -11,7 +11,7 @@ import { DaemonProcess, formatSize } from '../packages/host/src/daemon/index.ts'
 import { ATTACKS } from './hostile/attacks.ts';
 import type { Round } from './hostile/citizen.ts';
 import { HostileError } from './hostile/hostile-error.ts';
-import { Part } from './hostile/part.ts';
+import { Part } from './part.ts';
 import { compareHoldings, type Holdings, holdings } from './soak/holdings.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string' } } });
@@ -48,7 +48,7 @@ async function live(
   end: number,
 ): Promise<void> {
   const args = [kind, daemon.socket(device, index), transport, String(random.below(2 ** 31))];
-  await using citizen = new Part('citizen', args);
+  await using citizen = new Part(new URL('./hostile/citizen.ts', import.meta.url), args);
   if ((await citizen.line(ROUND)) === undefined) throw new HostileError(`a guest of ${device} did not start`);
   do {
     const answer = await citizen.ask('on', ROUND);
@@ -64,7 +64,7 @@ async function live(
 /** One attack, for so many milliseconds. */
 async function strike(daemon: DaemonProcess, name: string, millis: number): Promise<void> {
   const targets = { camera: daemon.socket('hostile'), pci: daemon.socket('pci'), decoder: daemon.socket('hostile-decoder') };
-  await using attacker = new Part('attacker', [name, JSON.stringify(targets)]);
+  await using attacker = new Part(new URL('./hostile/attacker.ts', import.meta.url), [name, JSON.stringify(targets)]);
   await attacker.line(ROUND);
   await pause(millis);
 }

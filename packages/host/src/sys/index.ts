@@ -20,7 +20,7 @@ export {
   setNoNewPrivileges,
   setParentDeathSignal,
 } from './process-limits.ts';
-export { mappingsOf, openDescriptors, processorTime, residentMemory } from './process-state.ts';
+export { mappingsOf, openDescriptors, processorTime, residentMemory, threadTime, threadTimes } from './process-state.ts';
 export { copyMemory, detach, viewAt } from './raw-memory.ts';
 export { type MemorySpan, PASSING, readInto, receiveInto } from './scatter-read.ts';
 export {

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { processorTime } from './process-state.ts';
+import { processorTime, threadTime, threadTimes } from './process-state.ts';
 
 describe('processorTime', () => {
   it('is what the process itself counts, to some hundredths of a second', () => {
@@ -32,5 +32,31 @@ describe('processorTime', () => {
 
   it('is undefined where there is no such process', () => {
     expect(processorTime(2 ** 22 + 1)).toBeUndefined();
+  });
+});
+
+describe('the time of threads', () => {
+  const work = (milliseconds: number): void => {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+  };
+
+  it('is what a thread did, and no more than its process', () => {
+    const before = threadTime();
+    const all = process.cpuUsage();
+    work(50);
+    const did = threadTime() - before;
+    const { user, system } = process.cpuUsage(all);
+    expect(did).toBeGreaterThan(0);
+    // as the kernel counts it for the process, which may be late by a tick
+    expect(did).toBeLessThan((user + system) / 1e6 + 0.02);
+  });
+
+  it('adds up to that of the process', () => {
+    work(200);
+    const sum = [...threadTimes(process.pid).values()].reduce((total, each) => total + each, 0);
+    const { user, system } = process.cpuUsage();
+    expect(sum).toBeGreaterThan(0.5 * threadTime());
+    expect(sum).toBeLessThan((user + system) / 1e6 + 0.05);
   });
 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What this process holds, as the kernel counts it: for leak checks and statistics. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { check, libc, pinnedAddress } from './libc.ts';
+import { SYSCALLS } from './syscall-numbers.ts';
 
 /** Number of open descriptors. */
 export function openDescriptors(): number {
@@ -28,6 +30,36 @@ export function processorTime(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The same by the names of its threads, exactly but for what threads that run now did since the last tick of the kernel; threads of one
+ * name are one. Threads that have ended are not in it.
+ */
+export function threadTimes(pid: number): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const folder = `/proc/${pid}/task/${thread}`;
+      const name = readFileSync(`${folder}/comm`, 'utf8').trim();
+      const nanoseconds = Number(readFileSync(`${folder}/schedstat`, 'latin1').split(' ')[0]);
+      times.set(name, (times.get(name) ?? 0) + nanoseconds / 1e9);
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
+  return times;
+}
+
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const time = new BigInt64Array(2);
+const timeAddress = pinnedAddress(time.buffer);
+
+/** Processor time of the thread that calls, in seconds, to a microsecond. */
+export function threadTime(): number {
+  const number = SYSCALLS.clock_gettime[process.arch === 'arm64' ? 1 : 0];
+  check(libc.syscall(number, CLOCK_THREAD_CPUTIME_ID, timeAddress, 0), 'clock_gettime');
+  return Number(time[0]) + Number(time[1]) / 1e9;
 }
 
 /** Resident memory of a process in bytes; undefined if there is none of that id. */

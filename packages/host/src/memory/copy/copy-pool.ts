@@ -27,8 +27,11 @@ const MAX_JOBS = 4096;
 const GUEST_JOBS = 1024;
 /** Bytes of a guest's jobs that may wait or be copied; with more the next answers false. One job of any length may. */
 const GUEST_BYTES = 1 << 30;
-/** Bytes given to one thread before it has answered; more waits here, where any thread can take it, and another guest can come first. */
-const THREAD_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes given to one thread before it has answered; more waits here, where any thread can take it, and another guest can come first. Five
+ * pictures of 1080p: what many guests of a camera need at once goes out in few messages.
+ */
+const THREAD_BYTES = 16 << 20;
 
 /** A guest's memory as the copies need it; `Arena` and `HostGuestMemory` are such. */
 export interface GuestMemoryAccess {

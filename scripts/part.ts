@@ -3,15 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A process of a measurement: a script of this folder that speaks in lines and ends with its standard input. */
+/** A process of a measurement: a script that speaks in lines and ends with its standard input. */
 export class Part implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
   readonly #exit: Promise<unknown>;
 
-  constructor(script: string, args: readonly string[]) {
-    const path = fileURLToPath(new URL(`./${script}.ts`, import.meta.url));
-    this.#child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(script: URL, args: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [fileURLToPath(script), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#lines = createInterface(this.#child.stdout as NodeJS.ReadableStream);
   }
@@ -31,6 +30,15 @@ export class Part implements AsyncDisposable {
     const answer = this.line(within);
     this.#child.stdin?.write(`${question}\n`);
     return answer;
+  }
+
+  /** Stops it where it stands: its memory stays, and it answers nothing. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
   }
 
   /** False after it ended by itself. */
