@@ -131,7 +131,7 @@ export class UmlHost implements AsyncDisposable {
     const files = moduleFiles(readFileSync(join(this.#lab.modules, 'modules.dep'), 'utf8'), name);
     const lines = files.map(({ name: loaded, path }, i) => {
       const given = i === files.length - 1 ? words.join(' ') : '';
-      return `[ -d /sys/module/${loaded} ] || ${this.#busybox} insmod ${join(this.#lab.modules, path)} ${given} || exit`;
+      return `[ -d /sys/module/${loaded} ] || ${this.busybox} insmod ${join(this.#lab.modules, path)} ${given} || exit`;
     });
     await this.must(lines.join('\n'));
   }
@@ -163,7 +163,8 @@ export class UmlHost implements AsyncDisposable {
       throw new GuestError(`the kernel told of a fault:\n  ${complaints.join('\n  ')}${this.#consoleEnd()}`);
   }
 
-  get #busybox(): string {
+  /** Path of a busybox, here and there. */
+  get busybox(): string {
     return join(this.#lab.tools, 'usr/bin/busybox');
   }
 
@@ -171,7 +172,7 @@ export class UmlHost implements AsyncDisposable {
     return [
       `mem=${memoryMiB}M`,
       ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${INIT}`],
-      ...[`paravideo_busybox=${this.#busybox}`, `paravideo_share=${this.share}`],
+      ...[`paravideo_busybox=${this.busybox}`, `paravideo_share=${this.share}`],
       // descriptors of the process: the console's, and the line of the harness
       ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3,fd:3'],
       ...['noreboot', 'oops=panic', 'printk.time=1', `uml_dir=${join(this.#folder, 'uml')}`],
