@@ -71,6 +71,22 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
     return { idle, streaming: streaming > 0 };
   },
 
+  /** The second guest asks for more than the first did: a frame of 1280x720 is written to FILE. */
+  async rise() {
+    const [file = ''] = args;
+    await one.start({ ...SMALL, width: 320, height: 180 });
+    const before = await one.frames(5);
+    await two.start({ ...SMALL, width: 1280, height: 720 });
+    const [after] = await Promise.all([one.frames(20), two.frames(9)]);
+    writeFileSync(file, Buffer.concat((await two.client.next()).planes));
+    const seen = [...before, ...after];
+    return {
+      counted: seen.every(({ sequence }, i) => i === 0 || sequence > (seen[i - 1]?.sequence ?? -1)),
+      later: seen.every(({ timestamp }, i) => i === 0 || timestamp > (seen[i - 1]?.timestamp ?? -1)),
+      errors: seen.filter(({ error }) => error).length,
+    };
+  },
+
   async controls() {
     const { session } = one.client;
     const names: string[] = [];

@@ -47,6 +47,14 @@ describe.each([
     expect(await tell('share')).toEqual({ idle: 0, streaming: true });
   });
 
+  it('rises to the size that a second guest asks for, whose frames are those of its node, and the first guest goes on', async () => {
+    expect(await tell('rise', '/run/ours')).toEqual({ counted: true, later: true, errors: 0 });
+    const set = '--set-fmt-video=width=1280,height=720,pixelformat=YUYV';
+    await host.must(`v4l2-ctl -d ${node} ${set} --stream-mmap --stream-skip=2 --stream-count=1 --stream-to=/run/own`);
+    const [ours, own] = (await host.must('md5sum /run/ours /run/own')).split('\n').map((line) => line.split(' ')[0]);
+    expect(ours).toBe(own);
+  });
+
   it('has its controls in the guest, where what another program sets is heard, and the second guest is refused', async () => {
     const told = await tell('controls');
     expect(told.names).toEqual(

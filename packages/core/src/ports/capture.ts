@@ -55,8 +55,9 @@ export interface Capture extends AsyncDisposable {
   watch(listener: () => void): Disposable;
   /**
    * Begins to push frames of this layout, about so often. Called while it is there, with what its modes allow, and with the same
-   * layout and interval once at a time. Disposing of the handle ends it, once: no call of the sink follows. Throws `NoMemoryError`
-   * if there is no memory for the frames, and `SourceBusyError` if it cannot deliver them beside what it delivers already.
+   * layout and interval once at a time. Disposing of the handle ends it, once: no call of the sink follows, and another start may follow
+   * at once. Throws `NoMemoryError` if there is no memory for the frames, and `SourceBusyError` if it cannot deliver them beside what
+   * it delivers already.
    */
   start(wanted: WantedFrames, sink: CaptureSink): Disposable;
 }

@@ -12,6 +12,12 @@ export function brings(modes: SourceModes, { layout }: WantedFrames): boolean {
   return modes.formats.includes(layout.fourcc) && hasSize(modes.sizes(layout.fourcc), layout);
 }
 
+/** True if one picture is larger than another, and nowhere smaller. */
+export function isLarger(one: PictureSize, other: PictureSize): boolean {
+  const { width, height } = other;
+  return one.width >= width && one.height >= height && one.width * one.height > width * height;
+}
+
 /** Formats of a camera out of which others can be made, the camera's preferred one first. */
 export function readable(native: SourceModes, converter: Converter): readonly number[] {
   return native.formats.filter((fourcc) => converter.reads.includes(fourcc));

@@ -15,6 +15,8 @@ import { SharedFrame } from './shared-frame.ts';
 /** One use of a source. */
 export interface SharedStream {
   readonly consumer: FrameConsumer;
+  /** whose frames it gets now */
+  rendition?: Rendition;
 }
 
 /** Frames of one layout and interval, and the streams that share them. */
@@ -22,6 +24,11 @@ export abstract class Rendition {
   readonly wanted: WantedFrames;
   readonly streams = new Set<SharedStream>();
   readonly #over: (rendition: Rendition, reason: string) => void;
+  /** number of the last frame that was delivered */
+  #last: number | undefined;
+  /** what is added to the numbers of captured frames; of a follower known with its first */
+  #shift: number | undefined = 0;
+  #before = -1;
 
   /** @param over called when its frames have ended by themselves */
   constructor(wanted: WantedFrames, over: (rendition: Rendition, reason: string) => void) {
@@ -32,13 +39,31 @@ export abstract class Rendition {
   /** No frame is delivered any more. */
   abstract stop(): void;
 
+  /** Whether a frame was delivered yet. */
+  get begun(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** Takes over streams that another rendition has had, and counts its frames on from there. */
+  follow(other: Rendition, streams: Iterable<SharedStream>): void {
+    this.#before = other.#last ?? other.#before;
+    this.#shift = undefined;
+    for (const stream of streams) {
+      other.streams.delete(stream);
+      this.streams.add(stream);
+      stream.rendition = this;
+    }
+  }
+
   protected anyWants(): boolean {
     for (const { consumer } of this.streams) if (consumer.wantsFrame()) return true;
     return false;
   }
 
   protected deliver(captured: CapturedFrame): void {
-    const frame = new SharedFrame(captured);
+    this.#shift ??= this.#before + 1 - captured.sequence;
+    this.#last = captured.sequence + this.#shift;
+    const frame = new SharedFrame(captured, this.#last);
     // Each is asked again: while this frame was captured, its buffer may have gone to the frame before or been taken back. A stream
     // that ends in one of these calls is not visited any more.
     for (const { consumer } of this.streams) if (consumer.wantsFrame()) consumer.frame(frame);

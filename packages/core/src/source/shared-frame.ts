@@ -4,16 +4,14 @@ import { SourceError } from './source-error.ts';
 
 /** A captured frame in the hands of several streams; it goes back to its adapter with the last reference. */
 export class SharedFrame implements Frame {
+  readonly sequence: number;
   readonly #captured: CapturedFrame;
   #references = 1;
 
   /** With one reference, the caller's. */
-  constructor(captured: CapturedFrame) {
+  constructor(captured: CapturedFrame, sequence: number) {
     this.#captured = captured;
-  }
-
-  get sequence(): number {
-    return this.#captured.sequence;
+    this.sequence = sequence;
   }
 
   get timestamp(): number {

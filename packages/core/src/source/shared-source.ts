@@ -10,6 +10,9 @@
  * What the capture does not bring is made by a converter, where there is one: once for all who want the same, out of frames that the
  * capture brings, or of those that it brings already where it cannot bring others beside them.
  *
+ * A capture that brings one mode at a time is begun again in a larger one for whoever asks for that, if all that runs can be made of it:
+ * the streams go on, out of other frames. If no frame comes in the larger mode, it is begun again as it was.
+ *
  * When the capture goes away, or cannot deliver such frames any more, the streams end; when it is there again, others can begin.
  */
 import {
@@ -26,7 +29,7 @@ import {
   type SourcePresence,
   type WantedFrames,
 } from '../ports/index.ts';
-import { brings, conversionBase, convertedModes, readable } from './conversion-plan.ts';
+import { brings, conversionBase, convertedModes, isLarger, readable } from './conversion-plan.ts';
 import { PresenceMachine } from './presence.ts';
 import {
   CapturedRendition,
@@ -46,6 +49,10 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   readonly #watching: Disposable;
   readonly #renditions = new Map<string, Rendition>();
   readonly #watchers = new Set<(change: SourceChange) => void>();
+  /** the larger mode that the capture was begun in last, and what it was in before */
+  #risen: { readonly rendition: Rendition; readonly before: WantedFrames } | undefined;
+  /** larger modes in which no frame came */
+  readonly #vain = new Set<string>();
   /** what the capture brings, and what is offered */
   #native: SourceModes;
   #modes: SourceModes;
@@ -126,9 +133,11 @@ export class SharedSource implements FrameSource, AsyncDisposable {
 
   #join(rendition: Rendition, stream: SharedStream): Disposable {
     rendition.streams.add(stream);
+    stream.rendition = rendition;
     return {
       [Symbol.dispose]: () => {
-        if (rendition.streams.delete(stream) && rendition.streams.size === 0) this.#drop(rendition);
+        const { rendition: now } = stream;
+        if (now?.streams.delete(stream) && now.streams.size === 0) this.#drop(now);
       },
     };
   }
@@ -154,10 +163,85 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     try {
       return this.#captured(best);
     } catch (error) {
-      const other = error instanceof SourceBusyError ? this.#convertible(wanted) : undefined;
+      const other = error instanceof SourceBusyError ? (this.#raised(best) ?? this.#convertible(wanted)) : undefined;
       if (other === undefined) throw error;
       return other;
     }
+  }
+
+  /** The one start that there is of the capture, begun again in a larger mode, if all that runs can be made of that. */
+  #raised(best: WantedFrames): Rendition | undefined {
+    const converter = this.#converter;
+    const all = [...this.#renditions.values()];
+    const [only, second] = all.filter((rendition) => rendition instanceof CapturedRendition);
+    if (converter === undefined || only === undefined || second !== undefined) return undefined;
+    if (this.#vain.has(renditionKey(best)) || !isLarger(best.layout, only.wanted.layout)) return undefined;
+    if (!readable(this.#native, converter).includes(best.layout.fourcc)) return undefined;
+    const able = all.every(
+      ({ wanted }) =>
+        converter.makes.includes(wanted.layout.fourcc) && intervalKey(wanted.interval) === intervalKey(best.interval),
+    );
+    if (!able) return undefined;
+    const rendition = this.#begunAgain(best);
+    if (rendition === undefined) this.#vain.add(renditionKey(best));
+    else this.#risen = { rendition, before: only.wanted };
+    return rendition;
+  }
+
+  /**
+   * Begins the capture in another mode, and makes all that runs of that; undefined if it does not begin, when all is as it was. Streams
+   * for which there is no memory end.
+   */
+  #begunAgain(base: WantedFrames): Rendition | undefined {
+    const old = [...this.#renditions.values()].map((rendition) => ({
+      rendition,
+      streams: [...rendition.streams].filter(({ consumer }) => !(consumer instanceof ConvertedRendition)),
+    }));
+    const before = old.find(({ rendition }) => rendition instanceof CapturedRendition)?.rendition.wanted ?? base;
+    for (const { rendition } of old) this.#drop(rendition);
+    const begin = (mode: WantedFrames): Rendition => {
+      const from = this.#captured(mode);
+      using _held = this.#join(from, { consumer: NOBODY });
+      for (const { rendition, streams } of old) if (streams.length > 0) this.#goOn(from, rendition, streams);
+      return from;
+    };
+    try {
+      return begin(base);
+    } catch (error) {
+      if (!(error instanceof SourceBusyError || error instanceof NoMemoryError)) throw error;
+    }
+    try {
+      begin(before);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      for (const { streams } of old) for (const { consumer } of streams) consumer.lost(reason);
+    }
+    return undefined;
+  }
+
+  /** Streams that a rendition has had get the same frames, made of those of another start. */
+  #goOn(from: Rendition, old: Rendition, streams: readonly SharedStream[]): void {
+    try {
+      const same = renditionKey(from.wanted) === renditionKey(old.wanted);
+      (same ? from : this.#converted(from, old.wanted)).follow(old, streams);
+    } catch (error) {
+      if (!(error instanceof NoMemoryError)) throw error;
+      for (const stream of streams) old.streams.delete(stream);
+      for (const { consumer } of streams) consumer.lost(error.message);
+    }
+  }
+
+  /** A start of the capture ended by itself: it is begun again as it was before it rose, if no frame came since; else its streams end. */
+  #captureEnded(rendition: Rendition, reason: string): void {
+    const { rendition: risen, before } = this.#risen ?? {};
+    const vain = risen === rendition && !rendition.begun && this.#presence.state.kind === 'present';
+    if (risen === rendition) this.#risen = undefined;
+    if (!vain || before === undefined || this.#renditions.get(renditionKey(rendition.wanted)) !== rendition) {
+      this.#end(rendition, reason);
+      return;
+    }
+    this.#vain.add(renditionKey(rendition.wanted));
+    this.#begunAgain(before);
   }
 
   /** What the capture brings just now, at the wanted interval, that can be converted. */
@@ -173,7 +257,7 @@ export class SharedSource implements FrameSource, AsyncDisposable {
   }
 
   #captured(wanted: WantedFrames): Rendition {
-    const rendition = new CapturedRendition(this.#capture, wanted, (over, reason) => this.#end(over, reason));
+    const rendition = new CapturedRendition(this.#capture, wanted, (over, reason) => this.#captureEnded(over, reason));
     this.#renditions.set(renditionKey(wanted), rendition);
     return rendition;
   }
@@ -211,6 +295,7 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     const edge = this.#presence.update(absent);
     const other = this.#takeModes();
     if (edge === undefined && !other) return;
+    this.#vain.clear();
     for (const rendition of [...this.#renditions.values()]) {
       if (absent !== undefined) this.#end(rendition, absent);
       else if (!brings(rendition instanceof CapturedRendition ? this.#native : this.#modes, rendition.wanted))
@@ -232,6 +317,9 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     return this.#converter === undefined ? this.#native : convertedModes(this.#native, this.#converter);
   }
 }
+
+/** Holds a rendition that nobody else may want just now. */
+const NOBODY: FrameConsumer = { wantsFrame: () => false, frame: () => {}, lost: () => {} };
 
 /** A stream that gets nothing, and is told so in a later turn, when its start has returned. */
 function refused(stream: SharedStream, reason: string): Disposable {

@@ -7,7 +7,7 @@ import { openPattern } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
-import { openV4l2Camera } from './v4l2-camera/index.ts';
+import { openV4l2Camera, type PinnedMode, parseMode } from './v4l2-camera/index.ts';
 
 /** The test pattern. */
 export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined }> = {
@@ -24,11 +24,18 @@ export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }>
   open: ({ file, fit }, { log }) => openMediaFile(file, { log, ...(fit === undefined ? {} : { fit }) }),
 };
 
+const pinnedMode = z.string().transform((text, context) => {
+  const mode = parseMode(text);
+  if (mode !== undefined) return mode;
+  context.addIssue({ code: 'custom', message: 'must look like 1280x720, 1280x720@30 or 1280x720@30 MJPG' });
+  return z.NEVER;
+});
+
 /** A V4L2 camera of this machine, by the path of its node, its name or its serial number. */
-export const deviceAdapter: SourceAdapter<{ device: string; card?: string | undefined }> = {
+export const deviceAdapter: SourceAdapter<{ device: string; card?: string | undefined; mode?: PinnedMode | undefined }> = {
   kind: 'device',
-  settings: z.strictObject({ device: z.string().min(1), card: z.string().min(1).optional() }),
-  open: ({ device, card }, { log }) => openV4l2Camera(device, { log, card }),
+  settings: z.strictObject({ device: z.string().min(1), card: z.string().min(1).optional(), mode: pinnedMode.optional() }),
+  open: ({ device, card, mode }, { log }) => openV4l2Camera(device, { log, card, mode }),
 };
 
 /** A camera that libcamera knows, by its id, its name, its model, or where it is. */

@@ -112,9 +112,13 @@ export class NodeStream {
     this.#over = true;
     this.#watching?.[Symbol.dispose]();
     this.#watching = undefined;
-    // Closing stops the camera; the memory of its buffers stays with the mappings.
-    this.#node?.[Symbol.dispose]();
+    const node = this.#node;
     this.#node = undefined;
+    if (node !== undefined && this.#lent.size > 0) {
+      // The mappings of frames that are out would keep the node as it is, its light on and its format fixed, until the last is back.
+      for (const call of [node.streamoff(this.#type), node.reqbufs(this.#type, 0)]) call.catch(() => {});
+    }
+    node?.[Symbol.dispose]();
     if (this.#lent.size === 0) this.#unmap();
   }
 

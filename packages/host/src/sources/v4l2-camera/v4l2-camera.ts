@@ -6,7 +6,7 @@
  *     absent --node there, described--> present --node gone, another, or ENODEV--> absent
  *
  * It delivers one mode at a time. The first start chooses it; for other layouts beside it `SourceBusyError` is thrown, and
- * `SharedSource` makes them out of what comes.
+ * `SharedSource` makes them out of what comes, or begins it again in a larger mode. One that is pinned to a mode has no other.
  */
 import { stat } from 'node:fs/promises';
 import {
@@ -24,12 +24,15 @@ import { CameraControls } from './camera-controls.ts';
 import type { CameraAnswer, CameraDescription, CameraRequest } from './camera-messages.ts';
 import { cameraModes, EXPECTED } from './camera-modes.ts';
 import { isGone } from './camera-trouble.ts';
+import { modesText, type PinnedMode, pinned } from './pinned-mode.ts';
 
 /** How a camera of this machine is found and shown. */
 export interface V4l2CameraOptions {
   readonly log: Log;
   /** name of the camera; the driver's */
   readonly card?: string | undefined;
+  /** the one mode that it is used in */
+  readonly mode?: PinnedMode | undefined;
   /** milliseconds between looks whether it came or went; 1000 */
   readonly lookEvery?: number;
 }
@@ -55,6 +58,7 @@ class V4l2Camera implements Capture {
   readonly #device: string;
   readonly #log: Log;
   readonly #card: string | undefined;
+  readonly #mode: PinnedMode | undefined;
   readonly #thread: KeptThread<CameraRequest, CameraAnswer>;
   readonly #listeners = new Set<() => void>();
   readonly #looking: NodeJS.Timeout;
@@ -77,6 +81,7 @@ class V4l2Camera implements Capture {
     this.#device = device;
     this.#log = o.log;
     this.#card = o.card;
+    this.#mode = o.mode;
     this.#modes = cameraModes({ ...EXPECTED, card: device }, o.card ?? device);
     this.#thread = new KeptThread({
       module: './camera-worker',
@@ -215,7 +220,9 @@ class V4l2Camera implements Capture {
     const before = this.#described;
     this.#described = JSON.stringify(modes);
     if (this.#absent === undefined && before === this.#described) return;
-    if (before !== this.#described) this.#modes = cameraModes(description, this.#card ?? description.card);
+    const used = this.#mode === undefined ? description : pinned(description, this.#mode);
+    if (used === undefined) return this.#missing(`it does not have the mode of \`mode\`; it has ${modesText(description)}`);
+    if (before !== this.#described) this.#modes = cameraModes(used, this.#card ?? description.card);
     this.#absent = undefined;
     const { card, driver } = description;
     this.#log.info({ device: this.#device, path: this.#path, card, driver }, 'camera found');
