@@ -140,17 +140,15 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
   },
 
   async busy() {
-    const other = spawn('v4l2-ctl', ['-d', node, '--stream-mmap', '--stream-count=100000'], { stdio: 'ignore' });
-    await patiently(async () => {
-      await one.client.stop();
-      await one.start(SMALL);
-      const [first] = await one.frames(1).catch(() => []);
-      if (first !== undefined && !first.error) {
-        // It came first; the other program has to.
-        await one.client.stop();
-        throw new Error('the other program does not stream yet');
-      }
+    const other = spawn('v4l2-ctl', ['-d', node, '--stream-mmap', '--stream-count=100000'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
+    // It marks each frame there.
+    await once(other.stderr, 'data');
+    other.stderr.resume();
+    await one.start(SMALL);
+    const [first] = await one.frames(1).catch(() => []);
+    if (first !== undefined && !first.error) throw new Error('it streams beside another program');
     await one.client.stop();
     other.kill('SIGKILL');
     await once(other, 'close');

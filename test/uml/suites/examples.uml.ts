@@ -50,6 +50,7 @@ describe('an example of CAMERAS', () => {
         'mkdir /run/example /run/pv',
         'cd /run/example',
         'ffmpeg -v error -f lavfi -i testsrc2=size=640x480:rate=30 -t 4 -c:v mpeg4 -q:v 4 film.mp4',
+        'cp film.mp4 desk.mp4',
       ].join(' && '),
       TIMEOUT,
     );
