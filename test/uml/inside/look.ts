@@ -12,19 +12,19 @@ const [socket = '', count = ''] = process.argv.slice(2);
 
 const transport = await patiently(() => connectFrontend(socket));
 const client = await CaptureClient.open(await MediaDriver.attach(transport));
-await patiently(async () => {
+// A source that says only now what its pictures are ends a stream that began before: it begins anew.
+const pictures = await patiently(async () => {
   await client.stop();
   await client.configure({});
   await client.start();
+  const seen = new Set<string>();
+  for (let i = 0; i < Number(count); i++) {
+    const { planes, error } = await client.next();
+    if (error) throw new Error('the stream has ended');
+    seen.add(planes.map((plane) => createHash('md5').update(plane).digest('hex')).join());
+  }
+  return seen;
 });
-const pictures = new Set<string>();
-let frames = 0;
-let damaged = 0;
-for (; frames < Number(count); frames++) {
-  const { planes, error } = await client.next();
-  if (error) damaged += 1;
-  pictures.add(planes.map((plane) => createHash('md5').update(plane).digest('hex')).join());
-}
 await client.close();
 await transport.close();
-console.log(JSON.stringify({ frames, damaged, pictures: pictures.size }));
+console.log(JSON.stringify({ pictures: pictures.size }));

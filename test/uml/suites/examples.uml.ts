@@ -77,8 +77,6 @@ describe('an example of CAMERAS', () => {
       ].join('\n'),
       TIMEOUT,
     );
-    const { frames, damaged, pictures } = JSON.parse(told);
-    expect({ frames, damaged }).toEqual({ frames: FRAMES, damaged: 0 });
-    expect(pictures).toBeGreaterThan(1);
+    expect(JSON.parse(told).pictures).toBeGreaterThan(1);
   });
 });
