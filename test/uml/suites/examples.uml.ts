@@ -49,7 +49,8 @@ describe('an example of CAMERAS', () => {
         'chmod +x /mnt/bin/npx',
         'mkdir /run/example /run/pv',
         'cd /run/example',
-        'ffmpeg -v error -f lavfi -i testsrc2=size=640x480:rate=30 -t 4 -c:v mpeg4 -q:v 4 film.mp4',
+        // It is played once on standard input: long enough for the slowest machine to look.
+        'ffmpeg -v error -f lavfi -i testsrc2=size=320x180:rate=10 -t 300 -c:v mpeg4 -q:v 4 film.mp4',
         'cp film.mp4 desk.mp4',
       ].join(' && '),
       TIMEOUT,
