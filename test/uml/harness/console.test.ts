@@ -18,6 +18,12 @@ describe('the console of User-mode Linux', () => {
     expect(console.complaints([/vu_del_vqs/])).toEqual(['[    1.0] BUG: Bad page map in process node']);
   });
 
+  it('takes the trace behind an expected line for a part of it, and no other', () => {
+    const log = new ConsoleLog();
+    log.take('WARNING: CPU: 0 at virtio_uml.c:1\nCall Trace:\n [<60034cdf>] ? warn\nBUG: sleeping\nCall Trace:\n');
+    expect(log.complaints([/virtio_uml/])).toEqual(['BUG: sleeping', 'Call Trace:']);
+  });
+
   it('shows its last lines in an error', () => {
     expect(console.tail).toContain('  [    3.0] all is well\n');
   });

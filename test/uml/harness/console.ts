@@ -31,19 +31,21 @@ export class ConsoleLog {
       .join('');
   }
 
-  /** Lines that tell of a fault of the kernel, but those that are expected. */
+  /** Lines that tell of a fault of the kernel, but those that are expected, each with the trace that follows it. */
   complaints(expected: readonly RegExp[] = []): readonly string[] {
-    let late = false;
-    const ownFault = (line: string): boolean => {
-      if (LATE.test(line)) late = true;
-      if (!late || !line.includes('Call Trace')) return true;
-      late = false;
-      return false;
-    };
+    let traced = false;
     return this.#text
       .split('\n')
       .map((line) => line.trimEnd())
-      .filter(ownFault)
-      .filter((line) => COMPLAINT.test(line) && !NO_COMPLAINT.test(line) && !expected.some((pattern) => pattern.test(line)));
+      .filter((line) => {
+        if ([LATE, ...expected].some((pattern) => pattern.test(line))) {
+          traced = true;
+          return false;
+        }
+        if (!COMPLAINT.test(line) || NO_COMPLAINT.test(line)) return false;
+        const own = traced && line.includes('Call Trace');
+        if (own) traced = false;
+        return !own;
+      });
   }
 }

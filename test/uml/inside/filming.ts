@@ -3,14 +3,12 @@ import {
   CaptureClient,
   type ClientFrame,
   type DriverTransport,
+  fourcc,
   MediaDriver,
   type PictureRequest,
 } from '../../../packages/core/src/index.ts';
 import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
 
-/** A pixel format by its four letters. */
-export const fourcc = (text: string): number =>
-  [...text].reduce((sum, letter, i) => sum + letter.charCodeAt(0) * 2 ** (8 * i), 0);
 /** What a guest asks for that wants nothing special. */
 export const SMALL: PictureRequest = {
   pixelformat: fourcc('YUYV'),

@@ -5,10 +5,12 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { V4L2_CID_BRIGHTNESS, V4L2_CTRL_FLAG_NEXT_CTRL, V4L2_EVENT_CTRL } from '../../../packages/core/src/index.ts';
+import { writeFileSync } from 'node:fs';
+import { fourcc, V4L2_CID_BRIGHTNESS, V4L2_CTRL_FLAG_NEXT_CTRL, V4L2_EVENT_CTRL } from '../../../packages/core/src/index.ts';
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
-import { Filming, fourcc, patiently, SMALL } from './filming.ts';
+import { DaemonFiles } from './daemon-files.ts';
+import { Filming, patiently, SMALL } from './filming.ts';
+import { platformDevice } from './platform-device.ts';
 
 const [node = '', story = '', ...args] = process.argv.slice(2);
 
@@ -18,27 +20,9 @@ const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', sour
   sources: { desk: { device: node } },
   log: 'info',
 });
-const descriptors = (): readonly string[] => readdirSync(`/proc/${daemon.pid}/fd`);
-const mappings = (): number => readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').split('\n').length;
-
+const files = new DaemonFiles(daemon.pid);
 /** How often the daemon has the camera open. */
-function openings(): number {
-  const links = descriptors().map((fd) => {
-    try {
-      return readlinkSync(`/proc/${daemon.pid}/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
-  // A node that was unplugged is `/dev/video0 (deleted)`.
-  return links.filter((link) => link.startsWith(node)).length;
-}
-
-/** vivid's platform device is taken from its driver, or given back to it, by another process: it waits until everybody let go. */
-async function platform(file: 'bind' | 'unbind'): Promise<void> {
-  const child = spawn('sh', ['-c', `echo vivid.0 > /sys/bus/platform/drivers/vivid/${file}`], { stdio: 'inherit' });
-  await once(child, 'close');
-}
+const openings = (): number => files.openings(node);
 
 const one = await Filming.open(daemon.socket('camera', 0));
 const two = await Filming.open(daemon.socket('camera', 1));
@@ -120,7 +104,7 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
     await two.start({ ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 180 });
     await Promise.all([one.frames(5), two.frames(5)]);
     const over = Promise.all([one.until(), two.until()]);
-    await platform('unbind');
+    await platformDevice('vivid', 'unbind');
     const ends = await over;
     await Promise.all([one.client.stop(), two.client.stop()]);
     const away = await one.client.start().then(
@@ -128,7 +112,7 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
       (error) => error.message,
     );
     const openWhileAway = openings();
-    await platform('bind');
+    await platformDevice('vivid', 'bind');
     await patiently(async () => {
       // What a start that was refused has queued.
       await one.client.stop();
@@ -168,9 +152,9 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
     };
     // Threads start, and memory settles, with the first ones.
     for (let i = 0; i < 50; i++) await cycle();
-    const before = { fds: descriptors().length, maps: mappings() };
+    const before = { fds: files.descriptors, maps: files.mappings };
     for (let i = 0; i < 200; i++) await cycle();
-    return { before, after: { fds: descriptors().length, maps: mappings() } };
+    return { before, after: { fds: files.descriptors, maps: files.mappings } };
   },
 };
 

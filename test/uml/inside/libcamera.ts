@@ -3,12 +3,12 @@
  * For User-mode Linux with a camera of libcamera: `node libcamera.ts NAME STORY` starts a daemon that shows the camera, lets a guest do
  * what the story says, and tells in a line of JSON what it saw.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { V4L2_CID_CAMERA_SENSOR_ROTATION } from '../../../packages/core/src/index.ts';
+import { fourcc, V4L2_CID_CAMERA_SENSOR_ROTATION } from '../../../packages/core/src/index.ts';
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
-import { Filming, fourcc, patiently, SMALL } from './filming.ts';
+import { Filming, patiently, SMALL } from './filming.ts';
+import { platformDevice } from './platform-device.ts';
 
 const [name = '', story = '', ...args] = process.argv.slice(2);
 
@@ -21,10 +21,16 @@ const guest = await Filming.open(daemon.socket('camera', 0));
 /** Processes of `cam` that there are. */
 const running = (): number => spawnSync('pgrep', ['-x', 'cam'], { encoding: 'utf8' }).stdout.split('\n').length - 1;
 
-/** vimc's platform device is taken from its driver, or given back to it. */
-async function platform(file: 'bind' | 'unbind'): Promise<void> {
-  const child = spawn('sh', ['-c', `echo vimc.0 > /sys/bus/platform/drivers/vimc/${file}`], { stdio: 'inherit' });
-  await once(child, 'close');
+const REQUEST = { ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 240 };
+
+/** Films until a frame of a camera that was away is whole. */
+async function backAgain(): Promise<void> {
+  await patiently(async () => {
+    await guest.client.stop();
+    await guest.start(REQUEST);
+    if ((await guest.frames(1)).some(({ error }) => error)) throw new Error('it is away still');
+  });
+  await guest.client.stop();
 }
 
 const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -51,39 +57,27 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
 
   /** The camera is killed, and comes back. */
   async killed() {
-    const request = { ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 240 };
-    await guest.start(request);
+    await guest.start(REQUEST);
     await guest.frames(3);
     const over = guest.until();
     spawnSync('pkill', ['-KILL', '-x', 'cam']);
     const end = await over;
-    await patiently(async () => {
-      await guest.client.stop();
-      await guest.start(request);
-      if ((await guest.frames(1)).some(({ error }) => error)) throw new Error('it is away still');
-    });
-    await guest.client.stop();
+    await backAgain();
     return { end };
   },
 
   /** The camera is unplugged in mid-stream, and plugged in again. */
   async unplug() {
-    const request = { ...SMALL, pixelformat: fourcc('RGB3'), width: 320, height: 240 };
-    await guest.start(request);
+    await guest.start(REQUEST);
     await guest.frames(3);
     const over = guest.until();
-    const unbound = platform('unbind');
+    const unbound = platformDevice('vimc', 'unbind');
     const end = await over;
     await unbound;
     await guest.client.stop();
-    await platform('bind');
+    await platformDevice('vimc', 'bind');
     spawnSync('sh', ['-c', args[0] ?? '']);
-    await patiently(async () => {
-      await guest.client.stop();
-      await guest.start(request);
-      if ((await guest.frames(1)).some(({ error }) => error)) throw new Error('it is away still');
-    });
-    await guest.client.stop();
+    await backAgain();
     return { end };
   },
 };

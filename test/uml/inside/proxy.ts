@@ -7,13 +7,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import {
   type BufferKind,
   BufferSet,
   type ControlValue,
   type DriverSession,
   type DriverTransport,
+  fourcc,
   isOutput,
   MediaDriver,
   V4L2_BUF_FLAG_ERROR,
@@ -32,12 +33,14 @@ import {
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
 import { connectFrontend } from '../../../packages/host/src/frontend/index.ts';
 import { HostNode } from '../../../packages/host/src/v4l2/index.ts';
+import { DaemonFiles } from './daemon-files.ts';
+import { patiently } from './filming.ts';
 import { decode, encode, withHeaders, withoutHeaders } from './m2m.ts';
+import { platformDevice } from './platform-device.ts';
 import { REFUSED, survey } from './survey.ts';
 
 const [node = '', plan = '[]'] = process.argv.slice(2);
 
-const fourcc = (text: string): number => [...text].reduce((sum, letter, i) => sum + letter.charCodeAt(0) * 2 ** (8 * i), 0);
 const FWHT = fourcc('FWHT');
 
 const daemon = await DaemonProcess.start([{ kind: 'proxy', name: 'node', device: node, sockets: 2 }], { log: 'info' });
@@ -117,47 +120,20 @@ function own(words: string): Buffer {
   return stdout;
 }
 
-async function patiently<T>(what: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await what();
-    } catch (error) {
-      if (tries === 600) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
 const said = (what: Promise<unknown>): Promise<string> =>
   what.then(
     () => 'it did',
     (error) => error.message,
   );
 
-const descriptors = (): readonly string[] => readdirSync(`/proc/${daemon.pid}/fd`);
-const mappings = (): number => readFileSync(`/proc/${daemon.pid}/maps`, 'utf8').split('\n').length;
-
-function openings(): number {
-  const links = descriptors().map((fd) => {
-    try {
-      return readlinkSync(`/proc/${daemon.pid}/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
-  return links.filter((link) => link.startsWith('/dev/video')).length;
-}
+const files = new DaemonFiles(daemon.pid);
+const openings = (): number => files.openings('/dev/video');
 
 const control = (name: string): string =>
   own(`-C ${name}`)
     .toString()
     .replace(/^[^:]*: /, '')
     .trim();
-
-async function platform(file: 'bind' | 'unbind'): Promise<void> {
-  const child = spawn('sh', ['-c', `echo vivid.0 > /sys/bus/platform/drivers/vivid/${file}`], { stdio: 'inherit' });
-  await once(child, 'close');
-}
 
 const md5 = (bytes: readonly Uint8Array[]): string => createHash('md5').update(Buffer.concat(bytes)).digest('hex');
 
@@ -370,14 +346,14 @@ const STORIES: Readonly<Record<string, (...words: readonly string[]) => Promise<
     const streaming = await start(session, kind as BufferKind);
     await film(streaming, 5);
     const over = said(film(streaming, 1_000_000));
-    await platform('unbind');
+    await platformDevice('vivid', 'unbind');
     const end = await over;
     const ioctls = [await said(session.gFmt(TYPE)), await said(idle.gFmt(TYPE)), await said(session.streamon(TYPE))];
     const off = await said(session.streamoff(TYPE));
     const released = await said(session.reqbufs(TYPE, 0));
     const reopened = await said(one.open());
     const left = openings();
-    await platform('bind');
+    await platformDevice('vivid', 'bind');
     const again = await patiently(() => one.open());
     await film(await start(again, 'mmap'), 5);
     await Promise.all([session, idle, again].map((each) => each.close()));
@@ -393,9 +369,9 @@ const STORIES: Readonly<Record<string, (...words: readonly string[]) => Promise<
       await stop(streaming);
     };
     for (let i = 0; i < 50; i++) await cycle(i);
-    const before = { fds: descriptors().length, maps: mappings() };
+    const before = { fds: files.descriptors, maps: files.mappings };
     for (let i = 0; i < 200; i++) await cycle(i);
-    return { before, after: { fds: descriptors().length, maps: mappings() }, openings: openings() };
+    return { before, after: { fds: files.descriptors, maps: files.mappings }, openings: openings() };
   },
 };
 

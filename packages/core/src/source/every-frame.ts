@@ -7,33 +7,24 @@
  * of that layout between them: a memory of `FRAMES_WAITING` frames, and what is made and copied just now, is enough for all.
  */
 import type { Frame, FrameConsumer, FrameSource, FrameStream } from '../ports/index.ts';
+import { withStart } from './with-start.ts';
 
 /** Frames that wait for a consumer, at most. */
 export const FRAMES_WAITING = 4;
 
 /** The same source; see the top of the file. Frames that wait when a stream ends, or is lost, are given back. */
 export function everyFrame(source: FrameSource): FrameSource {
-  return {
-    controls: source.controls,
-    get capabilities() {
-      return source.capabilities;
-    },
-    get presence() {
-      return source.presence;
-    },
-    watch: (listener) => source.watch(listener),
-    start: (wanted, consumer): FrameStream => {
-      const backlog = new FrameBacklog(consumer);
-      const stream = source.start(wanted, backlog);
-      return {
-        ready: () => backlog.handOn(),
-        [Symbol.dispose]: () => {
-          stream[Symbol.dispose]();
-          backlog.end();
-        },
-      };
-    },
-  };
+  return withStart(source, (wanted, consumer): FrameStream => {
+    const backlog = new FrameBacklog(consumer);
+    const stream = source.start(wanted, backlog);
+    return {
+      ready: () => backlog.handOn(),
+      [Symbol.dispose]: () => {
+        stream[Symbol.dispose]();
+        backlog.end();
+      },
+    };
+  });
 }
 
 /** The frames that wait for one consumer. */

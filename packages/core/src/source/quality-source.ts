@@ -18,6 +18,7 @@ import {
 import { Errno, V4L2_CID_JPEG_COMPRESSION_QUALITY, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 import { MovingStream } from './moving-stream.ts';
 import { SourceControls } from './source-controls.ts';
+import { withStart } from './with-start.ts';
 
 /** The least quality and the best. */
 const [WORST, BEST] = [1, 100] as const;
@@ -114,15 +115,5 @@ function qualityControl(quality: number, readOnly: boolean): SourceControl {
 
 /** The source, whose streams have this quality. */
 function graded(source: FrameSource, quality: number): FrameSource {
-  return {
-    controls: source.controls,
-    get capabilities() {
-      return source.capabilities;
-    },
-    get presence() {
-      return source.presence;
-    },
-    watch: (listener) => source.watch(listener),
-    start: (wanted, consumer) => source.start({ ...wanted, quality }, consumer),
-  };
+  return withStart(source, (wanted, consumer) => source.start({ ...wanted, quality }, consumer));
 }

@@ -125,6 +125,9 @@ const sizes = z.union([
   z.array(size).min(1),
 ]);
 
+/** What every device has. */
+const device = { name, card: z.string().min(1).optional(), socket: sockets, vm, transport, memory };
+
 /** A source that a camera has as one of several inputs. The name fits into `v4l2_input` and its zero byte. */
 const input = z.strictObject({
   name: z
@@ -139,12 +142,7 @@ const MAX_INPUTS = 16;
 
 const camera = z.strictObject({
   kind: z.literal('camera'),
-  name,
-  card: z.string().min(1).optional(),
-  socket: sockets,
-  vm,
-  transport,
-  memory,
+  ...device,
   source: z.string().optional(),
   inputs: z.array(input).min(1).max(MAX_INPUTS).optional(),
   size: size.optional(),
@@ -161,12 +159,7 @@ const camera = z.strictObject({
 const output = (adapters: readonly SinkAdapter[]) =>
   z.strictObject({
     kind: z.literal('output'),
-    name,
-    card: z.string().min(1).optional(),
-    socket: sockets,
-    vm,
-    transport,
-    memory,
+    ...device,
     size: playedSize.default({ width: 1280, height: 720 }),
     fps: fps.default(30),
     planes: z.enum(['single', 'multi']).default('single'),
@@ -175,12 +168,7 @@ const output = (adapters: readonly SinkAdapter[]) =>
 
 const decoder = z.strictObject({
   kind: z.literal('decoder'),
-  name,
-  card: z.string().min(1).optional(),
-  socket: sockets,
-  vm,
-  transport,
-  memory,
+  ...device,
   codecs: z
     .array(z.enum(CODECS))
     .min(1)
@@ -190,12 +178,7 @@ const decoder = z.strictObject({
 
 const proxy = z.strictObject({
   kind: z.literal('proxy'),
-  name,
-  card: z.string().min(1).optional(),
-  socket: sockets,
-  vm,
-  transport,
-  memory,
+  ...device,
   device: z.string().min(1),
 });
 

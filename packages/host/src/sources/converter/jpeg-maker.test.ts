@@ -91,6 +91,15 @@ describe('JPEG that is made', () => {
     }
   });
 
+  it.each([
+    [97, 63],
+    [96, 63],
+    [97, 64],
+  ])('has the colours of a picture of %ix%i to its last row and column', (width, height) => {
+    const picture = slopes(width, height);
+    expect(psnr(decoded(jpeg(layoutOf(V4L2_PIX_FMT_RGB24, width, height), [picture])), picture)).toBeGreaterThan(34);
+  });
+
   it('of another size is scaled, with black beside a picture of another shape', () => {
     const white = new Uint8Array(3 * WIDTH * HEIGHT).fill(255);
     const bytes = decoded(jpeg(layoutOf(V4L2_PIX_FMT_RGB24), [white], 90, LIMITED, layoutOf(V4L2_PIX_FMT_RGB24, 96, 96)));

@@ -39,8 +39,9 @@ export class JpegMaker implements PictureMaker {
       matrix: REC601,
       fit: 'contain',
       colours: [0, 1, 2].map((i) => {
-        const lineBytes = i === 0 ? width : width / 2;
-        return { buffer: i, offset: 0, stride: strides[i] ?? lineBytes, rows: i === 0 ? height : height / 2, lineBytes };
+        // Of an odd side the last chroma sample stands for one pixel.
+        const [lineBytes, rows] = i === 0 ? [width, height] : [Math.ceil(width / 2), Math.ceil(height / 2)];
+        return { buffer: i, offset: 0, stride: strides[i] ?? lineBytes, rows, lineBytes };
       }),
     });
   }

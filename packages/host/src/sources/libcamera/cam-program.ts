@@ -10,10 +10,13 @@ const PATIENCE = 20_000;
 /** Bytes of what it says, at most. */
 const MAX_TEXT = 1 << 20;
 
-/** Runs `cam` for what it says. Rejects with `SourceError`, with the remedy. */
-export function camSays(cam: string, args: readonly string[]): Promise<string> {
+/**
+ * Runs `cam` for what it says. Rejects with `SourceError`, with the remedy.
+ * @param signal ends it
+ */
+export function camSays(cam: string, args: readonly string[], signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(cam, args, { timeout: PATIENCE, maxBuffer: MAX_TEXT, killSignal: 'SIGKILL' }, (error, stdout) => {
+    execFile(cam, args, { timeout: PATIENCE, maxBuffer: MAX_TEXT, killSignal: 'SIGKILL', signal }, (error, stdout) => {
       if (error === null) return resolve(stdout);
       if (error.code === 'ENOENT') {
         return reject(new SourceError(`there is no program ${cam}: install libcamera's tools (Debian: libcamera-tools)`));

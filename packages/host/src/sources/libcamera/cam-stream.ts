@@ -109,8 +109,9 @@ export class CamStream implements Disposable {
     }
     this.#silence.refresh();
     if (this.#state.kind === 'learning') this.#learn(told, this.#state.dropped);
-    else if (told.bytes.join('/') !== this.#shape?.lengths)
-      this.#end(`a frame of ${told.bytes.join('/')} bytes after ${this.#shape?.lengths}`);
+    else if (told.bytes.join('/') !== this.#shape?.lengths) {
+      return this.#end(`a frame of ${told.bytes.join('/')} bytes after ${this.#shape?.lengths}`);
+    }
     if (this.#stale > 0) this.#stale -= 1;
     else if (this.#lines.push(told) > MAX_LINES) this.#end('it told of frames that it did not bring');
     this.#finish();

@@ -191,4 +191,13 @@ describe('a camera of libcamera', () => {
     await source[Symbol.asyncDispose]();
     expect(alive(pid)).toBe(false);
   });
+
+  it('does not wait for a cam that does not answer when it is closed, and ends that', async () => {
+    rmSync(join(folder, 'pid'), { force: true });
+    const camera = await open('gone');
+    camOf('hangs');
+    const pid = await vi.waitUntil(() => pidIn(join(folder, 'pid')), { timeout: 60_000 });
+    await camera[Symbol.asyncDispose]();
+    await vi.waitUntil(() => !alive(pid), { timeout: 60_000 });
+  });
 });

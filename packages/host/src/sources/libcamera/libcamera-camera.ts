@@ -82,6 +82,11 @@ class LibcameraCamera implements Capture {
   #again: NodeJS.Timeout | undefined;
   /** resolves when the process of the last run has gone: a camera is opened by one at a time */
   #gone: Promise<unknown> = Promise.resolve();
+  /** milliseconds of the process: after a run that brought nothing the next begins no sooner */
+  #notBefore = 0;
+  #resting: NodeJS.Timeout | undefined;
+  /** ends questions to the program */
+  readonly #ending = new AbortController();
   #looking: Promise<void> | undefined;
   #ended: Promise<void> | undefined;
 
@@ -118,7 +123,7 @@ class LibcameraCamera implements Capture {
     const pool = FramePool.create('paravideo-libcamera', wanted.layout, DEFAULT_SLOTS);
     const run: CamRun = { sink, pool, frames: 0, process: undefined, stream: undefined };
     this.#run = run;
-    void this.#gone.then(() => this.#begin(run));
+    void this.#gone.then(() => this.#rest(() => this.#begin(run)));
     return { [Symbol.dispose]: () => this.#stop(run) };
   }
 
@@ -134,6 +139,8 @@ class LibcameraCamera implements Capture {
   [Symbol.asyncDispose](): Promise<void> {
     this.#ended ??= (async () => {
       clearTimeout(this.#again);
+      clearTimeout(this.#resting);
+      this.#ending.abort();
       if (this.#run !== undefined) this.#stop(this.#run);
       await this.#gone;
       await this.#looking;
@@ -145,20 +152,24 @@ class LibcameraCamera implements Capture {
   async #look(): Promise<void> {
     clearTimeout(this.#again);
     try {
-      const listed = listedCameras(await camSays(this.#cam, ['-l']));
+      const listed = listedCameras(await this.#ask(['-l']));
       const meant = meantCamera(listed, this.#wanted);
       if (meant === undefined) {
         const there = listed.map(({ id, name }) => `${name} (${id})`).join(', ');
         return this.#missing(`libcamera knows no camera ${this.#wanted}: it knows ${there === '' ? 'none' : there}`);
       }
-      const described = camDescription(await camSays(this.#cam, ['-c', meant.id, '-I', '--list-properties']));
+      const described = camDescription(await this.#ask(['-c', meant.id, '-I', '--list-properties']));
       if (described.formats.length === 0)
         return this.#missing(`camera ${meant.id} of libcamera has no format that is known here`);
       this.#came(meant.id, meant.name, described);
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      this.#missing(error.message);
+      if (this.#ended === undefined) this.#missing(error.message);
     }
+  }
+
+  #ask(args: readonly string[]): Promise<string> {
+    return camSays(this.#cam, args, this.#ending.signal);
   }
 
   #came(id: string, name: string, described: CamDescription): void {
@@ -183,6 +194,12 @@ class LibcameraCamera implements Capture {
     this.#absent = reason;
     this.#o.log.warn({ libcamera: this.#wanted }, reason);
     this.#tell();
+  }
+
+  #rest(then: () => void): void {
+    const left = this.#notBefore - performance.now();
+    if (left <= 0) then();
+    else this.#resting = setTimeout(then, left);
   }
 
   #begin(run: CamRun): void {
@@ -228,8 +245,9 @@ class LibcameraCamera implements Capture {
     this.#stop(run);
     this.#o.log.warn({ libcamera: this.#wanted, frames: run.frames }, reason);
     // Whoever streamed begins anew: not at once, where nothing has come.
-    const pause = this.#backoff.died(performance.now());
-    if (run.frames === 0) this.#gone = this.#gone.then(() => new Promise((resolve) => void setTimeout(resolve, pause)));
+    const now = performance.now();
+    const pause = this.#backoff.died(now);
+    if (run.frames === 0) this.#notBefore = now + pause;
     run.sink.ended(reason);
     void this.look();
   }

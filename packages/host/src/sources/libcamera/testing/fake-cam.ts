@@ -3,8 +3,9 @@
  * A program that answers as `cam` does for one camera, `/base/front`, whose rows are padded to 64 bytes. Frame n has the byte n in all
  * its pixels and 255 in its padding.
  *
- * FAKE_CAM in the environment: `gone` is no camera, `mute` brings no frame, `short` ends after five frames, `lies` tells of frames that
- * are no pictures. The file FAKE_CAM_PID gets the number of the process that captures.
+ * FAKE_CAM in the environment: `gone` is no camera, `hangs` does not even say that, `mute` brings no frame, `short` ends after five frames, `lies` tells of frames that
+ * are no pictures. The file FAKE_CAM_PID gets the number of the process that captures, or
+ * hangs.
  */
 import { writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,12 +18,16 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
+function tellPid(): void {
+  if (process.env.FAKE_CAM_PID !== undefined) writeFileSync(process.env.FAKE_CAM_PID, `${process.pid}\n`);
+}
+
 async function capture(): Promise<void> {
   const [, width = 0, height = 0] = (/width=(\d+),height=(\d+)/.exec(after('-s')) ?? []).map(Number);
   const fd = Number(/^--file=\/dev\/fd\/(\d+)$/.exec(args.at(-1) ?? '')?.[1]);
   const stride = Math.ceil(width / 64) * 64;
   console.log(`Using camera ${after('-c')} as cam0\ncam0: Capture until user interrupts by SIGINT`);
-  if (process.env.FAKE_CAM_PID !== undefined) writeFileSync(process.env.FAKE_CAM_PID, `${process.pid}\n`);
+  tellPid();
   if (story === 'mute') await sleep(3_600_000);
   for (let n = 0; story !== 'short' || n < 5; n++) {
     const plane = (rows: number): Uint8Array => {
@@ -43,7 +48,11 @@ async function capture(): Promise<void> {
   process.exitCode = 1;
 }
 
-if (args.includes('-l')) console.log(`Available cameras:${story === 'gone' ? '' : '\n1: Internal front camera (/base/front)'}`);
+if (story === 'hangs') {
+  tellPid();
+  await sleep(3_600_000);
+} else if (args.includes('-l'))
+  console.log(`Available cameras:${story === 'gone' ? '' : '\n1: Internal front camera (/base/front)'}`);
 else if (args.includes('-I')) {
   console.log(`Using camera ${after('-c')} as cam0
 0: 1920x1080-NV12
