@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import {
   V4L2_CAP_VIDEO_CAPTURE,
   V4L2_CAP_VIDEO_CAPTURE_MPLANE,
 } from '@paravideo/core';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../daemon/index.ts';
 import { delegationText, isolation } from '../isolation/child/index.ts';
@@ -186,7 +187,7 @@ describe('paravideo', () => {
     const report = JSON.parse(stdout) as {
       ok: boolean;
       files: { equal: number; pictures: number; png: string }[];
-      camera: { firstFrame: number; firstLatency: number; latencyP50: number };
+      camera: { firstFrame: number; firstLatency: number; latencyP50: number; png: string };
     };
     expect(report.files.map((file) => [file.pictures, file.equal])).toEqual([
       [25, 25],
@@ -198,6 +199,12 @@ describe('paravideo', () => {
     expect(firstFrame).toBeGreaterThan(firstLatency);
     expect(report.files.map((file) => file.png)).toEqual(['pictures/h264-b-frames.h264.png', 'pictures/vp9-resized.ivf.png']);
     expect(status).toBe(report.ok ? 0 : 1);
+    // The red bar of the camera's picture, most of which the moving ball leaves alone, is red.
+    const { width, height, data } = PNG.sync.read(readFileSync(join(folder, report.camera.png)));
+    const x = Math.floor((width * 5.5) / 7);
+    const reds = Array.from({ length: Math.floor(height / 2) }, (_, y) => [...data.subarray(4 * (y * width + x)).subarray(0, 3)]);
+    const right = reds.filter(([r = 0, g = 99, b = 99]) => Math.abs(r - 191) < 4 && g < 4 && b < 4);
+    expect(right.length).toBeGreaterThan(reds.length / 2);
   });
 
   it('demo says why the folder for its pictures cannot be made', () => {

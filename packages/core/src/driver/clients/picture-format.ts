@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Fraction, PictureLayout } from '../../picture/index.ts';
+import type { Colorimetry, Fraction, PictureLayout } from '../../picture/index.ts';
 import { Errno } from '../../wire/errno.gen.ts';
 import type { DriverSession } from '../media/driver-session.ts';
 import { layoutOf } from '../media/formats.ts';
@@ -20,6 +20,7 @@ export interface PictureFormat {
   /** undefined where the device has no frame intervals (neither S_PARM nor G_PARM) */
   readonly interval: Fraction | undefined;
   readonly field: number;
+  readonly colorimetry: Colorimetry;
 }
 
 /** S_FMT and S_PARM. The device adjusts what it cannot do: look at the answer. */
@@ -27,7 +28,9 @@ export async function setPictureFormat(session: DriverSession, type: number, req
   const { interval, ...wanted } = request;
   const current = await session.gFmt(type);
   const format = await session.sFmt({ ...current, planes: [], ...wanted });
-  return { layout: layoutOf(format), interval: await setFrameInterval(session, type, interval), field: format.field };
+  const { field, colorspace, ycbcrEnc, quantization, xferFunc } = format;
+  const colorimetry = { colorspace, ycbcrEnc, quantization, xferFunc };
+  return { layout: layoutOf(format), interval: await setFrameInterval(session, type, interval), field, colorimetry };
 }
 
 /** Frame intervals are optional: a device may tell them and not let them be changed, or have none. */

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The camera half of the demo, and what the benchmarks measure of any camera: frames at their rate, and a picture of what the camera shows. */
-import { CaptureClient, type ClientFrame, type MediaDriver, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
+import {
+  CaptureClient,
+  type ClientFrame,
+  type MediaDriver,
+  type PictureFormat,
+  V4L2_COLORSPACE_REC709,
+  V4L2_PIX_FMT_NV12,
+  V4L2_YCBCR_ENC_709,
+  V4L2_YCBCR_ENC_DEFAULT,
+} from '@paravideo/core';
 import { DemoError } from './demo-error.ts';
 import { type I420Picture, toI420 } from './picture.ts';
 import { intervals, mean, percentile } from './statistics.ts';
@@ -53,12 +62,15 @@ export interface CameraRequest {
 export async function runCamera(driver: MediaDriver, request: CameraRequest, progress: () => void): Promise<CameraResult> {
   const { width, height } = request;
   let snapshot: I420Picture | undefined;
-  const measures = await measureCamera(driver, request, (frame, i) => {
+  const measures = await measureCamera(driver, request, (frame, i, { colorimetry }) => {
     const { layout } = frame;
     if (layout.width !== width || layout.height !== height || layout.fourcc !== V4L2_PIX_FMT_NV12) {
       throw new DemoError(`the camera does not do NV12 at ${width}x${height}`);
     }
-    if (i === request.frames - 1) snapshot = toI420({ ...frame, visible: { left: 0, top: 0, width, height } });
+    if (i === request.frames - 1) {
+      const picture = toI420({ ...frame, visible: { left: 0, top: 0, width, height } });
+      snapshot = { ...picture, matrix: isRec709(colorimetry) ? 'rec709' : 'rec601' };
+    }
     progress();
   });
   if (measures.rate === undefined) throw new DemoError('the camera has no frame intervals');
@@ -70,22 +82,30 @@ export async function runCamera(driver: MediaDriver, request: CameraRequest, pro
 export async function measureCamera(
   driver: MediaDriver,
   request: CameraRequest,
-  each: (frame: ClientFrame, index: number) => void,
+  each: (frame: ClientFrame, index: number, format: PictureFormat) => void,
 ): Promise<CameraMeasures> {
   const client = await CaptureClient.open(driver, { memory: driver.transport.sharedLength > 0 ? 'mmap' : 'shared-pages' });
   try {
     const { width, height } = request;
     const wanted = { width, height, pixelformat: V4L2_PIX_FMT_NV12, interval: { numerator: 1, denominator: request.rate } };
-    const { interval, layout } = await client.configure(wanted);
+    const format = await client.configure(wanted);
+    const { interval, layout } = format;
     const started = now();
     await client.start();
     const rate = interval && interval.denominator / interval.numerator;
-    const result = await capture(client, { ...request, width: layout.width, height: layout.height }, rate, started, each);
+    const told = (frame: ClientFrame, index: number): void => each(frame, index, format);
+    const result = await capture(client, { ...request, width: layout.width, height: layout.height }, rate, started, told);
     await client.stop();
     return result;
   } finally {
     await client.close();
   }
+}
+
+/** By V4L2's rule for what is not said. */
+function isRec709({ colorspace, ycbcrEnc }: PictureFormat['colorimetry']): boolean {
+  if (ycbcrEnc === V4L2_YCBCR_ENC_DEFAULT) return colorspace === V4L2_COLORSPACE_REC709;
+  return ycbcrEnc === V4L2_YCBCR_ENC_709;
 }
 
 /** Milliseconds of the monotonic clock. */

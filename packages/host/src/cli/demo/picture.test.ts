@@ -93,6 +93,17 @@ describe('pictures as PNG', () => {
     expect(Math.max(g, b)).toBeLessThan(5);
   });
 
+  it('have the colours of the matrix that is said, or else of the one of their height', () => {
+    const reds = (picture: I420Picture): number[] => [...toRgba(picture).bytes.subarray(0, 3)];
+    const small = grey(2, 2, 81);
+    small.bytes.set([90, 240], 4);
+    const large = grey(2, 720, 81);
+    large.bytes.fill(90, 1440, 1440 + 360).fill(240, 1440 + 360);
+    expect(reds({ ...large, matrix: 'rec601' })).toEqual(reds(small));
+    expect(reds({ ...small, matrix: 'rec709' })).toEqual(reds(large));
+    expect(reds(large)).not.toEqual(reds(small));
+  });
+
   it('survive a round trip through the file format', () => {
     const image = toRgba(grey(6, 4, 100));
     const read = PNG.sync.read(encodePng(image));

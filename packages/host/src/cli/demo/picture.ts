@@ -24,6 +24,8 @@ export interface I420Picture {
   readonly width: number;
   readonly height: number;
   readonly bytes: Uint8Array;
+  /** what Y'CbCr means; where nobody has said, what it has in video of that height */
+  readonly matrix?: 'rec601' | 'rec709';
 }
 
 /** A component plane inside a memory plane: first byte, bytes from line to line, bytes from sample to sample. */

@@ -10,8 +10,8 @@ export interface RgbaImage {
 }
 
 /**
- * Scales an I420 picture to `width` x `height` (box filter, at least one sample a pixel) and converts it from limited-range
- * BT.601 (BT.709 from 720 lines up, where video changes its matrix).
+ * Scales an I420 picture to `width` x `height` (box filter, at least one sample a pixel) and converts it from limited range, by its
+ * matrix, or else BT.601 (BT.709 from 720 lines up, where video changes it).
  */
 export function toRgba(picture: I420Picture, width = picture.width, height = picture.height): RgbaImage {
   const bytes = new Uint8Array(width * height * 4);
@@ -27,7 +27,8 @@ export function toRgba(picture: I420Picture, width = picture.width, height = pic
     height,
   );
   const v = scale(picture.bytes.subarray(lumaSize + chromaWidth * chromaHeight), chromaWidth, chromaHeight, width, height);
-  const [kr, kb] = picture.height >= 720 ? [0.2126, 0.0722] : [0.299, 0.114];
+  const matrix = picture.matrix ?? (picture.height >= 720 ? 'rec709' : 'rec601');
+  const [kr, kb] = matrix === 'rec709' ? [0.2126, 0.0722] : [0.299, 0.114];
   const kg = 1 - kr - kb;
   for (let i = 0; i < width * height; i++) {
     const luma = ((y[i] ?? 16) - 16) * (255 / 219);
