@@ -152,7 +152,8 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: 'qv4l2',
-    version: 'dpkg-query -W qv4l2 2> /dev/null || echo qv4l2 1.30',
+    // It says so in a window alone.
+    version: "grep -aoE '\\b1\\.[0-9]{2}\\.[0-9]+\\b' /usr/bin/qv4l2",
     run: (mode) => {
       const wanted = size(mode, ({ width, height, rate }) => `-v width=${width},height=${height} -p ${rate}`);
       return `v4l2-ctl -d /dev/video0 -v pixelformat=YUYV ${wanted} > /dev/null; exec qv4l2 -d /dev/video0`;
