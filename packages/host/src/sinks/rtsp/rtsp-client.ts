@@ -93,7 +93,7 @@ export class RtspClient {
     this.#socket.write(head);
     this.#socket.write(packet);
     this.#socket.uncork();
-    if (this.#socket.writableLength > MAX_WAITING) this.close('it is too slow for what is played');
+    this.#bound('it is too slow for what is played');
   }
 
   close(reason: string): void {
@@ -112,6 +112,12 @@ export class RtspClient {
       ...(body === '' ? [] : [`Content-Length: ${body.length}`]),
     ];
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
+    this.#bound('it asks and does not read the answers');
+  }
+
+  /** What waits for a client has an end. */
+  #bound(reason: string): void {
+    if (this.#socket.writableLength > MAX_WAITING) this.close(reason);
   }
 
   #respond(request: RtspRequest): RtspAnswer {
