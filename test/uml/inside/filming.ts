@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
 import {
   CaptureClient,
   type ClientFrame,
@@ -44,6 +45,12 @@ export class Filming implements AsyncDisposable {
       seen.push({ sequence, timestamp, error });
     }
     return seen;
+  }
+
+  /** The next picture, as a number that another picture does not have. */
+  async picture(): Promise<string> {
+    const { planes } = await this.client.next();
+    return planes.map((plane) => createHash('md5').update(plane).digest('hex')).join();
   }
 
   /** Films until it cannot any more; how it learnt of that. */

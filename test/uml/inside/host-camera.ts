@@ -6,7 +6,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { fourcc, V4L2_CID_BRIGHTNESS, V4L2_CTRL_FLAG_NEXT_CTRL, V4L2_EVENT_CTRL } from '../../../packages/core/src/index.ts';
+import {
+  type ClientFrame,
+  fourcc,
+  V4L2_CID_BRIGHTNESS,
+  V4L2_CTRL_FLAG_NEXT_CTRL,
+  V4L2_EVENT_CTRL,
+} from '../../../packages/core/src/index.ts';
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
 import { DaemonFiles } from './daemon-files.ts';
 import { Filming, patiently, SMALL } from './filming.ts';
@@ -17,7 +23,7 @@ const [node = '', story = '', ...args] = process.argv.slice(2);
 /** Formats whose planes lie in memory of their own are for cameras of that kind. */
 const planes = args[0] === 'NM12' ? 'multi' : 'single';
 const daemon = await DaemonProcess.start([{ kind: 'camera', name: 'camera', source: 'desk', sockets: 2, planes }], {
-  sources: { desk: { device: node } },
+  sources: { desk: { device: node, ...(story === 'stay' ? { absent: 'no-signal' } : {}) } },
   log: 'info',
 });
 const files = new DaemonFiles(daemon.pid);
@@ -26,6 +32,10 @@ const openings = (): number => files.openings(node);
 
 const one = await Filming.open(daemon.socket('camera', 0));
 const two = await Filming.open(daemon.socket('camera', 1));
+
+type Seen = Pick<ClientFrame, 'sequence' | 'timestamp'>;
+const later = (a: Seen, b: Seen | undefined): boolean =>
+  b === undefined || (a.sequence > b.sequence && a.timestamp > b.timestamp);
 
 const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
   /** The last of a few frames of FORMAT WIDTH HEIGHT is written to FILE. */
@@ -121,6 +131,34 @@ const STORIES: Readonly<Record<string, () => Promise<unknown>>> = {
     const back = await one.frames(10);
     await one.client.stop();
     return { ends, away, openWhileAway, back: back.every(({ error }) => !error) };
+  },
+
+  /** Of a camera that stays there: both guests film from before it is unplugged until after it is back. */
+  async stay() {
+    const status = async (): Promise<number> => (await one.client.session.enumInput(0))?.status ?? -1;
+    await one.start(SMALL);
+    await two.start({ ...SMALL, pixelformat: fourcc('MJPG'), width: 320, height: 180 });
+    const pictures = [await Promise.all([one.picture(), two.picture()])];
+    await platformDevice('vivid', 'unbind');
+    await patiently(async () => {
+      pictures[1] = await Promise.all([one.picture(), two.picture()]);
+      if ((await status()) === 0 || String(pictures[1]) === String(pictures[0])) throw new Error('it is there still');
+    });
+    const away = await Promise.all([one.frames(20), two.frames(20)]);
+    const openWhileAway = openings();
+    await platformDevice('vivid', 'bind');
+    await patiently(async () => {
+      pictures[2] = await Promise.all([one.picture(), two.picture()]);
+      const shown = pictures[2].map((picture, i) => picture !== pictures[1]?.[i]);
+      if ((await status()) !== 0 || shown.includes(false)) throw new Error('it is away still');
+    });
+    const back = await Promise.all([one.frames(20), two.frames(20)]);
+    const seen = [0, 1].map((i) => [...(away[i] ?? []), ...(back[i] ?? [])]);
+    return {
+      errors: seen.flat().filter(({ error }) => error).length,
+      rising: seen.every((frames) => frames.every((frame, i) => i === 0 || later(frame, frames[i - 1]))),
+      openWhileAway,
+    };
   },
 
   async busy() {

@@ -70,6 +70,10 @@ describe.each([
     for (const end of told.ends) expect(end).toMatch(/^(error flag|VIDIOC_QBUF: EIO)$/);
   });
 
+  it('stays there with `absent: no-signal`: both guests film on while it is unplugged, and see it again', async () => {
+    expect(await tell('stay')).toEqual({ errors: 0, rising: true, openWhileAway: 0 });
+  });
+
   it('is told in the log to be used by another program, and can be used when that has ended', async () => {
     expect((await tell('busy')).log).toBeGreaterThan(0);
   });

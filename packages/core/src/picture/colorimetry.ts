@@ -24,6 +24,9 @@ export interface Colorimetry {
   readonly xferFunc: number;
 }
 
+/** What JPEG means where nobody says otherwise (V4L2 documentation, "Colorspace V4L2_COLORSPACE_JPEG"). */
+export const JPEG_COLOURS: Colorimetry = { colorspace: V4L2_COLORSPACE_JPEG, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
+
 /**
  * Colorimetry of which V4L2 knows every number. What it does not know becomes the default, the colour space sRGB; obsolete
  * numbers become what they stand for, and V4L2_COLORSPACE_JPEG its definition in full, which means the same and may stand

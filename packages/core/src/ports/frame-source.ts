@@ -27,14 +27,17 @@ export interface SourceModes {
   intervals(fourcc: number, width: number, height: number): SourceIntervals;
 }
 
-/** Whether a source is there. `absent`: it never was, `lost`: it was; the reason is for the log. */
+/**
+ * Whether a source is there. `absent`: it never was, `lost`: it was; the reason is for the log. One that stays there while its camera is
+ * away has no signal meanwhile: its streams go on with pictures that say so.
+ */
 export type SourcePresence =
-  | { readonly kind: 'present' }
+  | { readonly kind: 'present'; readonly noSignal?: string | undefined }
   | { readonly kind: 'absent'; readonly reason: string }
   | { readonly kind: 'lost'; readonly reason: string };
 
-/** What became of a source: it came or went, or brings other frames now. */
-export type SourceChange = 'came' | 'went' | 'modes';
+/** What became of a source: it came or went, has a signal now or none any more, or brings other frames. */
+export type SourceChange = 'came' | 'went' | 'signal' | 'modes';
 
 /** One captured frame in one layout, lent for the length of the `frame` call; `retain` to keep it, once per `release`. */
 export interface Frame {

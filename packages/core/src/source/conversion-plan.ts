@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a camera offers beside its own frames where there is a converter, and which of its own they are made of. */
-import { type Colorimetry, hasSize, type PictureSize, pictureLayout, type SourceSizes } from '../picture/index.ts';
+import { hasSize, JPEG_COLOURS, type PictureSize, pictureLayout, type SourceSizes } from '../picture/index.ts';
 import type { Converter, SourceModes, WantedFrames } from '../ports/index.ts';
-import { V4L2_COLORSPACE_JPEG, V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
+import { V4L2_PIX_FMT_MJPEG } from '../wire/index.ts';
 
 /** Short sides of smaller pictures that are offered of a camera with a list of sizes. */
 const SHORT_SIDES = [1080, 720, 480, 360, 240, 180, 120] as const;
@@ -22,9 +22,6 @@ export function isLarger(one: PictureSize, other: PictureSize): boolean {
 export function readable(native: SourceModes, converter: Converter): readonly number[] {
   return native.formats.filter((fourcc) => converter.reads.includes(fourcc));
 }
-
-/** What JPEG means where nobody says otherwise (V4L2 documentation, "Colorspace V4L2_COLORSPACE_JPEG"). */
-const JPEG_COLOURS: Colorimetry = { colorspace: V4L2_COLORSPACE_JPEG, ycbcrEnc: 0, quantization: 0, xferFunc: 0 };
 
 /**
  * A camera's own modes and those that are made of them: every format of the converter; and, of a camera with a list of sizes, each of

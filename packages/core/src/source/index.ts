@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export * from './camera-source.ts';
 export * from './control-lock.ts';
 export * from './each-source.ts';
 export * from './every-frame.ts';
@@ -8,4 +9,6 @@ export * from './quality-source.ts';
 export * from './shared-source.ts';
 export * from './source-controls.ts';
 export * from './source-error.ts';
+export * from './steady-source.ts';
+export * from './steady-stream.ts';
 export * from './with-controls.ts';

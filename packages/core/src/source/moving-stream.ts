@@ -4,10 +4,10 @@ import {
   type FrameConsumer,
   type FrameSource,
   NoMemoryError,
-  type PlaneStorage,
   SourceBusyError,
   type WantedFrames,
 } from '../ports/index.ts';
+import { RenumberedFrame } from './renumbered-frame.ts';
 
 /** A stream at one source. */
 interface Place {
@@ -96,35 +96,5 @@ export class MovingStream implements Disposable {
     }
     this[Symbol.dispose]();
     this.#consumer.lost(reason);
-  }
-}
-
-class RenumberedFrame implements Frame {
-  readonly sequence: number;
-  readonly #frame: Frame;
-
-  constructor(frame: Frame, sequence: number) {
-    this.#frame = frame;
-    this.sequence = sequence;
-  }
-
-  get timestamp(): number {
-    return this.#frame.timestamp;
-  }
-
-  get field(): number {
-    return this.#frame.field;
-  }
-
-  get planes(): readonly PlaneStorage[] {
-    return this.#frame.planes;
-  }
-
-  retain(): void {
-    this.#frame.retain();
-  }
-
-  release(): void {
-    this.#frame.release();
   }
 }

@@ -21,7 +21,6 @@ import {
   type Converter,
   DEFAULT_QUALITY,
   type FrameConsumer,
-  type FrameSource,
   NoMemoryError,
   SourceBusyError,
   type SourceChange,
@@ -29,6 +28,7 @@ import {
   type SourcePresence,
   type WantedFrames,
 } from '../ports/index.ts';
+import type { CameraSource } from './camera-source.ts';
 import { brings, conversionBase, convertedModes, isLarger, readable } from './conversion-plan.ts';
 import { PresenceMachine } from './presence.ts';
 import {
@@ -42,7 +42,7 @@ import {
 import { SourceError } from './source-error.ts';
 
 /** See the top of the file. It owns the capture. */
-export class SharedSource implements FrameSource, AsyncDisposable {
+export class SharedSource implements CameraSource {
   readonly #capture: Capture;
   readonly #converter: Converter | undefined;
   readonly #presence: PresenceMachine;
@@ -86,17 +86,19 @@ export class SharedSource implements FrameSource, AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#watchers.delete(own) };
   }
 
-  /** Whether there can be other sources of the same camera with controls of their own. */
   get separable(): boolean {
     return this.#capture.separate !== undefined;
   }
 
-  /** Whether coded frames of this format are made of the camera's own, with a quality that a stream may choose. */
   codes(fourcc: number): boolean {
     return this.#converter?.makes.includes(fourcc) === true;
   }
 
-  /** Such a source; it is disposed of before this one. */
+  canBring(wanted: WantedFrames): boolean {
+    if (brings(this.#native, wanted)) return true;
+    return this.#converter !== undefined && conversionBase(this.#native, this.#converter, wanted) !== undefined;
+  }
+
   separate(): SharedSource {
     const capture = this.#capture.separate?.();
     if (capture === undefined) throw new SourceError(`camera ${this.#modes.card} has one set of controls for all`);

@@ -155,7 +155,7 @@ function needCodecs(config: DaemonConfig): void {
 
 /** Standard input is either a camera or what ends the daemon. Throws `ConfigError`. */
 function refuseSharedInput({ sources }: DaemonConfig, { untilEof }: ServeFlags): void {
-  const source = Object.entries(sources).find(([, { adapter }]) => adapter.kind === STDIN_KIND);
+  const source = Object.entries(sources).find(([, each]) => each.kind === 'adapted' && each.adapter.kind === STDIN_KIND);
   if (source !== undefined && untilEof === true)
     throw new ConfigError([`--until-eof and the source ${source[0]} both want standard input: leave one of them out`]);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ControlLock, EachSource, type FrameSource, fixedControls, type SharedSource, withControls } from '@paravideo/core';
+import { type CameraSource, ControlLock, EachSource, type FrameSource, fixedControls, withControls } from '@paravideo/core';
 import { ConfigError } from './config-error.ts';
 import { keepValues, valuesById, type WrittenValues } from './fixed-values.ts';
 import type { Logger } from './logger.ts';
@@ -17,26 +17,26 @@ export type GuestSource = FrameSource & AsyncDisposable;
 
 /** A source of the configuration, for all cameras that show it. It owns it. */
 export class ConfiguredSource implements AsyncDisposable {
-  readonly shared: SharedSource;
-  readonly #separate: SharedSource[] = [];
-  #plain: SharedSource | undefined;
+  readonly shared: CameraSource;
+  readonly #separate: CameraSource[] = [];
+  #plain: CameraSource | undefined;
   /** the first camera whose guests set the controls of `shared`, the first that has them fixed, and the one that gives them values */
   #open: string | undefined;
   #fixed: string | undefined;
   #valued: string | undefined;
 
-  constructor(shared: SharedSource) {
+  constructor(shared: CameraSource) {
     this.shared = shared;
   }
 
   /** What guests with controls of their own share while they have set none. */
-  get plain(): SharedSource {
+  get plain(): CameraSource {
     this.#plain ??= this.separate();
     return this.#plain;
   }
 
   /** The same camera with controls of its own, as long as there is this source. */
-  separate(): SharedSource {
+  separate(): CameraSource {
     const source = this.shared.separate();
     this.#separate.push(source);
     return source;
@@ -79,7 +79,7 @@ export class CameraControls {
   readonly #source: ConfiguredSource;
   readonly #lock = new ControlLock();
   /** the source of guests that set nothing */
-  readonly #fixed: SharedSource;
+  readonly #fixed: CameraSource;
 
   /** Throws `ConfigError`, with `field`, for what the source cannot do. */
   constructor(configured: ConfiguredSource, { controls: wanted, set = {} }: ControlSettings, field: string, log: Logger) {

@@ -101,7 +101,12 @@ devices:
     const devices = [{ kind: 'camera', name: 'a', socket: '/tmp/a', source: 'door' }];
     const adapters = [...SOURCE_ADAPTERS, rtsp];
     const check = (door: unknown, o = { adapters }) => checkConfig({ sources: { door }, devices }, o);
-    expect(check({ rtsp: 'rtsp://door/1' }).sources.door).toEqual({ adapter: rtsp, settings: { rtsp: 'rtsp://door/1' } });
+    expect(check({ rtsp: 'rtsp://door/1' }).sources.door).toEqual({
+      kind: 'adapted',
+      adapter: rtsp,
+      settings: { rtsp: 'rtsp://door/1' },
+      absent: 'error',
+    });
     const film = { file: '/a.mp4', fit: 'cover' };
     expect(check(film).sources.door).toMatchObject({ adapter: { kind: 'file' }, settings: film });
     expect(() => check({ file: '/a.mp4', fit: 'wide' })).toThrow(/sources\.door\.fit is wrong/);
@@ -109,6 +114,36 @@ devices:
     expect(() => check({ file: 3 })).toThrow(/sources\.door\.file is wrong: .*expected string/);
     expect(() => check({ pigeon: 1 })).toThrow(/sources\.door is wrong: Unrecognized key: "pigeon"/);
     expect(() => check({ rtsp: 'rtsp://door/1' }, { adapters: [...SOURCE_ADAPTERS] })).toThrow(ConfigError);
+  });
+
+  it('takes a policy for a source that may be away, that of its kind unless it is written', () => {
+    const lasting: SourceAdapter = { kind: 'web', absent: 'no-signal', open: () => expect.unreachable('nothing is opened here') };
+    const devices = [{ kind: 'camera', name: 'a', socket: '/tmp/a', source: 'door' }];
+    const check = (door: unknown) => checkConfig({ sources: { door }, devices }, { adapters: [...SOURCE_ADAPTERS, lasting] });
+    expect(
+      [{ web: null }, { web: null, absent: 'error' }, { device: '/dev/video0', absent: 'no-signal' }].map(
+        (each) => check(each).sources.door,
+      ),
+    ).toMatchObject([{ absent: 'no-signal' }, { absent: 'error' }, { absent: 'no-signal', settings: { device: '/dev/video0' } }]);
+    expect(() => check({ web: null, absent: 'hold' })).toThrow(/sources\.door\.absent must be one of error, no-signal/);
+    expect(() => check({ file: '/a.mp4', absent: 'no-signal' })).toThrow(/sources\.door\.absent has no effect/);
+  });
+
+  it('knows a source that shows one of several others, which have to be there, and no choices themselves', () => {
+    const yaml = (choice: string) =>
+      `sources:\n  a: { file: a.mp4 }\n  b: { choice: [a] }\n  c: { ${choice} }\ndevices: [ { kind: camera, name: c, socket: c, source: c } ]\n`;
+    const { c } = parseConfig(yaml('choice: [a, pattern], chosen: c.txt, size: 640x480, fps: 25'), 'pv.yaml').sources;
+    expect(c).toMatchObject({ kind: 'choice', settings: { choice: ['a', 'pattern'], size: { width: 640, height: 480 } } });
+    const members = 'pv.yaml:4: sources.c.choice[1]';
+    expect(problems(yaml('choice: [a, d]'))).toEqual([`${members} names no source: d (there are: pattern, a)`]);
+    expect(problems(yaml('choice: [a, a]'))).toEqual([`${members} is named twice: a`]);
+    expect(problems(yaml('choice: [a, b]'))).toEqual([`${members} is a choice itself: b`]);
+    expect(problems(yaml('choice: []'))).toEqual(['pv.yaml:4: sources.c.choice is wrong: must name at least one source']);
+    expect(problems(yaml('choice: [a], rate: 3'))).toEqual(['pv.yaml:4: sources.c.rate is not a field that is known here']);
+    const written = { sources: { c: { choice: ['a'], chosen: 'c.txt' } }, devices: [] };
+    expect(anchorPaths(written, '/etc/pv/pv.yaml', SOURCE_ADAPTERS).sources).toEqual({
+      c: { choice: ['a'], chosen: '/etc/pv/c.txt' },
+    });
   });
 
   it('knows sources of raw frames, and what may be written of them', () => {

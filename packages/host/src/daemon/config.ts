@@ -8,7 +8,7 @@ import { ARENA_ALIGN } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
 import { MAX_PLAYED, SINK_ADAPTERS, type SinkAdapter } from '../sinks/index.ts';
-import { playedAdapter, type SourceAdapter } from '../sources/index.ts';
+import { ABSENCE_POLICIES, type AbsencePolicy, playedAdapter, type SourceAdapter } from '../sources/index.ts';
 import { DEFAULT_VFIO_ARENA_BYTES } from '../transport/vfio-user/index.ts';
 import { CONTROL_POLICIES } from './camera-controls.ts';
 import { formatSize, parseSize } from './units.ts';
@@ -54,11 +54,44 @@ const memory = z.enum(['checked', 'any']).default('checked');
 
 const fps = z.number().min(1).max(120);
 
-/** A named source of a configuration. */
-export interface SourceConfig {
+/** A named source of a configuration that an adapter opens. */
+export interface AdaptedSource {
+  readonly kind: 'adapted';
   readonly adapter: SourceAdapter;
   /** checked by the adapter's schema */
   readonly settings: unknown;
+  /** what becomes of streams while it is away */
+  readonly absent: AbsencePolicy;
+}
+
+/** A named source of a configuration that shows one of several others, as the host chooses. */
+export interface ChoiceSource {
+  readonly kind: 'choice';
+  readonly settings: z.output<typeof choice>;
+}
+
+/** A named source of a configuration. */
+export type SourceConfig = AdaptedSource | ChoiceSource;
+
+/** Sources of one choice. */
+const MAX_CHOICES = 16;
+
+const choice = z.strictObject({
+  choice: z.array(name).min(1, 'must name at least one source').max(MAX_CHOICES),
+  chosen: z.string().min(1).optional(),
+  card: z.string().min(1).optional(),
+  size: size.optional(),
+  fps: fps.optional(),
+});
+
+/** What streams do while the source is away: as it is written, or as the adapter has it. */
+function absenceOf({ absent = 'error' }: SourceAdapter, written: unknown, context: z.RefinementCtx): AbsencePolicy {
+  if (written === undefined) return absent === 'never' ? 'error' : absent;
+  const issue = (message: string): void => context.addIssue({ code: 'custom', path: ['absent'], input: written, message });
+  const result = z.enum(ABSENCE_POLICIES).safeParse(written);
+  if (!result.success) issue(`must be one of ${ABSENCE_POLICIES.join(', ')}`);
+  else if (absent === 'never') issue('has no effect for a source that is always there: leave it out');
+  return result.data ?? 'error';
 }
 
 /**
@@ -66,7 +99,13 @@ export interface SourceConfig {
  * what is wrong where none is known.
  */
 function sourceOf(adapters: readonly SourceAdapter[]) {
-  return z.record(z.string(), z.unknown()).transform((written, context): SourceConfig => {
+  return z.record(z.string(), z.unknown()).transform((all, context): SourceConfig => {
+    if ('choice' in all) {
+      const result = choice.safeParse(all, { reportInput: true });
+      for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
+      return { kind: 'choice', settings: result.data ?? { choice: [] } };
+    }
+    const { absent, ...written } = all;
     const adapter = adapters.find(({ kind }) => kind in written) ?? adapters[0];
     if (adapter === undefined) {
       context.addIssue({ code: 'custom', message: 'is of no kind: there are no adapters of sources' });
@@ -75,7 +114,7 @@ function sourceOf(adapters: readonly SourceAdapter[]) {
     const form: z.ZodType = adapter.settings ?? z.strictObject({ [adapter.kind]: z.null().optional() });
     const result = form.safeParse(written, { reportInput: true });
     for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
-    return { adapter, settings: result.data };
+    return { kind: 'adapted', adapter, settings: result.data, absent: absenceOf(adapter, absent, context) };
   });
 }
 
@@ -193,6 +232,15 @@ export function cameraInputs({
   return inputs ?? [{ source: source ?? PATTERN }];
 }
 
+/** Why a choice cannot have this member. */
+function wrongMember(member: string, before: boolean, sources: Readonly<Record<string, SourceConfig>>): string | undefined {
+  if (before) return `is named twice: ${member}`;
+  if (sources[member]?.kind === 'choice') return `is a choice itself: ${member}`;
+  if (member === PATTERN || member in sources) return undefined;
+  const known = [PATTERN, ...Object.keys(sources).filter((each) => sources[each]?.kind !== 'choice')].join(', ');
+  return `names no source: ${member} (there are: ${known})`;
+}
+
 /** The schema of a configuration whose sources are of these kinds. */
 export const configSchema = (adapters: readonly SourceAdapter[]) =>
   z
@@ -224,7 +272,10 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
       const names = new Set<string>();
       const paths = new Set<string>();
       const once = new Set<SourceAdapter>();
-      for (const [source, { adapter }] of Object.entries(config.sources)) {
+      const adapted = Object.entries(config.sources).flatMap(([source, each]) =>
+        each.kind === 'adapted' ? [{ ...each, source }] : [],
+      );
+      for (const { source, adapter } of adapted) {
         if (adapter.once === true && once.has(adapter)) {
           const message = `is a second source of ${adapter.kind}, of which there is one: let the cameras share it`;
           ctx.addIssue({ code: 'custom', path: ['sources', source], message });
@@ -232,12 +283,20 @@ export const configSchema = (adapters: readonly SourceAdapter[]) =>
         once.add(adapter);
       }
       const outputs = config.devices.flatMap((device) => (device.kind === 'output' ? [device.name] : []));
-      for (const [source, { adapter, settings }] of Object.entries(config.sources)) {
+      for (const { source, adapter, settings } of adapted) {
         if (adapter.kind !== playedAdapter.kind) continue;
         const { output: played = '' } = (settings ?? {}) as { readonly output?: string };
         if (outputs.includes(played)) continue;
         const message = `names no output: ${played} (there are: ${outputs.join(', ') || 'none'})`;
         ctx.addIssue({ code: 'custom', path: ['sources', source, 'output'], message });
+      }
+      for (const [source, { kind, settings }] of Object.entries(config.sources)) {
+        if (kind !== 'choice') continue;
+        const { choice: members } = settings;
+        for (const [at, member] of members.entries()) {
+          const wrong = wrongMember(member, members.indexOf(member) < at, config.sources);
+          if (wrong !== undefined) ctx.addIssue({ code: 'custom', path: ['sources', source, 'choice', at], message: wrong });
+        }
       }
       config.devices.forEach((device, i) => {
         const issue = (field: string, message: string) => ctx.addIssue({ code: 'custom', path: ['devices', i, field], message });

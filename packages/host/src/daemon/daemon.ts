@@ -15,6 +15,7 @@ import { ENDING_SIGNALS } from './ending-signals.ts';
 import { lastResort } from './last-resort.ts';
 import type { Logger } from './logger.ts';
 import { announceReady } from './ready.ts';
+import type { SourceChoice } from './source-choice.ts';
 
 /** A socket that is served. */
 export interface ServedSocket {
@@ -61,6 +62,11 @@ export class Daemon implements AsyncDisposable {
       }
     }
     return new Daemon(sockets, factory, parts.move(), log);
+  }
+
+  /** The sources of the configuration that show one of several others, by their names: `choose` of one shows another. */
+  get choices(): ReadonlyMap<string, SourceChoice> {
+    return this.#factory.choices;
   }
 
   /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   type BufferAccess,
+  type Capture,
   CaptureDevice,
   type CaptureDeviceOptions,
-  type Converter,
   DecoderDevice,
   type DecoderDeviceOptions,
   type DecoderFactory,
@@ -16,19 +16,17 @@ import {
   type ProxyDeviceOptions,
   QualitySource,
   type SessionEvents,
-  SharedSource,
-  SourceError,
   V4L2_PIX_FMT_MJPEG,
 } from '@paravideo/core';
 import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
 import { LinuxClock } from '../clock/index.ts';
 import { CodecHost } from '../codec/index.ts';
 import { CopyPool, type CopyPoolStats } from '../memory/copy/index.ts';
-import { patternAdapter, type SourceParts, ThreadConverter } from '../sources/index.ts';
+import { ThreadConverter } from '../sources/index.ts';
 import { type GuestContext, GuestWall } from '../transport/common/index.ts';
 import { ProxiedNode, ProxyError } from '../v4l2-proxy/index.ts';
 import { budgetedSource } from './budgeted-source.ts';
-import { CameraControls, ConfiguredSource } from './camera-controls.ts';
+import { CameraControls } from './camera-controls.ts';
 import {
   type CameraConfig,
   cameraInputs,
@@ -37,24 +35,22 @@ import {
   type DeviceConfig,
   type OutputConfig,
   type ProxyConfig,
-  type SourceConfig,
 } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { ConfiguredSources } from './configured-sources.ts';
 import { guestSink } from './guest-sink.ts';
 import type { Logger } from './logger.ts';
 import { Outputs } from './outputs.ts';
+import type { SourceChoice } from './source-choice.ts';
 import { withDefaults } from './source-defaults.ts';
 import { walledSource } from './walled-source.ts';
-
-/** The source that is there without being declared. */
-const PATTERN: SourceConfig = { adapter: patternAdapter, settings: {} };
 
 /** Makes a device for a guest that connected. */
 export type MakeDevice = (guest: GuestContext) => MediaDevice & AsyncDisposable;
 
 /** Makes the devices of a configuration out of what they share: the sources, nodes of this machine, the copying threads, the clock. */
 export class DeviceFactory implements AsyncDisposable {
-  readonly #sources: ReadonlyMap<string, ConfiguredSource>;
+  readonly #sources: ConfiguredSources;
   readonly #outputs: Outputs;
   readonly #nodes: ReadonlyMap<ProxyConfig, ProxiedNode>;
   readonly #pool: CopyPool;
@@ -63,7 +59,7 @@ export class DeviceFactory implements AsyncDisposable {
   readonly #parts: AsyncDisposableStack;
 
   private constructor(
-    sources: ReadonlyMap<string, ConfiguredSource>,
+    sources: ConfiguredSources,
     outputs: Outputs,
     nodes: ReadonlyMap<ProxyConfig, ProxiedNode>,
     pool: CopyPool,
@@ -87,7 +83,6 @@ export class DeviceFactory implements AsyncDisposable {
     const pool = parts.adopt(CopyPool.start(config.workers, log), (started) => started.close());
     const cameras = config.devices.filter((device) => device.kind === 'camera');
     const wanted = new Set(cameras.flatMap((camera) => cameraInputs(camera).map(({ source }) => source)));
-    const sources = new Map<string, ConfiguredSource>();
     const converter = avInstalled() ? parts.use(new ThreadConverter({ log })) : undefined;
     const outputs = parts.use(await Outputs.open(config.devices, { log, copies: pool, converter }));
     if (converter === undefined && wanted.size > 0) {
@@ -96,11 +91,9 @@ export class DeviceFactory implements AsyncDisposable {
         'cameras have the formats of their sources alone, and no MJPG: there is no node-av',
       );
     }
-    for (const name of wanted) {
-      const source = config.sources[name] ?? PATTERN;
-      const own = { log: log.child({ source: name }), played: (output: string) => outputs.played(output) };
-      sources.set(name, parts.use(await openSource(name, source, own, converter)));
-    }
+    const played = (output: string): Capture => outputs.played(output);
+    const options = { log, clock: new LinuxClock(), converter, played };
+    const sources = parts.use(await ConfiguredSources.open(config.sources, wanted, options));
     const nodes = new Map<ProxyConfig, ProxiedNode>();
     for (const [i, device] of config.devices.entries()) {
       if (device.kind !== 'proxy') continue;
@@ -123,6 +116,11 @@ export class DeviceFactory implements AsyncDisposable {
     }
   }
 
+  /** The sources that show one of several others, by their names. */
+  get choices(): ReadonlyMap<string, SourceChoice> {
+    return this.#sources.choices;
+  }
+
   /** What the copying threads have done. */
   get copies(): CopyPoolStats {
     return this.#pool.stats;
@@ -139,8 +137,7 @@ export class DeviceFactory implements AsyncDisposable {
 
   #camera(config: CameraConfig, field: string): MakeDevice {
     const inputs = cameraInputs(config).map(({ name, source }) => {
-      const configured = this.#sources.get(source);
-      if (configured === undefined) throw new RangeError(`source ${source} was not opened`);
+      const configured = this.#sources.named(source);
       const { card } = withDefaults(configured.shared, config, field).capabilities;
       const controls = new CameraControls(configured, config, field, this.#log.child({ device: config.name }));
       const quality = { quality: config['jpeg-quality'], readOnly: controls.policy === 'fixed' };
@@ -270,20 +267,6 @@ function narrowed(factory: DecoderFactory, codecs: readonly string[]): DecoderFa
     capabilities: factory.capabilities.filter((capability) => codecs.includes(capability.codec)),
     create: (codec, events) => (codecs.includes(codec) ? factory.create(codec, events) : undefined),
   };
-}
-
-async function openSource(
-  name: string,
-  { adapter, settings }: SourceConfig,
-  parts: SourceParts,
-  converter: Converter | undefined,
-): Promise<ConfiguredSource> {
-  try {
-    return new ConfiguredSource(new SharedSource(await adapter.open(settings, parts), converter));
-  } catch (error) {
-    if (error instanceof SourceError) throw new ConfigError([`sources.${name}: ${error.message}`]);
-    throw error;
-  }
 }
 
 async function openNode({ device }: ProxyConfig, field: string, log: Logger): Promise<ProxiedNode> {

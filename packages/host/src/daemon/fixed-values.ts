@@ -31,7 +31,8 @@ export function valuesById(
 /** Sets these values, and again whenever the camera comes back, for all as long as there is the source. */
 export function keepValues(source: FrameSource, values: ReadonlyMap<number, number>, log: Logger): void {
   const set = (): void => {
-    if (source.presence.kind !== 'present') return;
+    const { presence } = source;
+    if (presence.kind !== 'present' || presence.noSignal !== undefined) return;
     for (const [id, value] of values) {
       const refused = (reason: unknown): void =>
         log.warn({ control: id, value, reason }, 'the source does not take a value that the configuration gives to a control');
@@ -39,7 +40,7 @@ export function keepValues(source: FrameSource, values: ReadonlyMap<number, numb
     }
   };
   set();
-  source.watch((change) => change === 'came' && set());
+  source.watch((change) => (change === 'came' || change === 'signal') && set());
 }
 
 /** A control's name as v4l2-ctl writes it: "Horizontal Flip" is horizontal_flip. */

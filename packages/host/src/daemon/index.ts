@@ -9,4 +9,5 @@ export * from './ending-signals.ts';
 export * from './load-config.ts';
 export * from './logger.ts';
 export * from './ready.ts';
+export * from './source-choice.ts';
 export * from './units.ts';

@@ -9,6 +9,7 @@ export function anchorPaths(config: ConfigInput, file: string, adapters: readonl
   const folder = dirname(resolve(file));
   const anchor = (path: string): string => resolve(folder, path);
   const anchored = (source: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+    if ('choice' in source) return typeof source.chosen === 'string' ? { ...source, chosen: anchor(source.chosen) } : source;
     const found = adapters.find(({ kind }) => kind in source);
     return found?.anchored === undefined ? source : (found.anchored(source, anchor) as Record<string, unknown>);
   };
@@ -39,7 +40,11 @@ export function mergeConfig(base: ConfigInput, added: ConfigInput): ConfigInput 
   const sourceNames = new Set(Object.keys(base.sources ?? {}));
   const renamed = new Map(Object.keys(added.sources ?? {}).map((name) => [name, free(name, sourceNames)]));
   const deviceNames = new Set(base.devices.map((device) => device.name));
-  const sources = Object.entries(added.sources ?? {}).map(([name, source]) => [renamed.get(name) ?? name, source] as const);
+  const renamedMembers = (written: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+    Array.isArray(written.choice) ? { ...written, choice: written.choice.map((each) => renamed.get(each) ?? each) } : written;
+  const sources = Object.entries(added.sources ?? {}).map(
+    ([name, written]) => [renamed.get(name) ?? name, renamedMembers(written)] as const,
+  );
   const source = (written: string): string => renamed.get(written) ?? written;
   const devices = added.devices.map((device) => ({
     ...device,

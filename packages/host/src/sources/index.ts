@@ -3,6 +3,7 @@
 export * from './converter/index.ts';
 export * from './frame-pool.ts';
 export * from './media-file/index.ts';
+export * from './no-signal/index.ts';
 export * from './paced-capture.ts';
 export * from './pacer.ts';
 export * from './pattern/index.ts';

@@ -12,6 +12,7 @@ import { openV4l2Camera, type PinnedMode, parseMode } from './v4l2-camera/index.
 /** The test pattern. */
 export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined }> = {
   kind: 'pattern',
+  absent: 'never',
   settings: z.strictObject({ pattern: z.strictObject({}).nullish() }),
   open: (_settings, { log }) => openPattern({ log }),
 };
@@ -19,6 +20,7 @@ export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined
 /** A media file, by its path. */
 export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }> = {
   kind: 'file',
+  absent: 'never',
   settings: z.strictObject({ file: z.string().min(1), fit: z.enum(FITS).optional() }),
   anchored: (written, anchor) => ({ ...written, file: anchor(written.file) }),
   open: ({ file, fit }, { log }) => openMediaFile(file, { log, ...(fit === undefined ? {} : { fit }) }),

@@ -8,6 +8,8 @@ import type { BufferMemory } from '../../ports/buffer-memory.ts';
 import type { CapturedFrame } from '../../ports/capture.ts';
 import type { Frame } from '../../ports/frame-source.ts';
 import { ARENA_ALIGN } from '../../ports/host-buffers.ts';
+import type { CameraSource } from '../../source/camera-source.ts';
+import { SteadySource } from '../../source/steady-source.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
 import { SolidSource } from '../../testing/solid-source.ts';
 import { ToyConverter } from '../../testing/toy-converter.ts';
@@ -62,6 +64,23 @@ function sourceFixture(source = new SolidSource({ clock: new ManualClock() })): 
   };
 }
 
+/** A steady source whose camera is there, or away: either way it is the source's frames that come. */
+function steadyFixture(away: boolean): FrameSourceFixture {
+  const solid = (): SolidSource & CameraSource =>
+    Object.assign(new SolidSource({ clock: new ManualClock() }), {
+      separable: false,
+      codes: () => false,
+      canBring: () => true,
+      separate: () => expect.unreachable(),
+      [Symbol.asyncDispose]: async () => {},
+    });
+  const [camera, standIn] = [solid(), solid()];
+  if (away) camera.unplug();
+  const source = new SteadySource(camera, { standIn, clock: new ManualClock(), expected: standIn.capabilities });
+  const { step, read } = sourceFixture(away ? standIn : camera);
+  return { source, step, read, close: () => source[Symbol.asyncDispose]() };
+}
+
 function converterFixture(converter = new ToyConverter()): ConverterFixture {
   return {
     converter,
@@ -79,6 +98,11 @@ describe('HeapArena is a HostBuffers', () => {
 
 describe('HeapAccess is a BufferAccess', () => {
   for (const each of bufferAccessSuite(accessFixture)) it(each.title, each.run);
+});
+
+describe('SteadySource is a FrameSource', () => {
+  for (const each of frameSourceSuite(() => steadyFixture(false))) it(`${each.title}, of its camera`, each.run);
+  for (const each of frameSourceSuite(() => steadyFixture(true))) it(`${each.title}, of its stand-in`, each.run);
 });
 
 describe('SolidSource is a FrameSource', () => {

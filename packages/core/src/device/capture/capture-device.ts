@@ -7,8 +7,9 @@
  * It has one input or several, each with a source and controls of its own. VIDIOC_S_INPUT chooses one for all sessions, while nobody has
  * buffers; a format that stands at the new input stays, and sessions hear what its controls are.
  *
- * While the source is away, S_FMT and STREAMON give ENODEV and the input has no signal. When it comes, goes or brings other frames,
- * sessions that asked for it get V4L2_EVENT_SOURCE_CHANGE: after the buffers of a stream that ended by it.
+ * While the source is away, S_FMT and STREAMON give ENODEV and the input has no signal. One that stays there has no signal while its
+ * camera is away, and nothing ends. When a source comes, goes, has a signal again or none any more, or brings other frames, sessions that
+ * asked for it get V4L2_EVENT_SOURCE_CHANGE: after the buffers of a stream that ended by it.
  */
 import { Errno, V4L2_CAP_STREAMING, V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE_MPLANE } from '../../wire/index.ts';
 import type { MediaDevice, MediaSession, SessionEvents } from '../framework/media-device.ts';

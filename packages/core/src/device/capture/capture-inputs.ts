@@ -44,6 +44,12 @@ export class DeviceInput implements Disposable {
     return this.#carried && this.source.presence.kind === 'present';
   }
 
+  /** False while what it shows is not what its camera sees: there is nothing, or a picture that says so. */
+  get signal(): boolean {
+    const { presence } = this.source;
+    return this.present && presence.kind === 'present' && presence.noSignal === undefined;
+  }
+
   /** False while the source brings nothing that the API can carry. */
   get carried(): boolean {
     return this.#carried;

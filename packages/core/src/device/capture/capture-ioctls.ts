@@ -25,7 +25,7 @@ function enumInput({ node }: CaptureSession, { payload }: IoctlCall): number {
   f.index.set(payload, 0, index);
   f.name.set(payload, 0, encodeUtf8(input.name, 31));
   f.type.set(payload, 0, V4L2_INPUT_TYPE_CAMERA);
-  f.status.set(payload, 0, input.present ? 0 : V4L2_IN_ST_NO_SIGNAL);
+  f.status.set(payload, 0, input.signal ? 0 : V4L2_IN_ST_NO_SIGNAL);
   return 0;
 }
 

@@ -3,13 +3,16 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { CaptureClient } from '../../driver/index.ts';
-import { errnoOf, SolidSource, TestCameras } from '../../testing/index.ts';
+import { SharedSource, SteadySource } from '../../source/index.ts';
+import { errnoOf, ManualClock, SolidSource, TestCameras, ToyCapture, toyModes } from '../../testing/index.ts';
 import {
   V4L2_BUF_TYPE_VIDEO_CAPTURE as CAPTURE,
   Errno,
   V4L2_BUF_FLAG_ERROR,
   V4L2_BUF_FLAG_QUEUED,
+  V4L2_EVENT_SOURCE_CHANGE,
   V4L2_IN_ST_NO_SIGNAL,
+  V4L2_PIX_FMT_GREY,
 } from '../../wire/index.ts';
 
 const cameras = new TestCameras();
@@ -72,5 +75,41 @@ describe('a camera whose source may go away', () => {
     source.tick();
     expect((await session.dqbuf(CAPTURE)).sequence).toBe(0);
     expect((await session.enumInput(0))?.status).toBe(0);
+  });
+});
+
+describe('a camera that stays there while its source is away', () => {
+  it('streams on without a signal, which its input says, and tells each change of that by SOURCE_CHANGE', async () => {
+    const [toy, sign] = [
+      new ToyCapture(toyModes([V4L2_PIX_FMT_GREY], [64, 48])),
+      new ToyCapture(toyModes([V4L2_PIX_FMT_GREY], [64, 48])),
+    ];
+    const standIn = new SharedSource(sign);
+    const clock = new ManualClock();
+    const source = new SteadySource(new SharedSource(toy), { standIn, clock, expected: sign.modes });
+    const { driver } = await guest(source);
+    const client = await CaptureClient.open(driver, { buffers: 3 });
+    await client.session.subscribeEvent(V4L2_EVENT_SOURCE_CHANGE);
+    await client.configure();
+    await client.start();
+    const next = async (from: ToyCapture, value: number) => {
+      from.push(new Uint8Array(64 * 48).fill(value));
+      const { planes, error, sequence } = await client.next();
+      return [planes[0]?.[0], error, sequence];
+    };
+    expect(await next(toy, 1)).toEqual([1, false, 0]);
+    toy.vanish();
+    expect((await client.session.enumInput(0))?.status).toBe(V4L2_IN_ST_NO_SIGNAL);
+    expect(await next(sign, 9)).toEqual([9, false, 1]);
+    // Whoever stops in the middle can begin again.
+    await client.stop();
+    await client.start();
+    expect(await next(sign, 9)).toEqual([9, false, 0]);
+    toy.appear();
+    expect((await client.session.enumInput(0))?.status).toBe(0);
+    expect(await next(toy, 2)).toEqual([2, false, 1]);
+    for (let i = 0; i < 2; i++) expect((await client.session.nextEvent()).type).toBe(V4L2_EVENT_SOURCE_CHANGE);
+    await client.close();
+    await source[Symbol.asyncDispose]();
   });
 });

@@ -73,6 +73,17 @@ export function textLines({ sequence, timeOfDay }: PatternMoment): readonly [str
   return [`${clock}.${pad(ms % 1000, 3)}`, `#${pad(sequence % 100_000_000, 8)}`];
 }
 
+/** Paints one row of dots of a line of text, from pixel `left` on, `scale` pixels a dot. */
+export function paintText(row: Uint8Array, line: string, glyphY: number, left: number, scale: number): void {
+  for (let i = 0; i < line.length; i++) {
+    const bits = glyphRow(line[i] ?? '', glyphY);
+    const cell = left + i * (GLYPH_WIDTH + 1) * scale;
+    for (let dot = 0; dot < GLYPH_WIDTH; dot++) {
+      if ((bits & (1 << (GLYPH_WIDTH - 1 - dot))) !== 0) row.fill(INK, cell + dot * scale, cell + (dot + 1) * scale);
+    }
+  }
+}
+
 function text(width: number, height: number, moment: PatternMoment): Sprite {
   const box = textGeometry(width, height);
   const lines = textLines(moment);
@@ -84,14 +95,7 @@ function text(width: number, height: number, moment: PatternMoment): Sprite {
       const dotRow = Math.floor((y - box.textTop) / scale);
       const line = lines[Math.floor(dotRow / LINE_PITCH)];
       if (dotRow < 0 || line === undefined) return;
-      const glyphY = dotRow % LINE_PITCH;
-      for (let i = 0; i < line.length; i++) {
-        const bits = glyphRow(line[i] ?? '', glyphY);
-        const cell = box.textLeft + i * (GLYPH_WIDTH + 1) * scale;
-        for (let dot = 0; dot < GLYPH_WIDTH; dot++) {
-          if ((bits & (1 << (GLYPH_WIDTH - 1 - dot))) !== 0) row.fill(INK, cell + dot * scale, cell + (dot + 1) * scale);
-        }
-      }
+      paintText(row, line, dotRow % LINE_PITCH, box.textLeft, scale);
     },
   };
 }

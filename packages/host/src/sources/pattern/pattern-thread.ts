@@ -7,13 +7,14 @@ import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { PictureRendition } from '../paced-capture.ts';
 import type { ColourMatrix } from './colour.ts';
 import { checkPainted } from './painter.ts';
-import type { PatternSettings } from './renderer.ts';
+import type { PatternSettings, PatternSubject } from './renderer.ts';
 import type { PatternAnswer, PatternRequest } from './worker-messages.ts';
 
 interface OpenRendition {
   readonly pool: FramePool;
   /** what its controls say now */
   readonly settings: () => PatternSettings;
+  readonly subject: PatternSubject;
   /** holds the pool's memory for the thread */
   pin: Disposable;
   /** pictures in the making, in order */
@@ -63,10 +64,10 @@ export class PatternThread {
   }
 
   /** Pictures of a pool's layout, each as `settings` says when it is asked for. Throws `SourceError` for one that it cannot paint. */
-  open(pool: FramePool, settings: () => PatternSettings): PictureRendition {
+  open(pool: FramePool, settings: () => PatternSettings, subject: PatternSubject = { kind: 'scene' }): PictureRendition {
     checkPainted(pool.layout);
     const id = this.#nextId++;
-    const rendition: OpenRendition = { pool, settings, pin: pool.pin(), rendering: [], closing: undefined };
+    const rendition: OpenRendition = { pool, settings, subject, pin: pool.pin(), rendering: [], closing: undefined };
     this.#renditions.set(id, rendition);
     this.#announce(id, rendition);
     return {
@@ -79,9 +80,9 @@ export class PatternThread {
     await this.#thread.close();
   }
 
-  #announce(id: number, { pool }: OpenRendition): void {
+  #announce(id: number, { pool, subject }: OpenRendition): void {
     const { layout, address, length, planes } = pool;
-    this.#thread.post({ kind: 'open', id, layout, matrix: this.#matrix, address, length, planes });
+    this.#thread.post({ kind: 'open', id, layout, matrix: this.#matrix, subject, address, length, planes });
   }
 
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { sequence, timestamp }: FrameMoment): Promise<boolean> {

@@ -14,8 +14,8 @@ class WorkerRendition {
   readonly #planes: OpenRequest['planes'];
   readonly #slots = new Map<number, readonly Uint8Array[]>();
 
-  constructor({ layout, matrix, address, length, planes }: OpenRequest) {
-    this.renderer = new PatternRenderer(layout, matrix);
+  constructor({ layout, matrix, subject, address, length, planes }: OpenRequest) {
+    this.renderer = new PatternRenderer(layout, matrix, subject);
     this.#view = viewAt(address, length);
     this.#planes = planes;
   }

@@ -3,7 +3,8 @@ import { type PictureLayout, SourceError } from '@paravideo/core';
 import { type ColourMatrix, type ColourSettings, Palette } from './colour.ts';
 import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
 import { type Painter, painterFor } from './painter.ts';
-import { type PatternMoment, SCENES, type Scene, type SceneRows } from './scene.ts';
+import { type PatternMoment, SCENES, type Scene, type SceneRows, SIGN_SCENE } from './scene.ts';
+import { signSprite } from './sign.ts';
 
 /** Everything about a picture that a control can change. */
 export interface PatternSettings extends ColourSettings {
@@ -13,12 +14,16 @@ export interface PatternSettings extends ColourSettings {
   readonly vflip: boolean;
 }
 
+/** What a picture is of, beside what controls change: a scene with the clock and the ball, or a sign. */
+export type PatternSubject = { readonly kind: 'scene' } | { readonly kind: 'sign'; readonly lines: readonly string[] };
+
 /**
  * Renders test pictures of one layout. Deterministic: the same moment and settings give the same bytes. Rows are painted
  * once per distinct key and copied; what moves over them (ball and text) is painted afterwards, as rectangles.
  */
 export class PatternRenderer {
   readonly #layout: PictureLayout;
+  readonly #subject: PatternSubject;
   readonly #palette: Palette;
   /** what the palette was made for */
   #colours = '';
@@ -29,8 +34,9 @@ export class PatternRenderer {
   readonly #scratch: readonly [Uint8Array, Uint8Array];
   readonly #oriented: readonly [Uint8Array, Uint8Array];
 
-  constructor(layout: PictureLayout, matrix: ColourMatrix) {
+  constructor(layout: PictureLayout, matrix: ColourMatrix, subject: PatternSubject = { kind: 'scene' }) {
     this.#layout = layout;
+    this.#subject = subject;
     this.#palette = new Palette(matrix);
     const row = (): Uint8Array => new Uint8Array(layout.width);
     this.#scratch = [row(), row()];
@@ -39,13 +45,15 @@ export class PatternRenderer {
 
   /** Renders into the memory of a picture, one view per memory plane. Bytes between width and stride are left alone. */
   render(memory: readonly Uint8Array[], moment: PatternMoment, settings: PatternSettings): void {
-    const scene = SCENES[settings.pattern];
+    const { width, height } = this.#layout;
+    const scene = this.#subject.kind === 'sign' ? SIGN_SCENE : SCENES[settings.pattern];
     if (scene === undefined) throw new SourceError(`test pattern ${settings.pattern}: there are 0 to ${SCENES.length - 1}`);
     this.#mix(scene, moment, settings);
     const painter = painterFor(this.#layout, memory);
-    const rows = scene.rows(this.#layout.width, this.#layout.height, moment);
+    const rows = scene.rows(width, height, moment);
     this.#background(painter, rows, settings);
-    const sprites = overlay(this.#layout.width, this.#layout.height, moment);
+    const subject = this.#subject;
+    const sprites = subject.kind === 'sign' ? [signSprite(width, height, subject.lines)] : overlay(width, height, moment);
     for (const area of sprites) this.#rectangle(painter, rows, area, sprites, settings);
     for (const row of this.#rows.values()) this.#spare.push(row);
     this.#rows.clear();

@@ -212,5 +212,13 @@ const noise: Scene = {
   },
 };
 
+/** What stands behind a sign, and is not in the menu: grey bars, which look the same in every encoding. */
+export const SIGN_SCENE: Scene = {
+  name: 'Grey Bars',
+  animated: false,
+  colours: () => [60, 76, 92, 108].map((grey): Rgb => [grey, grey, grey]),
+  rows: () => ({ key: () => 0, paint: (_key, row) => paintBars(row, [0, 1, 2, 3, 3, 2, 1, 0]) }),
+};
+
 /** All scenes, in the order of the menu. */
 export const SCENES: readonly Scene[] = [colourBars, greyRamp, rainbow, checkerboard, crosshatch, colourCycle, noise];

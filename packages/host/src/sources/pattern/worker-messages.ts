@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PictureLayout } from '@paravideo/core';
 import type { ColourMatrix } from './colour.ts';
-import type { PatternSettings } from './renderer.ts';
+import type { PatternSettings, PatternSubject } from './renderer.ts';
 import type { PatternMoment } from './scene.ts';
 
 /** What the event loop tells the pattern thread. `id` names a rendition; messages are taken in order. */
@@ -11,6 +11,7 @@ export type PatternRequest =
       readonly id: number;
       readonly layout: PictureLayout;
       readonly matrix: ColourMatrix;
+      readonly subject: PatternSubject;
       /** the frame pool, pinned until `closed` */
       readonly address: number;
       readonly length: number;

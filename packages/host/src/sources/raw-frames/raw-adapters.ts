@@ -12,7 +12,7 @@ import { FramesReader } from './frames-reader.ts';
 import { InputOrigin } from './input-origin.ts';
 import type { OpenOrigin } from './origin.ts';
 import { RawCapture } from './raw-capture.ts';
-import { expectedPicture, RAW_SETTINGS, type RawSettings } from './raw-settings.ts';
+import { expectedPicture, RAW_SETTINGS, type RawSettings, writtenPicture } from './raw-settings.ts';
 import { SocketOrigin } from './socket-origin.ts';
 import { Y4mReader } from './y4m-reader.ts';
 
@@ -26,6 +26,7 @@ export const commandAdapter: SourceAdapter<
   RawSettings & { command: string[]; keep?: boolean | undefined; folder?: string | undefined }
 > = {
   kind: 'command',
+  expected: writtenPicture,
   settings: z.strictObject({
     command: z.array(z.string().regex(/^[^\0]*$/, 'has a NUL')).min(1),
     keep: z.boolean().optional(),
@@ -44,6 +45,7 @@ export const commandAdapter: SourceAdapter<
 /** A FIFO, by its path. */
 export const fifoAdapter: SourceAdapter<RawSettings & { fifo: string }> = {
   kind: 'fifo',
+  expected: writtenPicture,
   settings: z.strictObject({ fifo: path, ...RAW_SETTINGS }),
   anchored: (written, anchor) => ({ ...written, fifo: anchor(written.fifo) }),
   open: (settings, { log }) =>
@@ -59,6 +61,7 @@ export const fifoAdapter: SourceAdapter<RawSettings & { fifo: string }> = {
 /** A Unix socket, by the path at which the daemon listens. */
 export const socketAdapter: SourceAdapter<RawSettings & { socket: string }> = {
   kind: 'socket',
+  expected: writtenPicture,
   settings: z.strictObject({
     socket: path.refine((name) => Buffer.byteLength(name) < 108, 'is longer than the 107 bytes that a unix socket address holds'),
     ...RAW_SETTINGS,
@@ -77,6 +80,7 @@ export const socketAdapter: SourceAdapter<RawSettings & { socket: string }> = {
 /** The daemon's standard input, of which there is one. */
 export const stdinAdapter: SourceAdapter<RawSettings & { stdin: null }> = {
   kind: STDIN_KIND,
+  expected: writtenPicture,
   once: true,
   settings: z.strictObject({ stdin: z.null(), ...RAW_SETTINGS }),
   open: (settings, { log }) =>

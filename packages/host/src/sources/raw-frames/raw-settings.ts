@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a configuration says of a source of raw frames, beside where they come from. */
-import { fourcc, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
+import { type Fraction, fourcc, type PictureSize, V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { z } from 'zod';
 import { MAX_SIDE, MIN_SIDE, type RawPicture, unfitFormat } from './raw-picture.ts';
 
@@ -54,5 +54,14 @@ export function expectedPicture(settings: RawSettings): RawPicture {
       ? { numerator: 1, denominator: fps }
       : { numerator: 1000, denominator: Math.round(fps * 1000) },
     fullRange: false,
+  };
+}
+
+/** Size and rate that are written, of a camera that was never seen. */
+export function writtenPicture(settings: RawSettings): { size?: PictureSize; interval?: Fraction } {
+  const { width, height, interval } = expectedPicture(settings);
+  return {
+    ...(settings.size === undefined ? {} : { size: { width, height } }),
+    ...(settings.fps === undefined ? {} : { interval }),
   };
 }
