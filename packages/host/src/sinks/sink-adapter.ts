@@ -16,10 +16,12 @@ export interface SinkPlay {
 
 /** One place to which an output goes. Disposing of it ends what it does; it resolves when nothing of it is left. */
 export interface OutputSink extends AsyncDisposable {
-  /** V4L2 pixel formats that it takes, preferred one first; empty: any */
+  /** V4L2 pixel formats that it takes now, preferred one first; empty: any */
   readonly formats: readonly number[];
   /** A guest begins to play, or what it plays changes. Throws `SinkError` if that cannot be taken, with what to do. */
   begin(picture: PlayedPicture): SinkPlay;
+  /** Calls when what is played is to be begun again, since the sink takes other formats than before. */
+  watch?(again: () => void): Disposable;
 }
 
 /** What sinks are made with. */

@@ -25,14 +25,20 @@ export class SinkFeed implements AsyncDisposable {
   readonly #source: SharedSource;
   readonly #sink: OutputSink;
   readonly #log: Log;
-  readonly #watching: Disposable;
+  readonly #watching = new DisposableStack();
   #running: FedPlay | undefined;
 
   constructor(source: SharedSource, sink: OutputSink, log: Log) {
     this.#source = source;
     this.#sink = sink;
     this.#log = log;
-    this.#watching = source.watch(() => this.#follow());
+    this.#watching.use(source.watch(() => this.#follow()));
+    this.#watching.use(
+      sink.watch?.(() => {
+        this.#running?.close();
+        this.#follow();
+      }),
+    );
     this.#follow();
   }
 
