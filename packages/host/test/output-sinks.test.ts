@@ -193,6 +193,21 @@ describe('a program', () => {
   });
 });
 
+describe('a V4L2 node', () => {
+  it.each([
+    ['/dev/null', 'it is no V4L2 device: correct `device`'],
+    ['/dev/nothing-there', 'it is not there: load its driver (modprobe v4l2loopback), or correct `device`'],
+    ['No Such Camera', 'there is no device No Such Camera on this machine: load its driver'],
+  ])('%s that cannot be had is told in the log with what to do, and the guest plays on', async (device, text) => {
+    const daemon = await serve([{ device }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await play(client);
+    await expect.poll(() => daemon.log, SOON).toContain(text);
+    await play(client);
+    expect(await daemon.stop()).toBe(0);
+  });
+});
+
 /** A port of this machine that nobody listens at. */
 async function freePort(): Promise<number> {
   const server = createServer();
