@@ -33,6 +33,12 @@ function socketOf({ language, text }: (typeof examples)[number]): string {
   return found[1];
 }
 
+/** As many frames as have two pictures among them: slides stay for seconds. */
+function framesOf({ text }: (typeof examples)[number]): number {
+  const seconds = Number(/seconds: (\d+)/.exec(text)?.[1] ?? 0);
+  return FRAMES + 30 * (seconds === 0 ? 0 : seconds + 1);
+}
+
 describe('an example of CAMERAS', () => {
   let host: UmlHost;
 
@@ -52,6 +58,8 @@ describe('an example of CAMERAS', () => {
         // It is played once on standard input: long enough for the slowest machine to look.
         'ffmpeg -v error -f lavfi -i testsrc2=size=320x180:rate=10 -t 300 -c:v mpeg4 -q:v 4 film.mp4',
         'cp film.mp4 desk.mp4',
+        'mkdir pictures',
+        'ffmpeg -v error -f lavfi -i testsrc2=size=320x180:rate=1 -frames:v 3 pictures/%d.png',
       ].join(' && '),
       TIMEOUT,
     );
@@ -72,7 +80,7 @@ describe('an example of CAMERAS', () => {
         `cat > run.sh <<'END'\n${script}\nEND`,
         'setsid sh run.sh > log 2>&1 &',
         'example=$! status=0',
-        `timeout 240 node ${REPOSITORY}/test/uml/inside/look.ts ${socketOf(example)} ${FRAMES} || { cat log >&2; status=1; }`,
+        `timeout 240 node ${REPOSITORY}/test/uml/inside/look.ts ${socketOf(example)} ${framesOf(example)} || { cat log >&2; status=1; }`,
         'kill -TERM -$example; wait $example',
         'exit $status',
       ].join('\n'),

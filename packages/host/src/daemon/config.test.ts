@@ -129,6 +129,21 @@ devices:
     expect(() => check({ file: '/a.mp4', absent: 'no-signal' })).toThrow(/sources\.door\.absent has no effect/);
   });
 
+  it('knows slides, and what may be written of them', () => {
+    const yaml = (source: string) =>
+      `sources:\n  a: { ${source} }\ndevices: [ { kind: camera, name: c, socket: c, source: a } ]\n`;
+    const written = 'slides: pictures, seconds: 2.5, fit: cover, card: Lobby, absent: no-signal';
+    expect(parseConfig(yaml(written), 'pv.yaml').sources.a).toMatchObject({
+      adapter: { kind: 'slides' },
+      settings: { slides: 'pictures', seconds: 2.5, fit: 'cover', card: 'Lobby' },
+    });
+    expect(problems(yaml('slides: pictures, seconds: 0'))[0]).toMatch(/pv\.yaml:2: sources\.a\.seconds is wrong/);
+    const slides = { a: { slides: 'pictures' } };
+    expect(anchorPaths({ sources: slides, devices: [] }, '/etc/pv/pv.yaml', SOURCE_ADAPTERS).sources).toEqual({
+      a: { slides: '/etc/pv/pictures' },
+    });
+  });
+
   it('knows a source that shows one of several others, which have to be there, and no choices themselves', () => {
     const yaml = (choice: string) =>
       `sources:\n  a: { file: a.mp4 }\n  b: { choice: [a] }\n  c: { ${choice} }\ndevices: [ { kind: camera, name: c, socket: c, source: c } ]\n`;

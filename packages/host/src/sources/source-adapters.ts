@@ -6,6 +6,7 @@ import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { openPattern } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
+import { openSlides } from './slides/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
 import { openV4l2Camera, type PinnedMode, parseMode } from './v4l2-camera/index.ts';
 
@@ -24,6 +25,24 @@ export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }>
   settings: z.strictObject({ file: z.string().min(1), fit: z.enum(FITS).optional() }),
   anchored: (written, anchor) => ({ ...written, file: anchor(written.file) }),
   open: ({ file, fit }, { log }) => openMediaFile(file, { log, ...(fit === undefined ? {} : { fit }) }),
+};
+
+/** The pictures of a folder, one after another, by its path. */
+export const slidesAdapter: SourceAdapter<{
+  slides: string;
+  seconds?: number | undefined;
+  fit?: Fit | undefined;
+  card?: string | undefined;
+}> = {
+  kind: 'slides',
+  settings: z.strictObject({
+    slides: z.string().min(1),
+    seconds: z.number().min(1).max(86_400).optional(),
+    fit: z.enum(FITS).optional(),
+    card: z.string().min(1).optional(),
+  }),
+  anchored: (written, anchor) => ({ ...written, slides: anchor(written.slides) }),
+  open: ({ slides, ...shown }, { log }) => openSlides(slides, { log, ...shown }),
 };
 
 const pinnedMode = z.string().transform((text, context) => {
@@ -55,6 +74,7 @@ export const libcameraAdapter: SourceAdapter<{ libcamera: string; card?: string 
 export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [
   patternAdapter,
   fileAdapter,
+  slidesAdapter,
   deviceAdapter,
   libcameraAdapter,
   ...RAW_ADAPTERS,

@@ -31,7 +31,7 @@ function refusal(error: unknown): string {
 const ASK = 'give a file with a film or a picture';
 
 function unfit(stats: Stats): string | undefined {
-  if (stats.isDirectory()) return `it is a folder: ${ASK}`;
+  if (stats.isDirectory()) return `it is a folder: ${ASK}, or show its pictures as slides: PATH`;
   if (stats.isFIFO()) return `it is a FIFO, and a film is read again from its beginning: ${ASK}, or show it as fifo: PATH`;
   if (!stats.isFile() && !stats.isBlockDevice()) return `it is a device, and a film is read again from its beginning: ${ASK}`;
   return stats.isFile() && stats.size === 0 ? `it is empty: ${ASK}` : undefined;

@@ -22,6 +22,7 @@ import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
 import type { Fit } from '../scaling/fit.ts';
+import { openFilm } from './film-file.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 
@@ -39,9 +40,10 @@ export interface MediaFileOptions {
 }
 
 /** Sizes that a media file is scaled to. */
-const SIZES: SizeRange = { minWidth: 16, maxWidth: 4096, stepWidth: 2, minHeight: 16, maxHeight: 2160, stepHeight: 2 };
+export const SIZES: SizeRange = { minWidth: 16, maxWidth: 4096, stepWidth: 2, minHeight: 16, maxHeight: 2160, stepHeight: 2 };
 
-const INTERVALS = { min: { numerator: 1, denominator: 120 }, max: { numerator: 1, denominator: 1 } } as const;
+/** Rates that it is shown at. */
+export const INTERVALS = { min: { numerator: 1, denominator: 120 }, max: { numerator: 1, denominator: 1 } } as const;
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -54,7 +56,7 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 export async function openMediaFile(path: string, o: MediaFileOptions = {}): Promise<Capture> {
   if (!avInstalled())
     throw new AvError('missing', `showing ${path} needs the codec library node-av; install it with: ${AV_INSTALL_COMMAND}`);
-  const renderer = new MediaProcess({ path, fit: o.fit ?? 'contain', log: o.log ?? SILENT });
+  const renderer = new MediaProcess({ file: openFilm(path), fit: o.fit ?? 'contain', log: o.log ?? SILENT });
   const info = await renderer.ready;
   if (typeof info === 'string') {
     await renderer.close();

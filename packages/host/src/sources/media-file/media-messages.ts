@@ -13,6 +13,8 @@ const REQUESTS = {
   /** Writes the picture of a time to the slot at `offset` of the pool. */
   render: ['id', 'offset', 'time'],
   close: ['id'],
+  /** Another file takes the place of the one that is shown, if it can be shown; its descriptor comes as that of a pool does. */
+  next: [],
 } as const;
 
 /** Process to daemon. */
@@ -30,7 +32,7 @@ const REPORTS = {
     'matrix',
     'still',
   ],
-  /** there is nothing in the file that can be shown; `reason` is an index of UNUSABLE */
+  /** there is nothing in the file that can be shown, or in the next; `reason` is an index of UNUSABLE */
   unusable: ['reason'],
   rendered: ['id', 'ok'],
   closed: ['id'],

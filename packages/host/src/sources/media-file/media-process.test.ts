@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What becomes of a media file whose process dies, hangs or is slow. */
+import { constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type PictureLayout, pictureLayout, V4L2_PIX_FMT_NV12 } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../isolation/child/index.ts';
+import { Fd } from '../../sys/index.ts';
 import { FramePool } from '../frame-pool.ts';
+import { openFilm } from './film-file.ts';
 import { MediaProcess } from './media-process.ts';
 
 const FILM = fileURLToPath(new URL('../../../fixtures/av1.ivf', import.meta.url));
+const OTHER = fileURLToPath(new URL('../../../fixtures/h264-b-frames.h264', import.meta.url));
 const LAYOUT = pictureLayout(V4L2_PIX_FMT_NV12, 64, 48) as PictureLayout;
 
 function kill(pid: number): void {
@@ -37,7 +41,7 @@ class Rig implements AsyncDisposable {
       o.started?.(pid);
     };
     this.film = new MediaProcess({
-      path: FILM,
+      file: openFilm(FILM),
       fit: 'contain',
       log: { debug, info: write, warn: write, error: write },
       backoff: new Backoff({ first: 1, longest: 1 }),
@@ -86,6 +90,24 @@ describe('the process of a film', () => {
       ...Array.from({ length: most }, () => 'a child process died: signal SIGKILL'),
       'a child process works again: ',
     ]);
+  });
+
+  it('shows another file when it is told to, and goes on with the one before if that is none, or it dies of it', async () => {
+    await using rig = new Rig();
+    const open = (path: string): Fd => Fd.open(path, constants.O_RDONLY);
+    expect(await rig.film.ready).toMatchObject({ still: 0 });
+    expect(await rig.film.show(open(fileURLToPath(import.meta.url)))).toMatch(/no film and no picture/);
+    expect(await rig.picture()).toBe(true);
+    expect(await rig.film.show(open(OTHER))).toMatchObject({ width: 320, height: 180 });
+    expect(await rig.picture()).toBe(true);
+    rig.signal('SIGSTOP');
+    const dying = rig.film.show(open(FILM));
+    rig.signal('SIGKILL');
+    expect(await dying).toBe('its process died: signal SIGKILL');
+    // The next process has the last that could be shown, and takes another as the first did.
+    const next = await rig.film.show(open(FILM));
+    await expect.poll(() => rig.picture()).toBe(true);
+    expect([next, rig.pids.length]).toMatchObject([{ still: 0 }, 2]);
   });
 
   it('gives up, with the reason, if none of its lives opens the file', async () => {

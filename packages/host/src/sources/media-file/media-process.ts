@@ -11,7 +11,6 @@ import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
 import { FITS, type Fit } from '../scaling/fit.ts';
-import { openFilm } from './film-file.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 import { unusableText } from './unusable.ts';
@@ -47,21 +46,28 @@ export class MediaProcess implements FrameRenderer {
   readonly ready: Promise<MediaFileInfo | string>;
   readonly #child: KeptChild;
   readonly #renditions = new Map<number, OpenRendition>();
-  readonly #file: number;
   readonly #fit: Fit;
+  readonly #matrix: number | undefined;
   readonly #found: (info: MediaFileInfo | string) => void;
+  #file: number;
+  /** a file that is to take the place of that one */
+  #next: { readonly file: Fd; readonly found: (info: MediaFileInfo | string) => void } | undefined;
   #pools: { readonly ours: Fd; readonly theirs: Fd } | undefined;
   #info: MediaFileInfo | undefined;
-  /** whether the process that runs now has told of the film */
+  /** whether the process that runs now has told of the file that it was started with */
   #told = false;
   #nextId = 1;
   #deaths = 0;
   #clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
 
-  /** Throws SourceError if the file cannot be opened. */
-  constructor(o: { path: string; fit: Fit; log: Log; backoff?: Backoff; silence?: number }) {
+  /**
+   * @param o.file its descriptor, which is owned
+   * @param o.matrix FFmpeg's number of the matrix of the pictures; that of the film, if V4L2's users will know it
+   */
+  constructor(o: { file: number; fit: Fit; matrix?: number; log: Log; backoff?: Backoff; silence?: number }) {
     this.#fit = o.fit;
-    this.#file = openFilm(o.path);
+    this.#matrix = o.matrix;
+    this.#file = o.file;
     const { promise, resolve } = Promise.withResolvers<MediaFileInfo | string>();
     this.ready = promise;
     this.#found = resolve;
@@ -70,12 +76,17 @@ export class MediaProcess implements FrameRenderer {
       log: o.log,
       ...(o.backoff === undefined ? {} : { backoff: o.backoff }),
       ...(o.silence === undefined ? {} : { silence: o.silence }),
-      working: () => [...this.#renditions.values()].some(({ rendering, closing }) => (rendering ?? closing) !== undefined),
+      working: () =>
+        this.#next !== undefined ||
+        [...this.#renditions.values()].some(({ rendering, closing }) => (rendering ?? closing) !== undefined),
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
       fds: () => this.#descriptors(),
       memory: () => [...this.#renditions.values()].reduce((sum, { pool }) => sum + pool.length, DATA_BYTES['media file']),
-      greeting: () => [...this.#renditions].map(([id, { pool }]) => mediaRequests.encode(this.#announce(id, pool))),
+      greeting: () => {
+        const renditions = [...this.#renditions].map(([id, { pool }]) => this.#announce(id, pool));
+        return [...renditions, ...this.#announceNext()].map((request) => mediaRequests.encode(request));
+      },
       onMessage: (message) => this.#hear(mediaReports.decode(message)),
       onExit: (reason) => this.#died(reason),
     });
@@ -99,9 +110,21 @@ export class MediaProcess implements FrameRenderer {
     };
   }
 
+  /**
+   * Shows another file from now on, if it can be shown; it is owned. Resolves to the reason if it cannot, or if the process died of it;
+   * then the one before is shown. Once at a time.
+   */
+  show(file: Fd): Promise<MediaFileInfo | string> {
+    const { promise, resolve } = Promise.withResolvers<MediaFileInfo | string>();
+    this.#next = { file, found: resolve };
+    if (this.#running) for (const request of this.#announceNext()) this.#say(request);
+    return promise;
+  }
+
   async close(): Promise<void> {
     await this.#child.close();
     this.#found('it was closed');
+    this.#refuseNext('it was closed');
     for (const [id, rendition] of [...this.#renditions]) this.#forget(id, rendition);
     closeSync(this.#file);
     this.#pools?.ours.close();
@@ -125,6 +148,21 @@ export class MediaProcess implements FrameRenderer {
     return [this.#file, theirs.number];
   }
 
+  /** Sends the descriptor of the file that is to be shown next, and answers the message that belongs to it, if there is one. */
+  #announceNext(): MediaRequest[] {
+    if (this.#next === undefined || this.#pools === undefined) return [];
+    send(this.#pools.ours, new Uint8Array(1), [this.#next.file]);
+    return [{ kind: 'next' }];
+  }
+
+  #refuseNext(reason: string): void {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next === undefined) return;
+    next.file.close();
+    next.found(reason);
+  }
+
   /** Sends the pool's descriptor, and answers the message that belongs to it. */
   #announce(id: number, pool: FramePool): MediaRequest {
     const { layout } = pool;
@@ -133,7 +171,7 @@ export class MediaProcess implements FrameRenderer {
     if (this.#pools !== undefined) send(this.#pools.ours, new Uint8Array(1), [pool.fd]);
     const { width, height } = layout;
     const fullRange = media.fullRange ? 1 : 0;
-    const matrix = this.#info === undefined ? AVCOL_SPC_SMPTE170M : filmMatrix(this.#info);
+    const matrix = this.#matrix ?? (this.#info === undefined ? AVCOL_SPC_SMPTE170M : filmMatrix(this.#info));
     const fit = FITS.indexOf(this.#fit);
     return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, fit, rest: media.planes };
   }
@@ -172,6 +210,8 @@ export class MediaProcess implements FrameRenderer {
         this.#hearInfo(report);
         break;
       case 'unusable':
+        if (this.#told) return this.#refuseNext(unusableText(report.reason));
+        this.#told = true;
         this.#found(unusableText(report.reason));
         // Somebody wrote to the file, or the machine is short of memory: the next process may find it in order.
         if (this.#info !== undefined) throw new ChildProtocolError(`the file cannot be shown: ${unusableText(report.reason)}`);
@@ -201,10 +241,18 @@ export class MediaProcess implements FrameRenderer {
         `a film of ${width}x${height} with intervals of ${intervalNumerator}/${intervalDenominator} s`,
       );
     }
-    if (this.#told) throw new ChildProtocolError('it told of its film twice');
-    this.#told = true;
-    this.#info ??= info;
-    this.#found(info);
+    if (!this.#told) {
+      this.#told = true;
+      this.#info ??= info;
+      return this.#found(info);
+    }
+    const next = this.#next;
+    if (next === undefined) throw new ChildProtocolError('it told of its film twice');
+    this.#next = undefined;
+    closeSync(this.#file);
+    this.#file = next.file.take();
+    this.#info = info;
+    next.found(info);
   }
 
   #rendered(rendition: OpenRendition, made: boolean): void {
@@ -223,6 +271,7 @@ export class MediaProcess implements FrameRenderer {
   #died(reason: string): void {
     this.#deaths += 1;
     this.#told = false;
+    this.#refuseNext(`its process died: ${reason}`);
     // The next process begins at the beginning.
     this.#clock = { at: Number.NEGATIVE_INFINITY, film: 0 };
     for (const [id, rendition] of [...this.#renditions]) {

@@ -17,6 +17,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { viewAt } from '../../sys/index.ts';
 import { FITS, type Fit } from '../scaling/fit.ts';
 import { openMediaFile } from './index.ts';
+import { oriented } from './testing/oriented.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'paravideo-turned-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,12 +59,7 @@ function film(name: string, matrix: readonly number[], ...args: string[]): strin
 function photograph(orientation: number): string {
   const path = inFolder(`photograph-${orientation}.jpg`);
   ffmpeg('-i', quarters(), '-q:v', '1', '-pix_fmt', 'yuvj444p', path);
-  const jpeg = readFileSync(path);
-  // One entry of a big-endian TIFF: tag 0x112, of type short.
-  const exif = Buffer.from('457869660000 4d4d002a00000008 0001 0112 0003 00000001 00000000 00000000'.replaceAll(' ', ''), 'hex');
-  exif.writeUInt16BE(orientation, exif.length - 8);
-  const head = Buffer.from([0xff, 0xe1, 0, exif.length + 2]);
-  writeFileSync(path, Buffer.concat([jpeg.subarray(0, 2), head, exif, jpeg.subarray(2)]));
+  writeFileSync(path, oriented(readFileSync(path), orientation));
   return path;
 }
 

@@ -14,18 +14,16 @@ import {
   pictureLayout,
   SourceError,
   type SourceModes,
-  V4L2_FIELD_NONE,
   V4L2_PIX_FMT_MJPEG,
   V4L2_PIX_FMT_NV12,
   type WantedFrames,
 } from '@paravideo/core';
 import type { Log } from '../../log/index.ts';
-import { FramePool } from '../frame-pool.ts';
 import { drawable } from '../pattern/font.ts';
 import { PATTERN_FORMATS, patternModes } from '../pattern/pattern-capabilities.ts';
 import { PatternThread } from '../pattern/pattern-thread.ts';
 import type { PatternSettings } from '../pattern/renderer.ts';
-import { StillStart } from './still-start.ts';
+import { StillStart, stillFrame } from '../still-start.ts';
 
 /** Pixels of a side. */
 const SMALLEST = 16;
@@ -137,19 +135,10 @@ export class NoSignal implements AsyncDisposable {
     }
   }
 
-  async #drawn(layout: PictureLayout, lines: readonly string[]): Promise<CapturedFrame | undefined> {
+  #drawn(layout: PictureLayout, lines: readonly string[]): Promise<CapturedFrame | undefined> {
     const { clock, log } = this.#o;
     this.#thread ??= new PatternThread({ matrix: 'rec601', clock, timeOfDay: () => 0, log });
-    const pool = FramePool.create('paravideo-no-signal', layout, 1);
-    const moment = { sequence: 0, timestamp: clock.now() };
-    const rendition = this.#thread.open(pool, () => PLAIN, { kind: 'sign', lines });
-    const slot = pool.take();
-    const made = slot !== undefined && (await rendition.render(slot, moment));
-    await rendition.close();
-    if (!made) slot?.abandon();
-    const frame = made ? slot.publish(moment, V4L2_FIELD_NONE) : undefined;
-    // The memory goes with the frame.
-    pool.close();
-    return frame;
+    const thread = this.#thread;
+    return stillFrame('paravideo-no-signal', layout, clock, (pool) => thread.open(pool, () => PLAIN, { kind: 'sign', lines }));
   }
 }

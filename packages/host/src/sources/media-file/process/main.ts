@@ -17,7 +17,7 @@ import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
-import { fileAsStandardInput, MediaReader } from './media-reader.ts';
+import { fileAsStandardInput, MediaReader, sentAsStandardInput } from './media-reader.ts';
 
 const THREADS = 2;
 
@@ -39,11 +39,16 @@ function report(message: MediaReport): void {
   link.send(mediaReports.encode(message));
 }
 
-/** The descriptor that belongs to the `open` message at hand: it was sent before it. */
-function poolMapping(): MemoryMapping {
+/** The descriptor that belongs to the message at hand: it was sent before it. */
+function sentDescriptor(): Fd {
   const got = receive(pools, new Uint8Array(1), 1);
   const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
-  if (fd === undefined) throw new ChildProtocolError('a layout was opened without the memory for it');
+  if (fd === undefined) throw new ChildProtocolError('the descriptor of a file, or of memory for a layout, did not come');
+  return fd;
+}
+
+function poolMapping(): MemoryMapping {
+  const fd = sentDescriptor();
   try {
     return MemoryMapping.map(fd, 0, fileSize(fd), { writable: true });
   } finally {
@@ -67,16 +72,21 @@ function open(request: MediaRequest & { kind: 'open' }): void {
 }
 
 function handle(request: MediaRequest): void {
-  if (reader === undefined) return;
   switch (request.kind) {
+    case 'next': {
+      sentAsStandardInput(sentDescriptor());
+      const next = openFile();
+      if (next === undefined) break;
+      reader?.[Symbol.dispose]();
+      reader = next;
+      tell(next);
+      break;
+    }
     case 'open':
       open(request);
       break;
     case 'render': {
-      const rendition = renditions.get(request.id);
-      const frame = reader.frameAt(request.time);
-      const ok =
-        rendition?.writer.write(frame, [rendition.pool.bytes().subarray(request.offset)], reader.aspectOf(frame)) ?? false;
+      const ok = reader !== undefined && render(reader, request);
       report({ kind: 'rendered', id: request.id, ok: ok ? 1 : 0 });
       break;
     }
@@ -91,20 +101,25 @@ function handle(request: MediaRequest): void {
   }
 }
 
+function render(from: MediaReader, { id, offset, time }: MediaRequest & { kind: 'render' }): boolean {
+  const { pool, writer } = renditions.get(id) ?? {};
+  const frame = from.frameAt(time);
+  return pool !== undefined && writer?.write(frame, [pool.bytes().subarray(offset)], from.aspectOf(frame)) === true;
+}
+
 function openFile(): MediaReader | undefined {
   try {
     return new MediaReader(av, THREADS);
   } catch (error) {
     if (!(error instanceof MediaFault)) throw error;
-    // The daemon ends this process when it has heard of it.
+    // The daemon ends this process when it has heard of it, or sends another file.
     report({ kind: 'unusable', reason: UNUSABLE.indexOf(error.reason) });
     return undefined;
   }
 }
 
-const reader = openFile();
-if (reader !== undefined) {
-  const { width, height, aspect, interval, primaries, transfer, matrix } = reader.info;
+function tell({ info, still }: MediaReader): void {
+  const { width, height, aspect, interval, primaries, transfer, matrix } = info;
   report({
     kind: 'info',
     width,
@@ -116,9 +131,12 @@ if (reader !== undefined) {
     primaries,
     transfer,
     matrix,
-    still: reader.still ? 1 : 0,
+    still: still ? 1 : 0,
   });
 }
+
+let reader = openFile();
+if (reader !== undefined) tell(reader);
 
 /** Hears a request, and gives the event loop a turn for the library's finalizers. */
 function turn(): void {

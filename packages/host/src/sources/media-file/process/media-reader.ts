@@ -7,6 +7,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { AvError } from '../../../av/av-error.ts';
 import type { Av, AvFrame } from '../../../av/node-av.ts';
+import { Fd } from '../../../sys/index.ts';
 import { orientationOf } from '../../scaling/orientation.ts';
 import { type PixelAspect, uprightShape } from '../../scaling/picture-writer.ts';
 import { endsInABox, MediaFault } from './media-fault.ts';
@@ -133,6 +134,15 @@ export class MediaReader {
     return [this.#aspect, frame.sampleAspectRatio].find(sensible) ?? { num: 1, den: 1 };
   }
 
+  /** Gives back what it has; its frames are not looked at any more. */
+  [Symbol.dispose](): void {
+    for (const frame of [this.#current.frame, ...(this.#next === undefined ? [] : [this.#next.frame]), ...this.#spare])
+      frame.free();
+    this.#packet.free();
+    this.#decoder.freeContext();
+    this.#input.closeInputSync();
+  }
+
   /** The frame of a time. An earlier time than that of the call before gives the same frame again. */
   frameAt(time: number): AvFrame {
     const begun = performance.now();
@@ -223,6 +233,14 @@ export class MediaReader {
     frame.alloc();
     return frame;
   }
+}
+
+/** The same for one that was sent, when the door is closed. */
+export function sentAsStandardInput(file: Fd): void {
+  Fd.adopt(0).close();
+  const opened = file.dup().take();
+  file.close();
+  if (opened !== 0) throw new AvError('call', `the file became descriptor ${opened}, not 0`);
 }
 
 /** Makes a file that was given by another descriptor the one behind descriptor 0, read from its beginning. */
