@@ -17,6 +17,7 @@ const BUNDLE = join(HOST, 'bundle');
 const PROGRAMS = [
   'cli/main',
   'codec/process/main',
+  'sinks/http/http-worker',
   'sinks/node/node-worker',
   'sinks/recorder/process/main',
   'sources/media-file/process/main',

@@ -9,6 +9,8 @@ it.each([
   ['rtsp:8554', { rtsp: 8554 }],
   ['rtsp:192.0.2.1:8554', { rtsp: '192.0.2.1:8554' }],
   ['rtsp://[::1]:8554/', { rtsp: '[::1]:8554' }],
+  ['http:8090', { http: 8090 }],
+  ['http://192.0.2.1:8090/', { http: '192.0.2.1:8090' }],
   ['/dev/video9', { device: '/dev/video9' }],
   ['device:Loopback Camera', { device: 'Loopback Camera' }],
 ])('--sink %s names a sink', (written, sink) => {

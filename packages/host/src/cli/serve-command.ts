@@ -81,7 +81,7 @@ export function addServe(program: Command): void {
     .option('--output <socket>', 'an output on this socket, into which a guest plays (again for more guests)', several)
     .option(
       '--sink <target>',
-      `where the outputs of --output go: a file (${SINK_ENDINGS}), a node of v4l2loopback (/dev/video9), rtsp:PORT, or "| program arguments" (again for more)`,
+      `where the outputs of --output go: a file (${SINK_ENDINGS}), a node of v4l2loopback (/dev/video9), rtsp:PORT, http:PORT, or "| program arguments" (again for more)`,
       several,
     )
     .option('--size <WxH>', 'default size of the cameras of --camera, and of the outputs of --output', once)

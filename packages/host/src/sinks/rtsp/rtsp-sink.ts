@@ -10,6 +10,7 @@ import type { PlayedPicture } from '@paravideo/core';
 import { z } from 'zod';
 import { AV_INSTALL_COMMAND, avInstalled } from '../../av/index.ts';
 import { type Fd, receive, setBlocking, socketpair, watch } from '../../sys/index.ts';
+import { hostAndPort, listenAddress } from '../listen-address.ts';
 import { RECORDED_FORMATS, Recorder } from '../recorder/index.ts';
 import type { OutputSink, SinkAdapter, SinkParts, SinkPlay } from '../sink-adapter.ts';
 import { SinkError } from '../sink-error.ts';
@@ -20,7 +21,6 @@ const MOST_CLIENTS = 16;
 /** Packets that are handed on in one turn of the event loop. */
 const PACKETS_A_TURN = 64;
 const PACKET_BYTES = 2048;
-const LOOPBACK = '127.0.0.1';
 
 /** See CONFIG.md. */
 export interface RtspSinkSettings {
@@ -109,16 +109,10 @@ class RtspSink implements OutputSink {
 /** An RTSP server at a port of this machine, or at an address. */
 export const rtspSinkAdapter: SinkAdapter<RtspSinkSettings> = {
   kind: 'rtsp',
-  settings: z.strictObject({
-    rtsp: z.union([
-      z.int().min(1).max(65535),
-      z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]+):\d{1,5}$/, 'must be a port, or look like 192.0.2.1:8554'),
-    ]),
-  }),
+  settings: z.strictObject({ rtsp: listenAddress }),
   open: async ({ rtsp }, parts) => {
     if (!avInstalled()) throw new SinkError(`an RTSP server needs the codec library node-av: ${AV_INSTALL_COMMAND}`);
-    if (typeof rtsp === 'number') return RtspSink.listen(LOOPBACK, rtsp, parts);
-    const at = rtsp.lastIndexOf(':');
-    return RtspSink.listen(rtsp.slice(0, at).replace(/^\[|\]$/g, ''), Number(rtsp.slice(at + 1)), parts);
+    const { host, port } = hostAndPort(rtsp);
+    return RtspSink.listen(host, port, parts);
   },
 };
