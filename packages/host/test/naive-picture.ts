@@ -20,20 +20,27 @@ import {
   V4L2_PIX_FMT_YVU420,
 } from '@paravideo/core';
 import { adjust, type ColourMatrix, type Rgb, toYcbcr } from '../src/sources/pattern/colour.ts';
-import { INK, OVERLAY_COLOURS, overlay } from '../src/sources/pattern/overlay.ts';
-import type { PatternSettings } from '../src/sources/pattern/renderer.ts';
+import { INK, OVERLAY_COLOURS } from '../src/sources/pattern/overlay.ts';
+import { type PatternSettings, type PatternSubject, spritesOf } from '../src/sources/pattern/renderer.ts';
 import { type PatternMoment, SCENES } from '../src/sources/pattern/scene.ts';
 
 /** The palette index of every pixel, row by row, after the flips. */
-export function naiveIndices(width: number, height: number, moment: PatternMoment, settings: PatternSettings): Uint8Array {
+export function naiveIndices(
+  width: number,
+  height: number,
+  moment: PatternMoment,
+  settings: PatternSettings,
+  subject: PatternSubject = { kind: 'scene' },
+): Uint8Array {
   const scene = SCENES[settings.pattern];
   if (scene === undefined) throw new SourceError(`no scene ${settings.pattern}`);
   const picture = new Uint8Array(width * height);
   const rows = scene.rows(width, height, moment);
+  const { passing, staying } = spritesOf(width, height, moment, subject);
   for (let y = 0; y < height; y++) {
     const row = new Uint8Array(width);
     rows.paint(rows.key(y), row);
-    for (const sprite of overlay(width, height, moment)) {
+    for (const sprite of staying === undefined ? passing : [...passing, staying]) {
       if (y >= sprite.top && y < sprite.top + sprite.height) sprite.paint(y, row);
     }
     for (let x = 0; x < width; x++) {
@@ -51,9 +58,10 @@ export function naivePicture(
   matrix: ColourMatrix,
   moment: PatternMoment,
   settings: PatternSettings,
+  subject: PatternSubject = { kind: 'scene' },
 ): Uint8Array[] {
   const { fourcc, width, height } = layout;
-  const indices = naiveIndices(width, height, moment, settings);
+  const indices = naiveIndices(width, height, moment, settings, subject);
   const colours: readonly Rgb[] = SCENES[settings.pattern]?.colours(moment.time) ?? [];
   const rgb = (x: number, y: number): Rgb => {
     const index = indices[y * width + x] ?? 0;

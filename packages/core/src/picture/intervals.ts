@@ -39,3 +39,11 @@ export function nearestInterval(intervals: SourceIntervals, asked: Fraction): Fr
   }
   return best;
 }
+
+/** Seconds per frame as a fraction: 29.97 becomes 1001/30000, as broadcast has it. */
+export function intervalOf(fps: number): Fraction {
+  const ntsc = Math.round(fps * 1.001);
+  if (Math.abs((ntsc * 1000) / 1001 - fps) < 0.001 && !Number.isInteger(fps))
+    return { numerator: 1001, denominator: ntsc * 1000 };
+  return Number.isInteger(fps) ? { numerator: 1, denominator: fps } : { numerator: 1000, denominator: Math.round(fps * 1000) };
+}

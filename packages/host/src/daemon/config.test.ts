@@ -129,6 +129,35 @@ devices:
     expect(() => check({ file: '/a.mp4', absent: 'no-signal' })).toThrow(/sources\.door\.absent has no effect/);
   });
 
+  it('knows the options of a test pattern', () => {
+    const yaml = (pattern: string) =>
+      `sources:\n  a: { pattern: ${pattern} }\ndevices: [ { kind: camera, name: c, socket: c, source: a } ]\n`;
+    const settings = (pattern: string) => {
+      const { a } = parseConfig(yaml(pattern), 'pv.yaml').sources;
+      return a?.settings;
+    };
+    expect(settings('')).toEqual({ pattern: null });
+    const all = '{ kind: noise, card: Door, text: 3, caption: false, moving: false, size: 640x480, fps: 29.97 }';
+    expect(settings(all.replace('text: 3', 'text: Door 3'))).toEqual({
+      pattern: {
+        kind: 'noise',
+        card: 'Door',
+        text: 'Door 3',
+        caption: false,
+        moving: false,
+        size: { width: 640, height: 480 },
+        fps: 29.97,
+      },
+    });
+    const wrong = (pattern: string) => problems(yaml(pattern))[0];
+    expect(wrong('{ kind: snow }')).toMatch(/pv\.yaml:2: sources\.a\.pattern\.kind is wrong/);
+    expect(wrong('{ size: 641x480 }')).toBe(
+      'pv.yaml:2: sources.a.pattern.size must be even, and lie between 96x64 and 4096x2160',
+    );
+    expect(wrong('{ fps: 200 }')).toMatch(/sources\.a\.pattern\.fps is wrong/);
+    expect(wrong('{ colour: red }')).toBe('pv.yaml:2: sources.a.pattern.colour is not a field that is known here');
+  });
+
   it('knows slides, and what may be written of them', () => {
     const yaml = (source: string) =>
       `sources:\n  a: { ${source} }\ndevices: [ { kind: camera, name: c, socket: c, source: a } ]\n`;

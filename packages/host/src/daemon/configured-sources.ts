@@ -4,6 +4,7 @@ import {
   type Capture,
   type Clock,
   type Converter,
+  intervalOf,
   NO_CONTROLS,
   SharedSource,
   SourceError,
@@ -17,7 +18,6 @@ import type { AdaptedSource, ChoiceSource, SourceConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
 import { SourceChoice } from './source-choice.ts';
-import { intervalOf } from './source-defaults.ts';
 
 /** The source that is there without being declared. */
 const PATTERN: SourceConfig = { kind: 'adapted', adapter: patternAdapter, settings: {}, absent: 'error' };

@@ -3,6 +3,7 @@ import {
   type Capture,
   type Converter,
   type FrameSink,
+  intervalOf,
   type PlayedPicture,
   pictureLayout,
   SharedSource,
@@ -13,7 +14,6 @@ import { PlayedOutput, playableModes, SinkError, SinkFeed } from '../sinks/index
 import type { DaemonConfig, OutputConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { Logger } from './logger.ts';
-import { intervalOf } from './source-defaults.ts';
 
 /** What outputs share with everything else. */
 export interface OutputParts {

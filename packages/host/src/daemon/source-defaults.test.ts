@@ -10,7 +10,7 @@ import {
 } from '@paravideo/core';
 import { SolidSource, ToyCapture, toyModes } from '@paravideo/core/testing';
 import { describe, expect, it } from 'vitest';
-import { intervalOf, withDefaults } from './source-defaults.ts';
+import { withDefaults } from './source-defaults.ts';
 
 const source: FrameSource = {
   capabilities: {
@@ -91,17 +91,5 @@ describe('a source with defaults of a camera', () => {
     [{ fps: 100 }, 'devices[0].fps: the source has no 100 frames per second at 1280x720'],
   ])('names the field that asks for what the source cannot do', (defaults, message) => {
     expect(() => withDefaults(source, defaults, 'devices[0]')).toThrow(message);
-  });
-});
-
-describe('rates as fractions', () => {
-  it('knows the broadcast rates', () => {
-    expect([30, 29.97, 23.976, 59.94, 12.5].map(intervalOf)).toEqual([
-      { numerator: 1, denominator: 30 },
-      { numerator: 1001, denominator: 30000 },
-      { numerator: 1001, denominator: 24000 },
-      { numerator: 1001, denominator: 60000 },
-      { numerator: 1000, denominator: 12500 },
-    ]);
   });
 });

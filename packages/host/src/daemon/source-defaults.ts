@@ -4,6 +4,7 @@ import {
   type FrameSource,
   hasInterval,
   hasSize,
+  intervalOf,
   listModes,
   NO_CONTROLS,
   type PictureSize,
@@ -108,12 +109,4 @@ function expectRate(
   if (hasInterval(own.intervals(fourcc, width, height), interval)) return;
   const rate = fps ?? interval.denominator / interval.numerator;
   throw new ConfigError([`${field}: the source has no ${rate} frames per second at ${width}x${height}`]);
-}
-
-/** Seconds per frame as a fraction: 29.97 becomes 1001/30000, as broadcast has it. */
-export function intervalOf(fps: number): Fraction {
-  const ntsc = Math.round(fps * 1.001);
-  if (Math.abs((ntsc * 1000) / 1001 - fps) < 0.001 && !Number.isInteger(fps))
-    return { numerator: 1001, denominator: ntsc * 1000 };
-  return Number.isInteger(fps) ? { numerator: 1, denominator: fps } : { numerator: 1000, denominator: Math.round(fps * 1000) };
 }

@@ -3,20 +3,12 @@ import { z } from 'zod';
 import { LinuxClock } from '../clock/index.ts';
 import { openLibcamera } from './libcamera/index.ts';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
-import { openPattern } from './pattern/index.ts';
+import { patternAdapter } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
 import { openSlides } from './slides/index.ts';
 import type { SourceAdapter } from './source-adapter.ts';
 import { openV4l2Camera, type PinnedMode, parseMode } from './v4l2-camera/index.ts';
-
-/** The test pattern. */
-export const patternAdapter: SourceAdapter<{ pattern?: object | null | undefined }> = {
-  kind: 'pattern',
-  absent: 'never',
-  settings: z.strictObject({ pattern: z.strictObject({}).nullish() }),
-  open: (_settings, { log }) => openPattern({ log }),
-};
 
 /** A media file, by its path. */
 export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }> = {

@@ -2,6 +2,7 @@
 import {
   type Colorimetry,
   type ControlPort,
+  type Fraction,
   type PictureSize,
   type SizeRange,
   type SourceControl,
@@ -107,8 +108,8 @@ function boolean(id: number, name: string): SourceControl {
   return { id, type: 'boolean', name, minimum: 0, maximum: 1, step: 1, default: 0 };
 }
 
-/** The controls of the test pattern, with V4L2's standard ids and names. */
-export const PATTERN_CONTROLS: readonly SourceControl[] = [
+/** The controls of a test pattern that shows a scene, by its number, at first; with V4L2's standard ids and names. */
+export const patternControls = (scene: number): readonly SourceControl[] => [
   integer(V4L2_CID_BRIGHTNESS, 'Brightness', 0, 255, 128),
   integer(V4L2_CID_CONTRAST, 'Contrast', 0, 255, 128),
   integer(V4L2_CID_SATURATION, 'Saturation', 0, 255, 128),
@@ -122,19 +123,24 @@ export const PATTERN_CONTROLS: readonly SourceControl[] = [
     minimum: 0,
     maximum: SCENES.length - 1,
     step: 1,
-    default: 0,
+    default: scene,
     menu: SCENES.map((scene) => scene.name),
   },
 ];
 
 /** The frames of a test pattern. */
-export function patternModes(card: string, matrix: ColourMatrix): SourceModes {
+export function patternModes(
+  card: string,
+  matrix: ColourMatrix,
+  size: PictureSize = { width: 1280, height: 720 },
+  interval: Fraction = { numerator: 1, denominator: 30 },
+): SourceModes {
   return {
     card,
     formats: PATTERN_FORMATS,
-    defaultSize: { width: 1280, height: 720 },
+    defaultSize: size,
     commonSizes: COMMON_SIZES,
-    defaultInterval: { numerator: 1, denominator: 30 },
+    defaultInterval: interval,
     colorimetry: COLORIMETRY[matrix],
     sizes: () => ({ kind: 'stepwise', range: PATTERN_SIZES }),
     intervals: () => ({ kind: 'continuous', min: { numerator: 1, denominator: 120 }, max: { numerator: 1, denominator: 5 } }),

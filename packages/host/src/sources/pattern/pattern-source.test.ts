@@ -13,7 +13,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { naivePicture } from '../../../test/naive-picture.ts';
 import { detach, mappingsOf, openDescriptors, viewAt } from '../../sys/index.ts';
-import { openPattern } from './pattern-source.ts';
+import { openPattern, patternSubject } from './pattern-source.ts';
 
 const AT_120 = { numerator: 1, denominator: 120 };
 const NOON = 12 * 3_600_000;
@@ -72,11 +72,12 @@ describe('the test pattern source', () => {
     });
     for (const { consumer, layout } of consumers) {
       await consumer.count(3);
+      const subject = patternSubject('Paravideo Test Pattern', layout, AT_120);
       for (const frame of consumer.frames) {
         const actual = planesOf(frame);
         const matches = (timeOfDay: number): boolean => {
           const moment = { sequence: frame.sequence, time: frame.timestamp, timeOfDay };
-          return naivePicture(layout, 'rec601', moment, PLAIN).every((plane, i) => actual[i]?.equals(plane));
+          return naivePicture(layout, 'rec601', moment, PLAIN, subject).every((plane, i) => actual[i]?.equals(plane));
         };
         expect(Array.from({ length: 50 }, (_, age) => NOON - age).some(matches)).toBe(true);
         frame.release();
@@ -87,7 +88,7 @@ describe('the test pattern source', () => {
   });
 
   it('lets a control act on the next frame, for all streams, and tells who listens', async () => {
-    const source = new SharedSource(openPattern({ timeOfDay: () => NOON }));
+    const source = new SharedSource(openPattern({ timeOfDay: () => NOON, caption: false }));
     const heard: number[][] = [];
     using _listening = source.controls.onChange((id, value) => heard.push([id, value]));
     source.controls.set(V4L2_CID_TEST_PATTERN, 4);
@@ -109,6 +110,32 @@ describe('the test pattern source', () => {
     ]);
     expect(source.controls.get(V4L2_CID_HFLIP)).toBe(1);
     frame?.release();
+    await source[Symbol.asyncDispose]();
+  });
+
+  it('is what its options say: a pattern, a size and a rate at first, lines in the corner, and whether anything moves', async () => {
+    const options = { kind: 'crosshatch', text: 'Door 3', moving: false, card: 'Café' } as const;
+    const size = { width: 640, height: 480 };
+    const interval = { numerator: 1001, denominator: 30_000 };
+    const source = new SharedSource(openPattern({ ...options, size, interval }));
+    const { card, defaultSize, defaultInterval } = source.capabilities;
+    expect([card, defaultSize, defaultInterval, source.controls.get(V4L2_CID_TEST_PATTERN)]).toEqual(['Café', size, interval, 4]);
+    const consumer = new Consumer(2);
+    const layout = layoutOf(V4L2_PIX_FMT_RGB24);
+    source.start({ layout, interval }, consumer);
+    await consumer.count(2);
+    const caption = ['Cafe', '160x120 RGB3 29.97 fps', 'Door 3'];
+    const moment = { sequence: 0, time: 0, timeOfDay: 0 };
+    const settings = { ...PLAIN, pattern: 4 };
+    const [expected = new Uint8Array()] = naivePicture(layout, 'rec601', moment, settings, {
+      kind: 'scene',
+      still: true,
+      caption,
+    });
+    for (const frame of consumer.frames) {
+      expect(planesOf(frame)[0]?.equals(expected)).toBe(true);
+      frame.release();
+    }
     await source[Symbol.asyncDispose]();
   });
 

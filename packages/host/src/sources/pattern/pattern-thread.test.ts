@@ -29,7 +29,7 @@ describe('the pattern thread', () => {
     const { thread, told } = start('./testing/mortal-worker');
     const maps = mappingsOf('pattern-thread-test');
     const pools = [0, 1].map(() => FramePool.create('pattern-thread-test', LAYOUT, 2));
-    const renditions = pools.map((pool) => thread.open(pool, () => settings));
+    const renditions = pools.map((pool) => thread.open(pool, () => settings, { kind: 'scene' }));
     const picture = async (sequence: number): Promise<boolean[]> => {
       const slots = pools.map((pool) => pool.take());
       const made = await Promise.all(
@@ -57,7 +57,7 @@ describe('the pattern thread', () => {
     const { thread } = start('./testing/no-such-worker');
     const pool = FramePool.create('pattern-thread-test', LAYOUT, 1);
     const maps = mappingsOf('pattern-thread-test');
-    const rendition = thread.open(pool, () => settings);
+    const rendition = thread.open(pool, () => settings, { kind: 'scene' });
     const slot = pool.take() ?? expect.unreachable('there is a slot');
     expect(await rendition.render(slot, { sequence: 1, timestamp: 1_000_000 })).toBe(false);
     slot.abandon();
@@ -70,7 +70,7 @@ describe('the pattern thread', () => {
   it('refuses a layout that it cannot render before any thread sees it', async () => {
     const { thread } = start();
     const odd = FramePool.create('pattern-thread-test', pictureLayout(V4L2_PIX_FMT_NV12, 97, 64) as PictureLayout, 1);
-    expect(() => thread.open(odd, () => settings)).toThrow(SourceError);
+    expect(() => thread.open(odd, () => settings, { kind: 'scene' })).toThrow(SourceError);
     odd.close();
     await thread.close();
   });

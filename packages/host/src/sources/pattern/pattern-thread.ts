@@ -64,7 +64,7 @@ export class PatternThread {
   }
 
   /** Pictures of a pool's layout, each as `settings` says when it is asked for. Throws `SourceError` for one that it cannot paint. */
-  open(pool: FramePool, settings: () => PatternSettings, subject: PatternSubject = { kind: 'scene' }): PictureRendition {
+  open(pool: FramePool, settings: () => PatternSettings, subject: PatternSubject): PictureRendition {
     checkPainted(pool.layout);
     const id = this.#nextId++;
     const rendition: OpenRendition = { pool, settings, subject, pin: pool.pin(), rendering: [], closing: undefined };

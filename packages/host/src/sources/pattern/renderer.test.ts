@@ -16,7 +16,7 @@ import type { ColourMatrix } from './colour.ts';
 import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRow } from './font.ts';
 import { LINE_PITCH, textGeometry, textLines } from './overlay.ts';
 import { PATTERN_FORMATS } from './pattern-capabilities.ts';
-import { PatternRenderer, type PatternSettings } from './renderer.ts';
+import { PatternRenderer, type PatternSettings, type PatternSubject } from './renderer.ts';
 import { type PatternMoment, SCENES } from './scene.ts';
 
 const PLAIN: PatternSettings = {
@@ -41,9 +41,10 @@ function render(
   settings: Partial<PatternSettings> = {},
   moment = MOMENT,
   matrix: ColourMatrix = 'rec709',
+  subject: PatternSubject = { kind: 'scene' },
 ): Uint8Array[] {
   const memory = layout.sizes.map((size) => new Uint8Array(size));
-  new PatternRenderer(layout, matrix).render(memory, moment, { ...PLAIN, ...settings });
+  new PatternRenderer(layout, matrix, subject).render(memory, moment, { ...PLAIN, ...settings });
   return memory;
 }
 
@@ -70,13 +71,15 @@ describe('the pattern renderer', () => {
             hflip: fc.boolean(),
             vflip: fc.boolean(),
             matrix: fc.constantFrom<ColourMatrix>('rec601', 'rec709'),
+            caption: fc.option(fc.constantFrom(['Door 3'], ['A Camera', 'x'.repeat(31), '~']), { nil: undefined }),
           }),
-          ({ width, height, padding, sequence, time, timeOfDay, matrix, ...settings }) => {
+          ({ width, height, padding, sequence, time, timeOfDay, matrix, caption, ...settings }) => {
             const least = layoutOf(fourcc, width, height).colours[0]?.stride ?? 0;
             const layout = layoutOf(fourcc, width, height, least + padding);
             const moment = { sequence, time, timeOfDay };
-            const expected = naivePicture(layout, matrix, moment, settings);
-            const actual = render(layout, settings, moment, matrix);
+            const subject: PatternSubject = { kind: 'scene', ...(caption === undefined ? {} : { caption }) };
+            const expected = naivePicture(layout, matrix, moment, settings, subject);
+            const actual = render(layout, settings, moment, matrix, subject);
             for (const [i, plane] of expected.entries()) expect(Buffer.compare(plane, actual[i] ?? new Uint8Array())).toBe(0);
           },
         ),
@@ -84,6 +87,35 @@ describe('the pattern renderer', () => {
       );
     });
   }
+
+  it.each([V4L2_PIX_FMT_NV12, V4L2_PIX_FMT_YUV420M, V4L2_PIX_FMT_RGB24])(
+    'copies the lines in the corner from one picture to the next, unless colours or flips change: format 0x%x',
+    (fourcc) => {
+      const layout = layoutOf(fourcc, 320, 240, fourcc === V4L2_PIX_FMT_RGB24 ? 1000 : 0);
+      const subject: PatternSubject = { kind: 'scene', caption: ['A Camera', '320x240 30 fps'] };
+      const renderer = new PatternRenderer(layout, 'rec601', subject);
+      const memory = layout.sizes.map((size) => new Uint8Array(size));
+      let sequence = 0;
+      for (const hflip of [false, true]) {
+        for (const hue of [0, 0, 90, 90]) {
+          const moment = { ...MOMENT, sequence: sequence++, time: sequence * 500_000 };
+          renderer.render(memory, moment, { ...PLAIN, hflip, hue, vflip: hue !== 0 });
+          const expected = naivePicture(layout, 'rec601', moment, { ...PLAIN, hflip, hue, vflip: hue !== 0 }, subject);
+          expect(memory.map((plane, i) => Buffer.compare(plane, expected[i] ?? new Uint8Array()))).toEqual(memory.map(() => 0));
+        }
+      }
+    },
+  );
+
+  it('makes all frames the same where nothing is to move, in any pattern', () => {
+    const layout = layoutOf(V4L2_PIX_FMT_GREY, 320, 180);
+    for (let pattern = 0; pattern < SCENES.length; pattern++) {
+      const pictures = [MOMENT, { sequence: 3, time: 4, timeOfDay: 5 }].map((moment) =>
+        render(layout, { pattern }, moment, 'rec601', { kind: 'scene', still: true }),
+      );
+      expect(pictures[0]).toEqual(pictures[1]);
+    }
+  });
 
   it('renders the same into memory that held another picture, with whatever it remembers of it', () => {
     const layout = layoutOf(V4L2_PIX_FMT_NV12, 320, 240);

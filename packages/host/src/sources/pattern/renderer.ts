@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type PictureLayout, SourceError } from '@paravideo/core';
+import { captionSprite } from './caption.ts';
 import { type ColourMatrix, type ColourSettings, Palette } from './colour.ts';
 import { INK, OVERLAY_COLOURS, overlay, type Sprite } from './overlay.ts';
 import { type Painter, painterFor } from './painter.ts';
 import { type PatternMoment, SCENES, type Scene, type SceneRows, SIGN_SCENE } from './scene.ts';
 import { signSprite } from './sign.ts';
+import { Stamp } from './stamp.ts';
 
 /** Everything about a picture that a control can change. */
 export interface PatternSettings extends ColourSettings {
@@ -14,8 +16,31 @@ export interface PatternSettings extends ColourSettings {
   readonly vflip: boolean;
 }
 
-/** What a picture is of, beside what controls change: a scene with the clock and the ball, or a sign. */
-export type PatternSubject = { readonly kind: 'scene' } | { readonly kind: 'sign'; readonly lines: readonly string[] };
+/**
+ * What a picture is of, beside what controls change: a scene with the clock and the ball, and with lines in a corner; the same without
+ * anything that moves; or a sign.
+ */
+export type PatternSubject =
+  | { readonly kind: 'scene'; readonly caption?: readonly string[]; readonly still?: boolean }
+  | { readonly kind: 'sign'; readonly lines: readonly string[] };
+
+/** When a still picture is taken. */
+const STILL: PatternMoment = { sequence: 0, time: 0, timeOfDay: 0 };
+
+/** What stands over the scene and changes from picture to picture, and then what stays. */
+export function spritesOf(
+  width: number,
+  height: number,
+  moment: PatternMoment,
+  subject: PatternSubject,
+): { readonly passing: readonly Sprite[]; readonly staying: Sprite | undefined } {
+  if (subject.kind === 'sign') return { passing: [], staying: signSprite(width, height, subject.lines) };
+  const { caption, still } = subject;
+  return {
+    passing: still === true ? [] : overlay(width, height, moment),
+    staying: caption === undefined ? undefined : captionSprite(width, height, caption),
+  };
+}
 
 /**
  * Renders test pictures of one layout. Deterministic: the same moment and settings give the same bytes. Rows are painted
@@ -24,6 +49,8 @@ export type PatternSubject = { readonly kind: 'scene' } | { readonly kind: 'sign
 export class PatternRenderer {
   readonly #layout: PictureLayout;
   readonly #subject: PatternSubject;
+  /** what stays, and the colours and flips in which it was painted */
+  #stamp: { readonly stamp: Stamp; readonly key: string } | undefined;
   readonly #palette: Palette;
   /** what the palette was made for */
   #colours = '';
@@ -44,20 +71,36 @@ export class PatternRenderer {
   }
 
   /** Renders into the memory of a picture, one view per memory plane. Bytes between width and stride are left alone. */
-  render(memory: readonly Uint8Array[], moment: PatternMoment, settings: PatternSettings): void {
+  render(memory: readonly Uint8Array[], at: PatternMoment, settings: PatternSettings): void {
     const { width, height } = this.#layout;
-    const scene = this.#subject.kind === 'sign' ? SIGN_SCENE : SCENES[settings.pattern];
+    const subject = this.#subject;
+    const moment = subject.kind === 'scene' && subject.still === true ? STILL : at;
+    const scene = subject.kind === 'sign' ? SIGN_SCENE : SCENES[settings.pattern];
     if (scene === undefined) throw new SourceError(`test pattern ${settings.pattern}: there are 0 to ${SCENES.length - 1}`);
     this.#mix(scene, moment, settings);
     const painter = painterFor(this.#layout, memory);
     const rows = scene.rows(width, height, moment);
     this.#background(painter, rows, settings);
-    const subject = this.#subject;
-    const sprites = subject.kind === 'sign' ? [signSprite(width, height, subject.lines)] : overlay(width, height, moment);
-    for (const area of sprites) this.#rectangle(painter, rows, area, sprites, settings);
+    const { passing, staying } = spritesOf(width, height, moment, subject);
+    for (const area of passing) this.#rectangle(painter, rows, area, passing, settings);
+    if (staying !== undefined) this.#stay(painter, rows, staying, memory, settings);
     for (const row of this.#rows.values()) this.#spare.push(row);
     this.#rows.clear();
     this.#bandOf.clear();
+  }
+
+  /** Paints what stays, or copies it from where it was painted. It covers all that is behind it. */
+  #stay(painter: Painter, rows: SceneRows, area: Sprite, memory: readonly Uint8Array[], settings: PatternSettings): void {
+    const { brightness, contrast, saturation, hue, hflip, vflip } = settings;
+    const key = `${brightness} ${contrast} ${saturation} ${hue} ${hflip} ${vflip}`;
+    if (this.#stamp?.key === key) return this.#stamp.stamp.put(memory);
+    this.#rectangle(painter, rows, area, [area], settings);
+    const { width, height } = this.#layout;
+    const left = hflip ? width - area.left - area.width : area.left;
+    const top = vflip ? height - area.top - area.height : area.top;
+    const stamp = new Stamp(this.#layout, { left, top, width: area.width, height: area.height });
+    stamp.take(memory);
+    this.#stamp = { stamp, key };
   }
 
   #mix(scene: Scene, { time }: PatternMoment, settings: PatternSettings): void {

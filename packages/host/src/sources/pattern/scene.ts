@@ -220,5 +220,10 @@ export const SIGN_SCENE: Scene = {
   rows: () => ({ key: () => 0, paint: (_key, row) => paintBars(row, [0, 1, 2, 3, 3, 2, 1, 0]) }),
 };
 
+/** What a configuration calls the scenes, in the order of the menu. */
+export const SCENE_KINDS = ['bars', 'grey-ramp', 'rainbow', 'checkerboard', 'crosshatch', 'colour-cycle', 'noise'] as const;
+/** One of them. */
+export type SceneKind = (typeof SCENE_KINDS)[number];
+
 /** All scenes, in the order of the menu. */
 export const SCENES: readonly Scene[] = [colourBars, greyRamp, rainbow, checkerboard, crosshatch, colourCycle, noise];

@@ -7,6 +7,9 @@ import { PAPER, paintText, type Sprite } from './overlay.ts';
 const GAP = 4;
 const PADDING = 6;
 
+/** Its place and sides are even, so that it can be copied. */
+const even = (value: number): number => 2 * Math.floor(value / 2);
+
 /** Dots of a line of text, which ends with its last character. */
 function lineWidth(text: string): number {
   return Math.max(0, text.length * (GLYPH_WIDTH + 1) - 1);
@@ -18,9 +21,9 @@ export function signSprite(width: number, height: number, lines: readonly string
   const dotsWide = Math.max(...texts.map(({ text, times }) => lineWidth(text) * times)) + 2 * PADDING;
   const dotsHigh = texts.reduce((sum, { times }) => sum + GLYPH_HEIGHT * times + GAP, 2 * PADDING - GAP);
   const scale = Math.max(1, Math.floor(Math.min((0.75 * width) / dotsWide, (0.75 * height) / dotsHigh)));
-  const box = { width: Math.min(width, dotsWide * scale), height: Math.min(height, dotsHigh * scale) };
-  const left = (width - box.width) >> 1;
-  const top = (height - box.height) >> 1;
+  const box = { width: Math.min(width, even(dotsWide * scale)), height: Math.min(height, even(dotsHigh * scale)) };
+  const left = even((width - box.width) >> 1);
+  const top = even((height - box.height) >> 1);
   let below = PADDING * scale;
   const rows = texts.map(({ text, times }) => {
     const dot = scale * times;
