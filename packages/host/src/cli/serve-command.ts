@@ -75,7 +75,7 @@ export function addServe(program: Command): void {
     .option('--device <node>', 'what --proxy hands through: /dev/video0, the name of a device or its serial number', once)
     .option(
       '--source <file>',
-      'what the cameras of --camera show: a camera of this machine (/dev/video0), or of libcamera (libcamera:front), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
+      'what the cameras of --camera show: a camera of this machine (/dev/video0), or of libcamera (libcamera:front), a live stream (rtsp://host/path), a video file, "pattern", or "-": YUV4MPEG2 on standard input',
       once,
     )
     .option('--output <socket>', 'an output on this socket, into which a guest plays (again for more guests)', several)

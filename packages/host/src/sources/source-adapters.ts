@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LinuxClock } from '../clock/index.ts';
 import { openLibcamera } from './libcamera/index.ts';
+import { urlAdapter } from './live-stream/index.ts';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { patternAdapter } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
@@ -69,6 +70,7 @@ export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [
   slidesAdapter,
   deviceAdapter,
   libcameraAdapter,
+  urlAdapter as SourceAdapter,
   ...RAW_ADAPTERS,
   playedAdapter,
 ];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+export { become } from './become.ts';
 export { closesAtOnce } from './closing.ts';
 export { type DescriptorKind, descriptorKind } from './descriptor-kind.ts';
 export { type EdgeInterest, EdgePoll } from './edge-poll.ts';
@@ -8,6 +9,7 @@ export { extendedAttribute } from './extended-attribute.ts';
 export { faultGuardMissing } from './fault-guard.ts';
 export { canRead, canWrite, closeOnExec, Fd, type FdCloser, setBlocking, setNonBlocking } from './fd.ts';
 export { ioctl, type Pinned, pinned } from './ioctl.ts';
+export { landlockVersion, type ReachableFiles, restrictFiles } from './landlock.ts';
 export { PAGE_SIZE } from './libc.ts';
 export { fileSize, memfd, memoryKind, punchHole, punchHoleAside, residentSize } from './memfd.ts';
 export { MemoryMapping } from './memory-mapping.ts';

@@ -18,7 +18,7 @@ const ENOSYS = 38;
 /** x86-64's uretprobe and uprobe: the kernel lets them past every filter, and ends whoever calls them from elsewhere than a probe. */
 const PROBES: readonly number[] = process.arch === 'x64' ? [335, 336] : [];
 
-const KINDS: readonly ChildKind[] = ['codec', 'media file', 'recorder'];
+const KINDS: readonly ChildKind[] = ['codec', 'media file', 'recorder', 'network stream'];
 
 /** The numbers that the list of a kind names, with whatever arguments. */
 function numbersOf(kind: ChildKind): number[] {
@@ -132,6 +132,33 @@ describe.each(KINDS)('behind the door of a %s process', (kind) => {
     expect(uids.length).toBe(4);
     for (const uid of uids) expect(uid).toBeGreaterThanOrEqual(65534);
     expect(state.status).toMatchObject({ CapEff: '0000000000000000', CapPrm: '0000000000000000' });
+  });
+});
+
+describe('behind the door of a process that has the network', () => {
+  it('sockets are those of the internet, and files are opened for reading alone', () => {
+    const nr = (name: SyscallName): number => SYSCALLS[name][column] ?? -1;
+    const { fine, ...refused } = inside<Record<string, number>>(
+      'network stream',
+      `
+      const path = at(Buffer.from('/dev/null\\0'));
+      const here = -100;
+      Object.assign(results, {
+        'a socket of this machine': call(${nr('socket')}, 1, 1, 0),
+        'raw packets': call(${nr('socket')}, 17, 3, 0),
+        'a talk with the kernel': call(${nr('socket')}, 16, 3, 0),
+        'a file to write to': call(${nr('openat')}, here, path, 1, 0),
+        'a file to read and write': call(${nr('openat')}, here, path, 2, 0),
+        'a file to make': call(${nr('openat')}, here, path, 0o100, 0o600),
+        'a file to empty': call(${nr('openat')}, here, path, 0o1000, 0),
+        'a file without a name': call(${nr('openat')}, here, at(Buffer.from('/tmp\\0')), 0o20200002, 0o600),
+        'a terminal that is given input': call(${nr('ioctl')}, 0, 0x5412, path),
+      });
+      results.fine = Math.min(call(${nr('socket')}, 2, 1, 0), call(${nr('socket')}, 10, 2, 0), call(${nr('openat')}, here, path, 0, 0));
+      `,
+    );
+    expect(fine).toBeGreaterThan(2);
+    expect(Object.entries(refused).filter(([, answer]) => answer !== -EPERM)).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@
 /**
  * The system calls that a sandboxed process may make, a list for each kind of child. What V8, libuv, the C library and
  * FFmpeg call after the door is closed, and what they call when a heap grows, a thread starts or the process ends; nothing
- * takes a path, makes a descriptor but a copy of one, reaches another process or starts one.
+ * reaches another process or starts one, and but for a stream from the network nothing takes a path, or makes a descriptor but a copy
+ * of one.
  */
 import type { ArgumentTest, SyscallPolicy } from '../../sys/index.ts';
 
@@ -39,8 +40,16 @@ const SET_FLAGS: readonly ArgumentTest[] = [
 ];
 const command = (is: number): readonly ArgumentTest[] => [{ argument: 1, is }];
 
+const AF_INET = 2;
+const AF_INET6 = 10;
+const FIONREAD = 0x541b;
+const FIONBIO = 0x5421;
+const O_ACCMODE = 0o3;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+
 /** What sandboxed processes are there for. */
-export type ChildKind = 'codec' | 'media file' | 'recorder';
+export type ChildKind = 'codec' | 'media file' | 'recorder' | 'network stream';
 
 /** What every decoding process needs, the calls that are made most often first. */
 function decoding(pid: number): SyscallPolicy {
@@ -123,7 +132,7 @@ function decoding(pid: number): SyscallPolicy {
 export function allowedCalls(kind: ChildKind, pid: number): SyscallPolicy {
   const base = decoding(pid);
   if (kind === 'codec') return base;
-  return {
+  const filed: SyscallPolicy = {
     ...base,
     // It reads or writes its file, and maps the pools that are sent to it. Anonymous shared memory is refused: no limit counts it.
     lseek: 'allow',
@@ -132,4 +141,35 @@ export function allowedCalls(kind: ChildKind, pid: number): SyscallPolicy {
     fcntl: [...[F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC].map(command), SET_FLAGS],
     mmap: [[{ argument: 3, mask: MAP_TYPE, is: MAP_PRIVATE }], [{ argument: 3, mask: ~MAP_NORESERVE, is: MAP_SHARED }]],
   };
+  return kind === 'network stream' ? { ...filed, ...NETWORK } : filed;
 }
+
+/**
+ * What a stream from the network needs beside that: sockets of the internet,
+ * and the opening of files for reading, of which Landlock leaves it those of the resolver and of certificates.
+ */
+const NETWORK: SyscallPolicy = {
+  socket: [AF_INET, AF_INET6].map((is) => [{ argument: 0, is }]),
+  connect: 'allow',
+  bind: 'allow',
+  listen: 'allow',
+  accept: 'allow',
+  accept4: 'allow',
+  shutdown: 'allow',
+  sendto: 'allow',
+  recvfrom: 'allow',
+  sendmsg: 'allow',
+  sendmmsg: 'allow',
+  recvmmsg: 'allow',
+  getsockname: 'allow',
+  getpeername: 'allow',
+  getsockopt: 'allow',
+  setsockopt: 'allow',
+  select: 'allow',
+  pselect6: 'allow',
+  epoll_create1: 'allow',
+  ioctl: [FIONREAD, FIONBIO].map((is) => [{ argument: 1, is }]),
+  openat: [[{ argument: 2, mask: O_ACCMODE | O_CREAT | O_TRUNC, is: 0 }]],
+  newfstatat: 'allow',
+  statx: 'allow',
+};

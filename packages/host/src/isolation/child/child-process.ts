@@ -38,6 +38,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   /** descriptors of ours that the child gets as FIRST_GIVEN_FD and following; they stay ours */
   readonly fds: readonly number[];
+  /** files that it may open for reading, beside the program's own, by Landlock; its filter has to allow the call. Absent: Landlock is not used */
+  readonly files?: readonly string[];
   /** the namespaces of its own that it gets; those that the machine grants unless told otherwise */
   readonly namespaces?: readonly Namespace[];
   /**
@@ -94,6 +96,15 @@ function killed(pid: number): boolean {
   }
 }
 
+/** What a child that may open files is at first. */
+const CONFINED = new URL('./confined/main.ts', import.meta.url);
+
+/** The script as it is here, in the sources or built. */
+function scriptPath(script: URL): string {
+  const path = fileURLToPath(script);
+  return import.meta.url.endsWith('.ts') ? path : path.replace(/\.ts$/, '.js');
+}
+
 /** One child, from start to exit. */
 export class Child {
   /** Id of the process that was started: the child itself, or the launcher that waits for it. */
@@ -116,8 +127,8 @@ export class Child {
   #listing: Promise<void> | undefined;
 
   private constructor(o: ChildOptions) {
-    const path = fileURLToPath(o.script);
-    const script = import.meta.url.endsWith('.ts') ? path : path.replace(/\.ts$/, '.js');
+    const script = scriptPath(o.script);
+    const confined = o.files === undefined ? [] : [scriptPath(CONFINED), JSON.stringify(o.files), String(o.fds.length)];
     const flags = ['--no-warnings', '--disallow-code-generation-from-strings', ...permissionFlags()];
     const exit = (reason: string): void => {
       if (this.#gone) return;
@@ -134,7 +145,7 @@ export class Child {
     this.#nice = o.nice ?? CHILD_NICE;
     this.#cgroup = childCgroups()?.leaf(o.memory);
     const started = launch(
-      [...flags, script, ...(o.args ?? [])],
+      [...flags, ...confined, script, ...(o.args ?? [])],
       o.fds,
       { namespaces, cgroup: this.#cgroup },
       {

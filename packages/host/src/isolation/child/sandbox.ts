@@ -45,7 +45,7 @@ export function bindToParent(parent: number, writes: 'nothing' | 'files' = 'noth
 export async function enterSandbox(o: { readonly kind: ChildKind; readonly dataBytes: number }): Promise<void> {
   // What the event loop watches for its own sake is registered in its first turns.
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
-  limitResource('files', 32);
+  limitResource('files', o.kind === 'network stream' ? 64 : 32);
   limitResource('data', o.dataBytes);
   const parent = ownStatus('PPid');
   const user = dropUser();

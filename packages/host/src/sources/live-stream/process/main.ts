@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The process of one connection to a live stream. It has the network, the files of the resolver and of certificates, memory for
+ * pictures, and two sockets to the daemon: no guest, no other file. The stream is opened when the door is already closed.
+ */
+import { readSync } from 'node:fs';
+import type { ColourPlane } from '@paravideo/core';
+import { type AvFrame, countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
+import { LinuxClock } from '../../../clock/index.ts';
+import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
+import { FIRST_GIVEN_FD, LINK_FD } from '../../../isolation/child/descriptors.ts';
+import { ParentLink } from '../../../isolation/child/parent-link.ts';
+import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
+import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
+import { Fd, fileSize, MemoryMapping, receive, setNonBlocking, watch } from '../../../sys/index.ts';
+import { FITS } from '../../scaling/fit.ts';
+import { PictureWriter } from '../../scaling/picture-writer.ts';
+import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
+import { STAGES } from '../live-fault.ts';
+import { type LiveReport, type LiveRequest, liveReports, liveRequests } from '../live-messages.ts';
+import type { ProcessSettings } from '../live-settings.ts';
+import { LiveFault } from './live-fault.ts';
+import { LiveReader } from './live-reader.ts';
+import { PictureShelf, type ShelvedPicture } from './picture-shelf.ts';
+import { PulledClock } from './pulled-clock.ts';
+import { StreamClock } from './stream-clock.ts';
+
+/** Microseconds of a film that is fetched which are decoded ahead of their time. */
+const AHEAD = 300_000;
+/** Microseconds that a frame may come after its time and still be shown, if none has come after it. */
+const PATIENCE = 200_000;
+/** Microseconds between signs of life. */
+const SIGN_EVERY = 1_000_000;
+
+/** What the daemon wants pictures in. */
+interface Rendition {
+  readonly id: number;
+  readonly pool: MemoryMapping;
+  readonly writer: PictureWriter;
+  /** where the next pictures may lie */
+  readonly slots: number[];
+}
+
+bindToParent(Number(process.argv[2]));
+countPicturesAsHeap();
+const av = await loadAv();
+const settings = readSettings();
+const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
+const clock = new LinuxClock();
+let rendition: Rendition | undefined;
+const link = new ParentLink((message) => handle(liveRequests.decode(message)));
+const linkFd = Fd.adopt(LINK_FD);
+setNonBlocking(linkFd);
+watch(linkFd, () => link.exchange(false));
+await enterSandbox({ kind: 'network stream', dataBytes: DATA_BYTES['network stream'] });
+
+function readSettings(): ProcessSettings {
+  using file = Fd.adopt(FIRST_GIVEN_FD);
+  const bytes = Buffer.alloc(fileSize(file));
+  const text = bytes.toString('utf8', 0, readSync(file.number, bytes, 0, bytes.length, 0));
+  // The file is as long as its pages.
+  return JSON.parse(text.replace(/\0*$/, '')) as ProcessSettings;
+}
+
+function report(message: LiveReport): void {
+  link.send(liveReports.encode(message));
+  link.exchange(false);
+}
+
+/** The descriptor that belongs to the `open` message at hand: it was sent before it. */
+function poolMapping(): MemoryMapping {
+  const got = receive(pools, new Uint8Array(1), 1);
+  const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
+  if (fd === undefined) throw new ChildProtocolError('pictures were asked for without the memory for them');
+  try {
+    return MemoryMapping.map(fd, 0, fileSize(fd), { writable: true });
+  } finally {
+    fd.close();
+  }
+}
+
+function open(request: LiveRequest & { kind: 'open' }): void {
+  const pool = poolMapping();
+  const list = request.rest ?? [];
+  const colours: ColourPlane[] = [];
+  for (let i = 0; i + 3 < list.length; i += 4) {
+    const [offset = 0, stride = 0, rows = 0, lineBytes = 0] = list.slice(i, i + 4);
+    colours.push({ buffer: 0, offset, stride, rows, lineBytes });
+  }
+  const { id, width, height, matrix } = request;
+  const format = RAW_PICTURES[request.format] ?? 'nv12';
+  const fit = FITS[request.fit] ?? 'contain';
+  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, fit, colours });
+  rendition = { id, pool, writer, slots: [] };
+}
+
+function close(): void {
+  rendition?.writer[Symbol.dispose]();
+  rendition?.pool[Symbol.dispose]();
+  rendition = undefined;
+}
+
+function handle(request: LiveRequest): void {
+  switch (request.kind) {
+    case 'open':
+      close();
+      open(request);
+      break;
+    case 'slot':
+      if (rendition?.id === request.id) rendition.slots.push(request.offset);
+      break;
+    case 'close':
+      if (rendition?.id === request.id) close();
+      break;
+  }
+}
+
+function show(on: LiveReader, { frame, sequence, time }: ShelvedPicture): void {
+  const offset = rendition?.slots[0];
+  if (rendition === undefined || offset === undefined) return;
+  if (!rendition.writer.write(frame, [rendition.pool.bytes().subarray(offset)], on.aspectOf(frame))) return;
+  rendition.slots.shift();
+  report({ kind: 'frame', id: rendition.id, offset, sequence, time: time - settings.lead });
+}
+
+/** Shows the stream until it ends: throws LiveFault then. */
+async function play(on: LiveReader): Promise<never> {
+  const drop = (frame: AvFrame): void => on.reuse(frame);
+  const shelf = new PictureShelf({ now: () => clock.now(), show: (picture) => show(on, picture), drop });
+  const times = on.pulled ? new PulledClock(settings.lead) : new StreamClock({ lead: settings.lead, patience: PATIENCE });
+  let told = false;
+  let late = 0;
+  let sign = 0;
+  for (let sequence = 0; ; ) {
+    const frames = await on.next();
+    const now = clock.now();
+    for (const frame of frames) {
+      if (!told) report({ kind: 'info', ...on.info(frame) });
+      told = true;
+      const at = times.frame(on.timeOf(frame) ?? now, now);
+      if (at.anew) shelf.clear();
+      if (at.late) {
+        late += 1;
+        drop(frame);
+      } else shelf.put({ frame, sequence, time: at.time });
+      sequence += 1;
+    }
+    if (now - sign >= SIGN_EVERY) {
+      sign = now;
+      report({ kind: 'alive', frames: sequence, late });
+    }
+    while (on.pulled && shelf.ahead > AHEAD)
+      await new Promise((resolve) => setTimeout(resolve, (shelf.ahead - AHEAD) / 1000 + 1));
+  }
+}
+
+try {
+  await play(await LiveReader.open(av, settings));
+} catch (error) {
+  if (!(error instanceof LiveFault)) throw error;
+  report({ kind: 'fault', stage: STAGES.indexOf(error.stage), code: error.code });
+  // The daemon ends this process when it has heard of it.
+}
