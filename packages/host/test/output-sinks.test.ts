@@ -193,6 +193,23 @@ describe('a program', () => {
   });
 });
 
+it('what sinks keep of what is played counts for the guest that plays', async () => {
+  // Eight frames of the output and the guest's buffers fit; eight of a recorder beside them do not.
+  const [width, height] = [640, 480];
+  const limit = { 'guest-buffers': '8MiB' };
+  const output = { kind: 'output', size: `${width}x${height}` } as const;
+  const path = join(folder(), 'film.y4m');
+  const devices = [
+    { ...output, name: 'plain' },
+    { ...output, name: 'recorded', sinks: [{ file: path }] },
+  ];
+  const daemon = await rig.serve(devices, limit);
+  const request = { ...REQUEST, width, height };
+  const { client } = await rig.player(daemon.socket('plain'), request);
+  await client.write(new Uint8Array(width * height * 1.5));
+  await expect(rig.player(daemon.socket('recorded'), request)).rejects.toThrow('VIDIOC_STREAMON: ENOMEM');
+});
+
 describe('a V4L2 node', () => {
   it.each([
     ['/dev/null', 'it is no V4L2 device: correct `device`'],

@@ -161,7 +161,7 @@ export class DeviceFactory implements AsyncDisposable {
   #output(config: OutputConfig): MakeDevice {
     return (guest) =>
       new OutputDevice({
-        sink: guestSink(this.#outputs.sink(config.name), guest.budget),
+        sink: guestSink(this.#outputs.sink(config.name), guest.budget, (layout) => this.#outputs.memory(config.name, layout)),
         buffers: guest.arena,
         access: this.#access(guest),
         clock: this.#clock,

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FrameSink, NoMemoryError } from '@paravideo/core';
+import { type FrameSink, NoMemoryError, type PictureLayout } from '@paravideo/core';
 import type { MemoryBudget } from '../memory/index.ts';
-import { FramePool } from '../sources/index.ts';
 import { GuestWall } from '../transport/common/index.ts';
 
 /**
- * A sink as one guest has it: what becomes of its frames belongs to no guest, and the memory of the frames that it plays counts for the
- * guest while it plays.
+ * A sink as one guest has it: what becomes of its frames belongs to no guest, and the memory of the frames that it plays, and of
+ * what sinks make and keep of them, counts for the guest while it plays.
+ * @param bytesOf that memory for pictures of a layout
  */
-export function guestSink(sink: FrameSink, budget: MemoryBudget | undefined): FrameSink {
+export function guestSink(
+  sink: FrameSink,
+  budget: MemoryBudget | undefined,
+  bytesOf: (layout: PictureLayout) => number,
+): FrameSink {
   return {
     modes: sink.modes,
     start: (picture) => {
-      const bytes = FramePool.bytes(picture.layout);
+      const bytes = bytesOf(picture.layout);
       if (budget?.take(bytes) === false) {
         throw new NoMemoryError(
           `${bytes} bytes of frames beside ${budget.used} are more than the ${budget.limit} that a guest may have, or than all guests ` +

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import type { Frame, PlayedPicture } from '@paravideo/core';
 import { z } from 'zod';
 import { CommandProcess, heard } from '../sources/raw-frames/index.ts';
-import { RECORDED_FORMATS, Recorder } from './recorder/index.ts';
+import { RECORDED_FORMATS, Recorder, recordedBytes } from './recorder/index.ts';
 import type { OutputSink, SinkAdapter, SinkParts, SinkPlay } from './sink-adapter.ts';
 
 /** Milliseconds that a program has to end after the end of its input. */
@@ -24,6 +24,7 @@ export interface CommandSinkSettings {
 
 class CommandSink implements OutputSink {
   readonly formats = RECORDED_FORMATS;
+  readonly frameBytes = recordedBytes;
   readonly #command: readonly string[];
   readonly #folder: string;
   readonly #parts: SinkParts;

@@ -8,7 +8,7 @@ import type { PlayedPicture } from '@paravideo/core';
 import { z } from 'zod';
 import { AV_INSTALL_COMMAND, avInstalled } from '../av/index.ts';
 import { Fd } from '../sys/index.ts';
-import { LIMIT_REACHED, RECORDED_FORMATS, Recorder, type RecordingName } from './recorder/index.ts';
+import { LIMIT_REACHED, RECORDED_FORMATS, Recorder, type RecordingName, recordedBytes } from './recorder/index.ts';
 import type { OutputSink, SinkAdapter, SinkParts, SinkPlay } from './sink-adapter.ts';
 import { SinkError } from './sink-error.ts';
 
@@ -33,6 +33,7 @@ export interface FileSinkSettings {
 
 class FileSink implements OutputSink {
   readonly formats = RECORDED_FORMATS;
+  readonly frameBytes = recordedBytes;
   readonly #path: string;
   readonly #limit: number;
   readonly #parts: SinkParts;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Frame, PlayedPicture } from '@paravideo/core';
+import type { Frame, PictureLayout, PlayedPicture } from '@paravideo/core';
 import type { z } from 'zod';
 import type { Log } from '../log/index.ts';
 import type { CopyPool } from '../memory/copy/index.ts';
@@ -20,6 +20,8 @@ export interface OutputSink extends AsyncDisposable {
   readonly formats: readonly number[];
   /** A guest begins to play, or what it plays changes. Throws `SinkError` if that cannot be taken, with what to do. */
   begin(picture: PlayedPicture): SinkPlay;
+  /** Bytes of the frames that it keeps itself while pictures of this layout, which it takes, are played. */
+  frameBytes?(layout: PictureLayout): number;
   /** Calls when what is played is to be begun again, since the sink takes other formats than before. */
   watch?(again: () => void): Disposable;
 }

@@ -113,10 +113,15 @@ class FedPlay implements FrameConsumer {
   }
 }
 
-/** What a sink is to be given: what is played, if it takes that, else the format that it likes best of those it can be converted to. */
+/** The format that a sink is given: what is played, if it takes that, else what it likes best of `made`, which that can be made into. */
+export function takenFormat(played: number, made: readonly number[], formats: readonly number[]): number | undefined {
+  return formats.length === 0 || formats.includes(played) ? played : formats.find((each) => made.includes(each));
+}
+
+/** What a sink is to be given. Throws `SinkError`. */
 function takenPicture(modes: SourceModes, formats: readonly number[]): PlayedPicture {
   const [played = 0] = modes.formats;
-  const fourcc = formats.length === 0 || formats.includes(played) ? played : formats.find((each) => modes.formats.includes(each));
+  const fourcc = takenFormat(played, modes.formats, formats);
   const { width, height } = modes.defaultSize;
   const layout = fourcc === undefined ? undefined : pictureLayout(fourcc, width, height);
   if (layout === undefined) {

@@ -26,6 +26,9 @@ import type { SinkPlay } from '../sink-adapter.ts';
 import { type RecorderReport, type RecorderRequest, recorderReports, recorderRequests } from './recorder-messages.ts';
 import { RECORDING_KINDS, type RecordingName } from './recording-kind.ts';
 
+/** Bytes of the frames that a recording keeps. */
+export const recordedBytes = (layout: PictureLayout): number => FramePool.bytes(layout, SLOTS);
+
 /** What a recorder takes. */
 export const RECORDED_FORMATS: readonly number[] = [V4L2_PIX_FMT_YUV420];
 

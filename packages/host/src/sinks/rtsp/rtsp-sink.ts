@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { AV_INSTALL_COMMAND, avInstalled } from '../../av/index.ts';
 import { type Fd, receive, setBlocking, socketpair, watch } from '../../sys/index.ts';
 import { hostAndPort, listenAddress } from '../listen-address.ts';
-import { RECORDED_FORMATS, Recorder } from '../recorder/index.ts';
+import { RECORDED_FORMATS, Recorder, recordedBytes } from '../recorder/index.ts';
 import type { OutputSink, SinkAdapter, SinkParts, SinkPlay } from '../sink-adapter.ts';
 import { SinkError } from '../sink-error.ts';
 import { RtspClient } from './rtsp-client.ts';
@@ -29,6 +29,7 @@ export interface RtspSinkSettings {
 
 class RtspSink implements OutputSink {
   readonly formats = RECORDED_FORMATS;
+  readonly frameBytes = recordedBytes;
   readonly #parts: SinkParts;
   readonly #server: Server;
   readonly #recorder: Recorder;
