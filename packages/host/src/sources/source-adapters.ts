@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LinuxClock } from '../clock/index.ts';
 import { openLibcamera } from './libcamera/index.ts';
-import { urlAdapter } from './live-stream/index.ts';
+import { lavfiAdapter, screenAdapter, urlAdapter } from './live-stream/index.ts';
 import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
 import { patternAdapter } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
@@ -71,6 +71,8 @@ export const SOURCE_ADAPTERS: readonly SourceAdapter[] = [
   deviceAdapter,
   libcameraAdapter,
   urlAdapter as SourceAdapter,
+  screenAdapter as SourceAdapter,
+  lavfiAdapter,
   ...RAW_ADAPTERS,
   playedAdapter,
 ];

@@ -18,7 +18,7 @@ const ENOSYS = 38;
 /** x86-64's uretprobe and uprobe: the kernel lets them past every filter, and ends whoever calls them from elsewhere than a probe. */
 const PROBES: readonly number[] = process.arch === 'x64' ? [335, 336] : [];
 
-const KINDS: readonly ChildKind[] = ['codec', 'media file', 'recorder', 'network stream'];
+const KINDS: readonly ChildKind[] = ['codec', 'media file', 'recorder', 'network stream', 'screen'];
 
 /** The numbers that the list of a kind names, with whatever arguments. */
 function numbersOf(kind: ChildKind): number[] {

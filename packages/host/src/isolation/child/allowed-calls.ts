@@ -2,7 +2,7 @@
 /**
  * The system calls that a sandboxed process may make, a list for each kind of child. What V8, libuv, the C library and
  * FFmpeg call after the door is closed, and what they call when a heap grows, a thread starts or the process ends; nothing
- * reaches another process or starts one, and but for a stream from the network nothing takes a path, or makes a descriptor but a copy
+ * reaches another process or starts one, and but for streams of the network and screens nothing takes a path, or makes a descriptor but a copy
  * of one.
  */
 import type { ArgumentTest, SyscallPolicy } from '../../sys/index.ts';
@@ -40,6 +40,7 @@ const SET_FLAGS: readonly ArgumentTest[] = [
 ];
 const command = (is: number): readonly ArgumentTest[] => [{ argument: 1, is }];
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const FIONREAD = 0x541b;
@@ -49,7 +50,7 @@ const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 
 /** What sandboxed processes are there for. */
-export type ChildKind = 'codec' | 'media file' | 'recorder' | 'network stream';
+export type ChildKind = 'codec' | 'media file' | 'recorder' | 'network stream' | 'screen';
 
 /** What every decoding process needs, the calls that are made most often first. */
 function decoding(pid: number): SyscallPolicy {
@@ -141,35 +142,43 @@ export function allowedCalls(kind: ChildKind, pid: number): SyscallPolicy {
     fcntl: [...[F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC].map(command), SET_FLAGS],
     mmap: [[{ argument: 3, mask: MAP_TYPE, is: MAP_PRIVATE }], [{ argument: 3, mask: ~MAP_NORESERVE, is: MAP_SHARED }]],
   };
-  return kind === 'network stream' ? { ...filed, ...NETWORK } : filed;
+  if (kind === 'network stream') return { ...filed, ...CONNECTED, ...NETWORK };
+  return kind === 'screen' ? { ...filed, ...CONNECTED, ...SCREEN } : filed;
 }
 
 /**
- * What a stream from the network needs beside that: sockets of the internet,
- * and the opening of files for reading, of which Landlock leaves it those of the resolver and of certificates.
+ * What every process needs that connects to others: its sockets, and the opening of files for reading, of which Landlock leaves it
+ * those that it needs.
  */
-const NETWORK: SyscallPolicy = {
-  socket: [AF_INET, AF_INET6].map((is) => [{ argument: 0, is }]),
+const CONNECTED: SyscallPolicy = {
   connect: 'allow',
-  bind: 'allow',
-  listen: 'allow',
-  accept: 'allow',
-  accept4: 'allow',
   shutdown: 'allow',
   sendto: 'allow',
   recvfrom: 'allow',
   sendmsg: 'allow',
-  sendmmsg: 'allow',
-  recvmmsg: 'allow',
   getsockname: 'allow',
   getpeername: 'allow',
   getsockopt: 'allow',
   setsockopt: 'allow',
   select: 'allow',
   pselect6: 'allow',
-  epoll_create1: 'allow',
   ioctl: [FIONREAD, FIONBIO].map((is) => [{ argument: 1, is }]),
   openat: [[{ argument: 2, mask: O_ACCMODE | O_CREAT | O_TRUNC, is: 0 }]],
   newfstatat: 'allow',
   statx: 'allow',
 };
+
+/** What a stream of the network needs beside that. */
+const NETWORK: SyscallPolicy = {
+  socket: [AF_INET, AF_INET6].map((is) => [{ argument: 0, is }]),
+  bind: 'allow',
+  listen: 'allow',
+  accept: 'allow',
+  accept4: 'allow',
+  sendmmsg: 'allow',
+  recvmmsg: 'allow',
+  epoll_create1: 'allow',
+};
+
+/** What a screen needs: the socket of its X server. */
+const SCREEN: SyscallPolicy = { socket: [[{ argument: 0, is: AF_UNIX }]] };

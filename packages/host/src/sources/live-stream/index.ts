@@ -1,4 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-export { urlAdapter } from './live-adapter.ts';
+export { lavfiAdapter, screenAdapter, urlAdapter } from './live-adapters.ts';
 export { type LiveOptions, openLiveStream } from './live-capture.ts';
-export type { LiveSettings } from './live-settings.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A live stream of the network as a camera.
+ * A live stream as a camera.
  *
  *     looking --opened--> live --nobody streams for a while--> idle --somebody streams--> looking
  *       ^  `--cannot be had--> waiting <--cut--'                 (the camera is there in live and idle, and in looking after idle)
@@ -25,8 +25,7 @@ import { DEFAULT_SLOTS, FramePool, type FrameSlot } from '../frame-pool.ts';
 import type { Fit } from '../scaling/fit.ts';
 import { LiveConnection } from './live-connection.ts';
 import { expectedModes, type LiveInfo, liveModes } from './live-modes.ts';
-import { type LiveSettings, processSettings } from './live-settings.ts';
-import { shownUrl } from './stream-url.ts';
+import type { LiveOrigin } from './live-origin.ts';
 
 /** Milliseconds for which a stream that nobody watches stays connected: a guest often stops to begin anew at once. */
 const LINGER = 5000;
@@ -41,7 +40,7 @@ const MAX_CLOCK_DISTANCE = 10_000_000;
 export interface LiveOptions {
   readonly log: Log;
   readonly clock: Clock;
-  /** the name that guests see; the stream's host and path */
+  /** the name that guests see; that of its origin */
   readonly card?: string | undefined;
   readonly fit?: Fit | undefined;
   /** what it is taken for until it has been seen; 1280x720 and 30 */
@@ -66,8 +65,8 @@ type LiveState =
   | { readonly kind: 'closed' };
 
 /** Resolves when it is known what the stream is like or why it is not there, after KNOWN_WITHIN at the latest. */
-export async function openLiveStream(settings: LiveSettings, o: LiveOptions): Promise<Capture> {
-  const capture = new LiveCapture(settings, o);
+export async function openLiveStream(origin: LiveOrigin, o: LiveOptions): Promise<Capture> {
+  const capture = new LiveCapture(origin, o);
   await capture.known;
   return capture;
 }
@@ -76,7 +75,7 @@ class LiveCapture implements Capture {
   readonly controls = NO_CONTROLS;
   /** see `openLiveStream` */
   readonly known: Promise<void>;
-  readonly #settings: LiveSettings;
+  readonly #origin: LiveOrigin;
   readonly #o: LiveOptions;
   readonly #card: string;
   readonly #watchers = new Set<() => void>();
@@ -92,16 +91,16 @@ class LiveCapture implements Capture {
   #sequence = { base: 0, last: -1 };
   #time = 0;
 
-  constructor(settings: LiveSettings, o: LiveOptions) {
-    this.#settings = settings;
+  constructor(origin: LiveOrigin, o: LiveOptions) {
+    this.#origin = origin;
     this.#o = o;
-    this.#card = o.card ?? shownUrl(settings.url).replace(/^\w+:\/\//, '');
+    this.#card = o.card ?? origin.name.replace(/^\w+:\/\//, '');
     this.#modes = expectedModes(this.#card, o.size ?? { width: 1280, height: 720 }, o.fps ?? 30);
     const { promise, resolve } = Promise.withResolvers<void>();
     const latest = setTimeout(resolve, KNOWN_WITHIN);
     this.known = promise.finally(() => clearTimeout(latest));
     this.#resolveKnown = resolve;
-    if (landlockVersion() === 0) {
+    if (origin.files !== undefined && landlockVersion() === 0) {
       this.#appear('this kernel has no Landlock, without which its process could open files: boot with lsm=landlock,…');
     } else this.#connect();
   }
@@ -161,10 +160,8 @@ class LiveCapture implements Capture {
 
   #connect(): void {
     try {
-      const { told, files } = processSettings(this.#settings);
       const connection: LiveConnection = new LiveConnection({
-        told,
-        files,
+        origin: this.#origin,
         fit: this.#o.fit ?? 'contain',
         log: this.#o.log,
         receiver: {
@@ -189,7 +186,7 @@ class LiveCapture implements Capture {
     const { width, height } = modes.defaultSize;
     const { numerator, denominator } = modes.defaultInterval;
     const fps = Number((denominator / numerator).toFixed(3));
-    this.#o.log.info({ stream: shownUrl(this.#settings.url), size: `${width}x${height}`, fps }, 'a live stream has come');
+    this.#o.log.info({ stream: this.#origin.name, size: `${width}x${height}`, fps }, 'a live stream has come');
     this.#appear(undefined);
     if (this.#run !== undefined) connection.show(this.#run.pool);
     else this.#rest();
@@ -227,7 +224,7 @@ class LiveCapture implements Capture {
     const timer = setTimeout(() => this.#connect(), pause);
     this.#state = { kind: 'waiting', timer };
     if (this.#absent !== reason) {
-      this.#o.log.warn({ stream: shownUrl(this.#settings.url), again: pause }, `a live stream is not there: ${reason}`);
+      this.#o.log.warn({ stream: this.#origin.name, again: pause }, `a live stream is not there: ${reason}`);
     }
     this.#appear(reason);
   }

@@ -15,7 +15,7 @@ import { FITS, type Fit } from '../scaling/fit.ts';
 import { liveFaultText } from './live-fault.ts';
 import { type LiveReport, type LiveRequest, liveReports, liveRequests } from './live-messages.ts';
 import type { LiveInfo } from './live-modes.ts';
-import type { ProcessSettings } from './live-settings.ts';
+import type { LiveOrigin } from './live-origin.ts';
 
 /** Milliseconds in which a stream has to be open. */
 const OPEN_WITHIN = 20_000;
@@ -50,6 +50,8 @@ export class LiveConnection {
   readonly #child: Child;
   readonly #pools: Fd;
   readonly #fit: Fit;
+  /** bytes of private memory that its process may take */
+  readonly #memory: number;
   readonly #gone = Promise.withResolvers<void>();
   #state: 'opening' | 'live' | 'ended' = 'opening';
   #info: LiveInfo | undefined;
@@ -59,15 +61,16 @@ export class LiveConnection {
   #silence: NodeJS.Timeout;
 
   constructor(o: {
-    readonly told: ProcessSettings;
-    readonly files: readonly string[];
+    readonly origin: LiveOrigin;
     readonly fit: Fit;
     readonly log: Log;
     readonly receiver: LiveReceiver;
   }) {
     this.#receiver = o.receiver;
     this.#fit = o.fit;
-    const text = Buffer.from(JSON.stringify(o.told));
+    const { told, files, network } = o.origin;
+    this.#memory = DATA_BYTES[told.kind];
+    const text = Buffer.from(JSON.stringify(told));
     using settings = memfd('paravideo-stream-settings', text.length);
     writeSync(settings.number, text);
     const [ours, theirs] = socketpair();
@@ -76,10 +79,9 @@ export class LiveConnection {
       script: new URL('./process/main.ts', import.meta.url),
       args: [String(process.pid)],
       fds: [settings.number, theirs.number],
-      files: o.files,
-      // The network is what it is there for.
-      namespaces: isolation().namespaces.filter((name) => name !== 'net'),
-      memory: DATA_BYTES['network stream'],
+      ...(files && { files }),
+      namespaces: isolation().namespaces.filter((name) => name !== 'net' || !network),
+      memory: this.#memory,
       onMessage: (message) => this.#hear(liveReports.decode(message)),
       onExit: (reason) => this.#exited(reason),
       onText: (said) => o.log.warn({ process: 'live stream', text: said }, 'a child process wrote to stderr'),
@@ -108,7 +110,7 @@ export class LiveConnection {
     this.#nextId += 1;
     this.#wanted = wanted;
     send(this.#pools, new Uint8Array(1), [pool.fd]);
-    this.#child.allow(DATA_BYTES['network stream'] + pool.length);
+    this.#child.allow(this.#memory + pool.length);
     const { width, height } = pool.layout;
     this.#say({
       kind: 'open',
@@ -190,7 +192,7 @@ export class LiveConnection {
     this.#info = info;
     this.#listenOn();
     this.#child.yieldThreads();
-    this.#child.allow(DATA_BYTES['network stream']);
+    this.#child.allow(this.#memory);
     this.#receiver.opened(info);
   }
 

@@ -3,7 +3,7 @@
 import { getSystemErrorMap } from 'node:util';
 
 /** Where it ended; the index is what the process of the stream says. */
-export const STAGES = ['open', 'no-video', 'no-decoder', 'no-picture', 'read'] as const;
+export const STAGES = ['open', 'no-video', 'no-decoder', 'no-picture', 'read', 'no-demuxer'] as const;
 
 /** One of them. */
 export type Stage = (typeof STAGES)[number];
@@ -29,6 +29,7 @@ const TEXTS: Readonly<Record<Exclude<Stage, 'open' | 'read'>, string>> = {
   'no-video': 'there is no video in it, only sound or text',
   'no-decoder': 'there is no decoder for its codec: have the camera send H.264',
   'no-picture': 'none of its pictures can be decoded',
+  'no-demuxer': 'the codec library was built without what reads it',
 };
 
 const REMEDIES: Readonly<Record<string, string>> = {

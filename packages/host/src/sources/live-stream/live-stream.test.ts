@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { landlockVersion } from '../../sys/index.ts';
-import { urlAdapter } from './live-adapter.ts';
+import { urlAdapter } from './live-adapters.ts';
 import { schemeOf, shownUrl } from './stream-url.ts';
 import { LiveRig } from './testing/live-rig.ts';
 import { Film, StreamServer } from './testing/stream-server.ts';
@@ -71,7 +71,7 @@ describe.runIf(landlockVersion() > 0)('a live stream', () => {
       defaultInterval: { numerator: 1, denominator: 30 },
     });
     live.stream();
-    await live.untilFrames(45);
+    await live.untilFrames(90);
     const known = film.md5s();
     expect(live.taken.filter(({ md5 }) => !known.has(md5))).toEqual([]);
     for (const [n, { sequence, timestamp }] of live.taken.entries()) {
@@ -80,11 +80,11 @@ describe.runIf(landlockVersion() > 0)('a live stream', () => {
       expect(sequence).toBeGreaterThan(before.sequence);
       expect(timestamp).toBeGreaterThan(before.timestamp);
     }
-    // Once it has settled, so many intervals have passed as frames were sent.
-    const [first, last] = [live.taken[15], live.taken[44]];
+    // Once it has settled nothing comes in a burst, however slow the machine is.
+    const [first, last] = [live.taken[50], live.taken[89]];
     if (first === undefined || last === undefined) throw new TypeError('no frames');
     const intervals = (last.timestamp - first.timestamp) / (1e6 / 30);
-    expect(Math.abs(intervals - (last.sequence - first.sequence))).toBeLessThan(0.6);
+    expect(intervals).toBeGreaterThan(0.95 * (last.sequence - first.sequence));
   });
 
   it('is away when its server is cut off, and comes back by itself with numbers that go on', async () => {

@@ -4,7 +4,7 @@ import type { Av, AvFrame } from '../../../av/node-av.ts';
 import { orientationOf } from '../../scaling/orientation.ts';
 import { type PixelAspect, uprightShape } from '../../scaling/picture-writer.ts';
 import type { LiveInfo } from '../live-modes.ts';
-import type { ProcessSettings } from '../live-settings.ts';
+import type { ProcessSettings } from '../live-origin.ts';
 import { LiveFault } from './live-fault.ts';
 
 /** Packets without a picture after which a stream has none. */
@@ -37,7 +37,7 @@ export class LiveReader {
   #faults = 0;
   #sinceRewind = 0;
 
-  private constructor(av: Av, input: InstanceType<Av['FormatContext']>) {
+  private constructor(av: Av, input: InstanceType<Av['FormatContext']>, pulled: boolean | undefined) {
     const c = av.constants;
     this.#av = av;
     this.#input = input;
@@ -46,7 +46,7 @@ export class LiveReader {
     if (stream === undefined) throw new LiveFault('no-video');
     const codec = av.Codec.findDecoder(stream.codecpar.codecId);
     if (codec === null) throw new LiveFault('no-decoder');
-    this.pulled = PULLED.test(input.iformat?.name ?? '') || (input.pb?.seekable ?? 0) > 0;
+    this.pulled = pulled ?? (PULLED.test(input.iformat?.name ?? '') || (input.pb?.seekable ?? 0) > 0);
     this.#decoder = new av.CodecContext();
     this.#decoder.allocContext3(codec);
     this.#decoder.parametersToContext(stream.codecpar);
@@ -65,14 +65,17 @@ export class LiveReader {
   }
 
   /** Connects. Rejects with LiveFault. */
-  static async open(av: Av, { url, options }: ProcessSettings): Promise<LiveReader> {
+  static async open(av: Av, { url, format, options, pulled }: ProcessSettings): Promise<LiveReader> {
+    const demuxer = format === undefined ? null : av.InputFormat.findInputFormat(format);
+    // The library was built without it.
+    if (format !== undefined && demuxer === null) throw new LiveFault('no-demuxer');
     const input = new av.FormatContext();
     input.allocContext();
     using given = av.Dictionary.fromObject(options);
-    const opened = await input.openInput(url, null, given);
+    const opened = await input.openInput(url, demuxer, given);
     if (opened < 0) throw new LiveFault('open', opened);
     await input.findStreamInfo(null);
-    return new LiveReader(av, input);
+    return new LiveReader(av, input, pulled);
   }
 
   /** What there is to say of the stream, by its first picture. */

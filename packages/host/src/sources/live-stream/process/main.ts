@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The process of one connection to a live stream. It has the network, the files of the resolver and of certificates, memory for
- * pictures, and two sockets to the daemon: no guest, no other file. The stream is opened when the door is already closed.
+ * The process of one connection to a live stream. It has memory for pictures, two sockets to the daemon, and what its origin needs: the
+ * network and the files of the resolver and of certificates, an X server and its key, or nothing. No guest, no other file. The stream is
+ * opened when the door is already closed.
  */
 import { readSync } from 'node:fs';
 import type { ColourPlane } from '@paravideo/core';
@@ -18,7 +19,7 @@ import { PictureWriter } from '../../scaling/picture-writer.ts';
 import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
 import { STAGES } from '../live-fault.ts';
 import { type LiveReport, type LiveRequest, liveReports, liveRequests } from '../live-messages.ts';
-import type { ProcessSettings } from '../live-settings.ts';
+import type { ProcessSettings } from '../live-origin.ts';
 import { LiveFault } from './live-fault.ts';
 import { LiveReader } from './live-reader.ts';
 import { PictureShelf, type ShelvedPicture } from './picture-shelf.ts';
@@ -45,6 +46,7 @@ bindToParent(Number(process.argv[2]));
 countPicturesAsHeap();
 const av = await loadAv();
 const settings = readSettings();
+Object.assign(process.env, settings.environment);
 const pools = Fd.adopt(FIRST_GIVEN_FD + 1);
 const clock = new LinuxClock();
 let rendition: Rendition | undefined;
@@ -52,7 +54,7 @@ const link = new ParentLink((message) => handle(liveRequests.decode(message)));
 const linkFd = Fd.adopt(LINK_FD);
 setNonBlocking(linkFd);
 watch(linkFd, () => link.exchange(false));
-await enterSandbox({ kind: 'network stream', dataBytes: DATA_BYTES['network stream'] });
+await enterSandbox({ kind: settings.kind, dataBytes: DATA_BYTES[settings.kind] });
 
 function readSettings(): ProcessSettings {
   using file = Fd.adopt(FIRST_GIVEN_FD);

@@ -5,7 +5,8 @@ import { LinuxClock } from '../../../clock/index.ts';
 import type { Log } from '../../../log/index.ts';
 import { viewAt } from '../../../sys/index.ts';
 import { type LiveOptions, openLiveStream } from '../live-capture.ts';
-import type { LiveSettings } from '../live-settings.ts';
+import type { LiveOrigin } from '../live-origin.ts';
+import { type NetworkSettings, networkOrigin } from '../network-origin.ts';
 
 /** A frame as it came. */
 export interface Taken {
@@ -22,8 +23,12 @@ export class LiveRig implements AsyncDisposable {
   #capture: Capture | undefined;
   #stream: Disposable | undefined;
 
-  async open(settings: LiveSettings, o: Omit<LiveOptions, 'log' | 'clock'> = {}): Promise<Capture> {
-    this.#capture = await openLiveStream(settings, { log: this.#log, clock: new LinuxClock(), ...o });
+  async open(from: NetworkSettings | LiveOrigin, o: Omit<LiveOptions, 'log' | 'clock'> = {}): Promise<Capture> {
+    this.#capture = await openLiveStream('told' in from ? from : networkOrigin(from), {
+      log: this.#log,
+      clock: new LinuxClock(),
+      ...o,
+    });
     this.#capture.watch(() => this.#tell());
     return this.#capture;
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync } from 'node:fs';
 import { SourceError } from '@paravideo/core';
-import { SCHEMES, schemeOf } from './stream-url.ts';
+import type { LiveOrigin } from './live-origin.ts';
+import { SCHEMES, schemeOf, shownUrl } from './stream-url.ts';
 
-/** How a live stream is reached and shown. */
-export interface LiveSettings {
+/** How a stream of the network is reached. */
+export interface NetworkSettings {
   readonly url: string;
   /** how RTSP brings its pictures; tcp */
   readonly transport?: 'tcp' | 'udp' | undefined;
@@ -14,15 +15,6 @@ export interface LiveSettings {
   readonly ca?: string | undefined;
   /** believe every certificate */
   readonly insecure?: boolean | undefined;
-}
-
-/** What the process of a stream is told; it comes as JSON in a file of memory. */
-export interface ProcessSettings {
-  readonly url: string;
-  /** FFmpeg's options of the connection */
-  readonly options: Readonly<Record<string, string>>;
-  /** microseconds */
-  readonly lead: number;
 }
 
 /** Milliseconds that a picture waits unless told otherwise. */
@@ -53,8 +45,8 @@ const RESOLVER = [
   '/etc/protocols',
 ];
 
-/** What a stream's process needs: what it is told, and the files that it may read. Throws `SourceError` with the remedy. */
-export function processSettings(settings: LiveSettings): { readonly told: ProcessSettings; readonly files: readonly string[] } {
+/** A stream of the network. Throws `SourceError` with the remedy. */
+export function networkOrigin(settings: NetworkSettings): LiveOrigin {
   const scheme = schemeOf(settings.url);
   if (scheme === undefined) throw new SourceError(`its address has to begin with one of ${Object.keys(SCHEMES).join(', ')}`);
   const { protocols, formats } = SCHEMES[scheme];
@@ -84,5 +76,10 @@ export function processSettings(settings: LiveSettings): { readonly told: Proces
       if (ca !== undefined) files.push(ca);
     }
   }
-  return { told: { url: settings.url, options, lead: (settings.latency ?? LATENCY) * 1000 }, files };
+  return {
+    name: shownUrl(settings.url),
+    network: true,
+    files,
+    told: { kind: 'network stream', url: settings.url, options, lead: (settings.latency ?? LATENCY) * 1000 },
+  };
 }
