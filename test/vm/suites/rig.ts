@@ -2,7 +2,7 @@
 /** What the tests in a guest share: a daemon, a guest that its devices are plugged into, and where the devices appeared. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
+import { DaemonProcess, type DaemonSettings, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
 import { awaitScript, Guest, type GuestOptions, type Transport } from '../harness/index.ts';
 import { buildProgram, cacheFolder, type Lab, REPOSITORY, type SetupOptions, setupLab } from '../lab/index.ts';
 
@@ -43,7 +43,7 @@ export async function startRig(
   transport: Transport,
   options: Omit<GuestOptions, 'devices' | 'lab'> & {
     lab?: Lab;
-    sources?: Record<string, { file: string }>;
+    sources?: NonNullable<DaemonSettings['sources']>;
     shared?: boolean;
   } = {},
 ): Promise<VmRig> {

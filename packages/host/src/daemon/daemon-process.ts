@@ -21,6 +21,9 @@ export type DeviceInput = ConfigInput['devices'][number] extends infer D
     : never
   : never;
 
+/** The rest of its configuration. */
+export type DaemonSettings = Omit<ConfigInput, 'devices'>;
+
 const READY_FD = 3;
 const START_TIMEOUT = 30_000;
 
@@ -62,7 +65,7 @@ export class DaemonProcess implements AsyncDisposable {
   /** Starts a daemon that serves `devices` and waits until it is ready; `heard` gets its log as it comes. Throws `DaemonProcessError`. */
   static async start(
     devices: readonly DeviceInput[],
-    rest: Omit<ConfigInput, 'devices'> = {},
+    rest: DaemonSettings = {},
     heard: (text: string) => void = () => {},
   ): Promise<DaemonProcess> {
     const temp = new TempFolder();

@@ -129,3 +129,31 @@ describe('a control that the device refuses', () => {
     expect(three.map((id) => set.number(id))).toEqual([0, 0, 0]);
   });
 });
+
+describe('an old program', () => {
+  const BASE = 0x0800_0000;
+  const own = (n: number) => V4L2_CTRL_CLASS_USER | n;
+  const set = new ControlSet([spec(V4L2_CID_BRIGHTNESS), spec(own(0x1005)), wide(0, 9), spec(own(0x1003))]);
+  const asked = (n: number) => {
+    const view = new DataView(new ArrayBuffer(v4l2_queryctrl.size));
+    v4l2_queryctrl.fields.id.set(view, 0, BASE + n);
+    const errno = queryControl(set, view);
+    return [errno, v4l2_queryctrl.fields.id.get(view, 0), v4l2_queryctrl.fields.maximum.get(view, 0)];
+  };
+
+  it('enumerates the private user controls with plain values, and no others, by old ids', () => {
+    expect([0, 1, 2].map(asked)).toEqual([
+      [0, BASE, 255],
+      [0, BASE + 1, 255],
+      [Errno.EINVAL, BASE + 2, 0],
+    ]);
+  });
+
+  it('sets one by its old id', () => {
+    const view = new DataView(new ArrayBuffer(v4l2_control.size));
+    v4l2_control.fields.id.set(view, 0, BASE + 1);
+    v4l2_control.fields.value.set(view, 0, 7);
+    expect(setControl(set, view, undefined)).toBe(0);
+    expect([set.number(own(0x1003)), set.number(own(0x1005))]).toEqual([0, 7]);
+  });
+});

@@ -17,6 +17,7 @@ import {
   v4l2_queryctrl,
   v4l2_querymenu,
 } from '../../wire/index.ts';
+import { FIRST_PRIVATE_CONTROL } from './classes.ts';
 import type { Control } from './control.ts';
 import { elementCount, elementSize } from './control.ts';
 import type { ControlSet } from './control-set.ts';
@@ -48,6 +49,12 @@ function lookUp(set: ControlSet, id: number): Control | undefined {
   });
 }
 
+/** The id in the answer: who asked by the old id of a private control gets that back. */
+function told(asked: number, control: Control): number {
+  const bare = (asked & V4L2_CTRL_ID_MASK) >>> 0;
+  return bare >= FIRST_PRIVATE_CONTROL ? bare : control.spec.id;
+}
+
 function number(value: unknown): number {
   return typeof value === 'number' ? value : 0;
 }
@@ -59,10 +66,11 @@ function step(control: Control): number {
 
 /** VIDIOC_QUERYCTRL; EINVAL if there is no such control. */
 export function queryControl(set: ControlSet, view: DataView): number {
-  const control = lookUp(set, Q.id.get(view, 0));
+  const asked = Q.id.get(view, 0);
+  const control = lookUp(set, asked);
   if (control === undefined) return Errno.EINVAL;
   const plain = PLAIN_TYPES.includes(control.spec.type) && (control.spec.dims?.length ?? 0) === 0;
-  Q.id.set(view, 0, control.spec.id);
+  Q.id.set(view, 0, told(asked, control));
   Q.type.set(view, 0, control.spec.type);
   Q.name.set(view, 0, encodeUtf8(control.spec.name, 31));
   Q.minimum.set(view, 0, plain ? control.minimum : 0);
@@ -76,10 +84,11 @@ export function queryControl(set: ControlSet, view: DataView): number {
 
 /** VIDIOC_QUERY_EXT_CTRL; EINVAL if there is no such control. */
 export function queryExtControl(set: ControlSet, view: DataView): number {
-  const control = lookUp(set, X.id.get(view, 0));
+  const asked = X.id.get(view, 0);
+  const control = lookUp(set, asked);
   if (control === undefined) return Errno.EINVAL;
   const { spec } = control;
-  X.id.set(view, 0, spec.id);
+  X.id.set(view, 0, told(asked, control));
   X.type.set(view, 0, spec.type);
   X.name.set(view, 0, encodeUtf8(spec.name, 31));
   X.minimum.set(view, 0, BigInt(control.minimum));

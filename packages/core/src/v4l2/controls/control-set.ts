@@ -14,8 +14,8 @@ import {
   V4L2_EVENT_CTRL_CH_RANGE,
   V4L2_EVENT_CTRL_CH_VALUE,
 } from '../../wire/index.ts';
-import { classControl } from './classes.ts';
-import { baseFlags, type Control, type ControlData, type ControlSpec } from './control.ts';
+import { classControl, FIRST_PRIVATE_CONTROL } from './classes.ts';
+import { baseFlags, type Control, type ControlData, type ControlSpec, hasOldId } from './control.ts';
 import { ControlError } from './control-error.ts';
 import { type ControlSetState, readControls, saveControl } from './control-state.ts';
 
@@ -84,9 +84,11 @@ export class ControlSet {
     this.ordered = [...this.#controls.values()];
   }
 
-  /** The control with this id. Class headings are controls too. */
+  /** The control with this id, which may be the old one of a private control. Class headings are controls too. */
   find(id: number): Control | undefined {
-    return this.#controls.get(id);
+    const control = this.#controls.get(id);
+    if (control !== undefined || id < FIRST_PRIVATE_CONTROL) return control;
+    return this.ordered.filter(({ spec }) => hasOldId(spec))[id - FIRST_PRIVATE_CONTROL];
   }
 
   /** Current value, asked of the host where it is volatile; 0 if there is no such control. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a control is, and the values it can have. */
 import {
+  V4L2_CTRL_CLASS_USER,
   V4L2_CTRL_FLAG_EXECUTE_ON_WRITE,
   V4L2_CTRL_FLAG_HAS_PAYLOAD,
   V4L2_CTRL_FLAG_READ_ONLY,
@@ -93,6 +94,15 @@ export function elementSize(spec: ControlSpec): number {
 /** Number of elements. */
 export function elementCount(spec: ControlSpec): number {
   return (spec.dims ?? []).reduce((product, dim) => product * dim, 1);
+}
+
+/**
+ * True for a user control of a driver's own with a plain value: old programs enumerate these by V4L2_CID_PRIVATE_BASE and up, each by
+ * its place among them, as in the kernel.
+ */
+export function hasOldId(spec: ControlSpec): boolean {
+  const own = (spec.id & 0x0fff_0000) === V4L2_CTRL_CLASS_USER && (spec.id & 0xffff) >= 0x1000;
+  return own && !hasPayload(spec) && spec.type !== V4L2_CTRL_TYPE_INTEGER64;
 }
 
 /** True if the value travels behind a pointer: strings, arrays, compound types. */
