@@ -2,7 +2,7 @@
 /** Controls as whoever has them offers them, by V4L2's ids. */
 
 /**
- * A control: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and `integerMenu` for integer
+ * A control: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and `integerMenu` (undefined is a hole) for integer
  * menus.
  */
 export interface SourceControl {
@@ -15,7 +15,7 @@ export interface SourceControl {
   readonly step: number;
   readonly default: number;
   readonly menu?: readonly string[];
-  readonly integerMenu?: readonly number[];
+  readonly integerMenu?: readonly (number | undefined)[];
   /** it changes by itself (auto exposure): read it, do not cache it */
   readonly volatile?: boolean;
   /** it has no effect as long as others are set as they are (gain, with automatic gain on); it can be set all the same */

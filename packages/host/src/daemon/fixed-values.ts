@@ -61,5 +61,5 @@ function rangeOf({ type, minimum, maximum, step, menu, integerMenu }: SourceCont
   if (type === 'boolean') return 'must be true or false';
   const items = type === 'menu' ? menu : type === 'integer-menu' ? integerMenu : undefined;
   if (items === undefined) return `must be from ${minimum} to ${maximum}${step > 1 ? `, in steps of ${step}` : ''}`;
-  return `must be one of ${items.flatMap((item, i) => (item === '' ? [] : [`${i} (${item})`])).join(', ')}`;
+  return `must be one of ${items.flatMap((item, i) => (item === '' || item === undefined ? [] : [`${i} (${item})`])).join(', ')}`;
 }

@@ -78,11 +78,11 @@ async function describeControl(node: HostNode, told: ControlDescription): Promis
   if (type !== 'menu' && type !== 'integer-menu') return common;
   if (maximum > MAX_MENU || minimum < 0) return undefined;
   const menu: string[] = [];
-  const integerMenu: number[] = [];
+  const integerMenu: (number | undefined)[] = [];
   for (let index = 0; index <= maximum; index++) {
     const item = index < minimum ? undefined : await node.querymenu(id, index);
     menu.push(item?.name ?? '');
-    integerMenu.push(Number(item?.value ?? 0));
+    integerMenu.push(item === undefined ? undefined : Number(item.value));
   }
   return type === 'menu' ? { ...common, menu } : { ...common, integerMenu };
 }
