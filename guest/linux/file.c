@@ -124,6 +124,20 @@ static long vmedia_verdict(struct vmedia_session *s, long ret)
 	return ret == -EIO && READ_ONCE(s->dev->gone) ? -ENODEV : ret;
 }
 
+/* Ioctls that the V4L2 core answers or checks by the standards that it knows, by their numbers. */
+static bool vmedia_needs_norms(unsigned int cmd)
+{
+	if (_IOC_TYPE(cmd) != 'V')
+		return false;
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(VIDIOC_ENUMSTD):
+	case _IOC_NR(VIDIOC_S_STD):
+	case _IOC_NR(VIDIOC_QUERYSTD):
+		return true;
+	}
+	return false;
+}
+
 /*
  * Calls of one open file follow each other; a waiting DQBUF lets go of the lock
  * (vb2_queue.lock).
@@ -138,6 +152,8 @@ static long vmedia_unlocked_ioctl(struct file *file, unsigned int cmd, unsigned 
 		return vmedia_dqevent(file, cmd, arg);
 	if (mutex_lock_interruptible(&s->lock))
 		return -ERESTARTSYS;
+	if (vmedia_needs_norms(cmd))
+		vmedia_norms_refresh(s);
 	ret = READ_ONCE(s->dev->gone) ? -ENODEV : video_ioctl2(file, cmd, arg);
 	mutex_unlock(&s->lock);
 	return vmedia_verdict(s, ret);

@@ -9,6 +9,7 @@
 #include <media/v4l2-ioctl.h>
 
 #include "compat.h"
+#include "signal.h"
 #include "virtio_media.h"
 
 static int vmedia_querycap(struct file *file, void *fh, struct v4l2_capability *cap)
@@ -21,34 +22,14 @@ static int vmedia_querycap(struct file *file, void *fh, struct v4l2_capability *
 	return 0;
 }
 
-/*
- * A relay for a structure that looks the same on every machine, or is only padded at its end on
- * 64-bit ones: @size is its size on the wire.
- */
-static int vmedia_relay(struct file *file, u32 code, void *arg, size_t len, size_t size,
-			bool in, bool out)
-{
-	u8 wire[256] = { 0 };
-	int ret;
-
-	if (WARN_ON_ONCE(size > sizeof(wire) || len > size))
-		return -EINVAL;
-	memcpy(wire, arg, len);
-	ret = vmedia_ioctl(vmedia_session_of(file), code, wire, in ? size : 0, out ? size : 0);
-	if (!ret && out)
-		memcpy(arg, wire, len);
-	return ret;
-}
-
 #define RELAY(name, nr, type, size, in, out)						\
 static int vmedia_##name(struct file *file, void *fh, typeof(type) *arg)		\
 {											\
-	return vmedia_relay(file, _IOC_NR(nr), (void *)arg, sizeof(*arg), size, in, out); \
+	return vmedia_relay(vmedia_session_of(file), _IOC_NR(nr), (void *)arg,		\
+			    sizeof(*arg), size, in, out);				\
 }
 
 RELAY(enum_fmt, VIDIOC_ENUM_FMT, struct v4l2_fmtdesc, 64, true, true)
-RELAY(enum_input, VIDIOC_ENUMINPUT, struct v4l2_input, 80, true, true)
-RELAY(enum_output, VIDIOC_ENUMOUTPUT, struct v4l2_output, 72, true, true)
 RELAY(enum_framesizes, VIDIOC_ENUM_FRAMESIZES, struct v4l2_frmsizeenum, 44, true, true)
 RELAY(enum_frameintervals, VIDIOC_ENUM_FRAMEINTERVALS, struct v4l2_frmivalenum, 52, true, true)
 RELAY(g_selection, VIDIOC_G_SELECTION, struct v4l2_selection, 64, true, true)
@@ -63,14 +44,12 @@ RELAY(queryctrl, VIDIOC_QUERYCTRL, struct v4l2_queryctrl, 68, true, true)
 RELAY(g_ctrl, VIDIOC_G_CTRL, struct v4l2_control, 8, true, true)
 RELAY(s_ctrl, VIDIOC_S_CTRL, struct v4l2_control, 8, true, true)
 #endif
-RELAY(g_input, VIDIOC_G_INPUT, unsigned int, 4, false, true)
-RELAY(g_output, VIDIOC_G_OUTPUT, unsigned int, 4, false, true)
 
 /* read() is this driver's, so the number of buffers it uses is this driver's answer. */
 static int vmedia_parm(struct file *file, u32 code, struct v4l2_streamparm *parm)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
-	int ret = vmedia_relay(file, code, parm, sizeof(*parm), 204, true, true);
+	int ret = vmedia_relay(s, code, parm, sizeof(*parm), 204, true, true);
 
 	if (ret || s->dev->m2m)
 		return ret;
@@ -89,23 +68,6 @@ static int vmedia_g_parm(struct file *file, void *fh, struct v4l2_streamparm *pa
 static int vmedia_s_parm(struct file *file, void *fh, struct v4l2_streamparm *parm)
 {
 	return vmedia_parm(file, _IOC_NR(VIDIOC_S_PARM), parm);
-}
-
-/* Buffers that the application freed hold the device's input as they hold its format. */
-static int vmedia_s_input(struct file *file, void *fh, unsigned int input)
-{
-	struct vmedia_queue *q = &vmedia_session_of(file)->queue[VMEDIA_CAPTURE];
-
-	if (q->present && q->device_buffers && !vb2_is_busy(&q->vb2))
-		vmedia_queue_free_device_buffers(q);
-	return vmedia_relay(file, _IOC_NR(VIDIOC_S_INPUT), &input, sizeof(input), sizeof(input),
-			    true, true);
-}
-
-static int vmedia_s_output(struct file *file, void *fh, unsigned int output)
-{
-	return vmedia_relay(file, _IOC_NR(VIDIOC_S_OUTPUT), &output, sizeof(output), sizeof(output),
-			    true, true);
 }
 
 static int vmedia_g_fmt(struct file *file, void *fh, struct v4l2_format *f)
@@ -240,7 +202,7 @@ static int vmedia_streamoff(struct file *file, void *fh, enum v4l2_buf_type type
 static int vmedia_decoder_cmd(struct file *file, void *fh, struct v4l2_decoder_cmd *cmd)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
-	int ret = vmedia_relay(file, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72,
+	int ret = vmedia_relay(s, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72,
 			       true, true);
 
 	if (!ret && cmd->cmd == V4L2_DEC_CMD_START && s->queue[VMEDIA_CAPTURE].present)
@@ -448,6 +410,14 @@ const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
 	.vidioc_try_fmt_vid_cap_mplane = vmedia_try_fmt,
 	.vidioc_try_fmt_vid_out = vmedia_try_fmt,
 	.vidioc_try_fmt_vid_out_mplane = vmedia_try_fmt,
+	.vidioc_enum_fmt_meta_cap = vmedia_enum_fmt,
+	.vidioc_g_fmt_meta_cap = vmedia_g_fmt,
+	.vidioc_s_fmt_meta_cap = vmedia_s_fmt,
+	.vidioc_try_fmt_meta_cap = vmedia_try_fmt,
+	.vidioc_enum_fmt_meta_out = vmedia_enum_fmt,
+	.vidioc_g_fmt_meta_out = vmedia_g_fmt,
+	.vidioc_s_fmt_meta_out = vmedia_s_fmt,
+	.vidioc_try_fmt_meta_out = vmedia_try_fmt,
 	.vidioc_reqbufs = vmedia_reqbufs,
 	.vidioc_create_bufs = vmedia_create_bufs,
 	.vidioc_querybuf = vmedia_querybuf,
@@ -465,6 +435,26 @@ const struct v4l2_ioctl_ops vmedia_ioctl_ops = {
 	.vidioc_enum_output = vmedia_enum_output,
 	.vidioc_g_output = vmedia_g_output,
 	.vidioc_s_output = vmedia_s_output,
+	.vidioc_g_std = vmedia_g_std,
+	.vidioc_s_std = vmedia_s_std,
+	.vidioc_querystd = vmedia_querystd,
+	.vidioc_g_dv_timings = vmedia_g_dv_timings,
+	.vidioc_s_dv_timings = vmedia_s_dv_timings,
+	.vidioc_query_dv_timings = vmedia_query_dv_timings,
+	.vidioc_enum_dv_timings = vmedia_enum_dv_timings,
+	.vidioc_dv_timings_cap = vmedia_dv_timings_cap,
+	.vidioc_g_tuner = vmedia_g_tuner,
+	.vidioc_s_tuner = vmedia_s_tuner,
+	.vidioc_g_frequency = vmedia_g_frequency,
+	.vidioc_s_frequency = vmedia_s_frequency,
+	.vidioc_enum_freq_bands = vmedia_enum_freq_bands,
+	.vidioc_s_hw_freq_seek = vmedia_s_hw_freq_seek,
+	.vidioc_enumaudio = vmedia_enumaudio,
+	.vidioc_g_audio = vmedia_g_audio,
+	.vidioc_s_audio = vmedia_s_audio,
+	.vidioc_enumaudout = vmedia_enumaudout,
+	.vidioc_g_audout = vmedia_g_audout,
+	.vidioc_s_audout = vmedia_s_audout,
 	.vidioc_enum_framesizes = vmedia_enum_framesizes,
 	.vidioc_enum_frameintervals = vmedia_enum_frameintervals,
 	.vidioc_g_selection = vmedia_g_selection,

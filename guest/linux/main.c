@@ -22,7 +22,11 @@
 				 V4L2_CAP_VIDEO_M2M_MPLANE)
 #define VMEDIA_CAPS_SINGLE	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_OUTPUT | \
 				 V4L2_CAP_VIDEO_M2M)
-#define VMEDIA_CAPS_KIND	(VMEDIA_CAPS_MPLANE | VMEDIA_CAPS_SINGLE)
+#define VMEDIA_CAPS_META	(V4L2_CAP_META_CAPTURE | V4L2_CAP_META_OUTPUT)
+#define VMEDIA_CAPS_KIND	(VMEDIA_CAPS_MPLANE | VMEDIA_CAPS_SINGLE | VMEDIA_CAPS_META)
+/* What it may have beside that. */
+#define VMEDIA_CAPS_MORE	(V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT | V4L2_CAP_TUNER | \
+				 V4L2_CAP_AUDIO | V4L2_CAP_HW_FREQ_SEEK)
 
 static void vmedia_device_free(struct vmedia_device *dev)
 {
@@ -68,9 +72,10 @@ static int vmedia_read_config(struct vmedia_device *dev)
 			dev->caps);
 		return -ENODEV;
 	}
-	dev->caps &= VMEDIA_CAPS_KIND | V4L2_CAP_STREAMING | V4L2_CAP_EXT_PIX_FORMAT;
+	dev->caps &= VMEDIA_CAPS_KIND | VMEDIA_CAPS_MORE;
 	dev->m2m = dev->caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE);
 	dev->multiplanar = dev->caps & VMEDIA_CAPS_MPLANE;
+	dev->meta = dev->caps & VMEDIA_CAPS_META;
 	return 0;
 }
 
@@ -92,6 +97,21 @@ static int vmedia_disable_ioctls(struct vmedia_device *dev)
 		  { VIDIOC_ENUMOUTPUT, VIDIOC_G_OUTPUT, VIDIOC_S_OUTPUT } },
 		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_SELECTION, VIDIOC_S_SELECTION } },
 		{ VIDIOC_G_SELECTION, 64, 64, { VIDIOC_G_CROP, VIDIOC_S_CROP, VIDIOC_CROPCAP } },
+		{ VIDIOC_G_STD, 0, 8, { VIDIOC_G_STD, VIDIOC_S_STD, VIDIOC_ENUMSTD } },
+		{ VIDIOC_QUERYSTD, 0, 8, { VIDIOC_QUERYSTD } },
+		{ VIDIOC_G_DV_TIMINGS, 132, 132, { VIDIOC_G_DV_TIMINGS, VIDIOC_S_DV_TIMINGS } },
+		{ VIDIOC_QUERY_DV_TIMINGS, 0, 132, { VIDIOC_QUERY_DV_TIMINGS } },
+		{ VIDIOC_ENUM_DV_TIMINGS, 148, 148, { VIDIOC_ENUM_DV_TIMINGS } },
+		{ VIDIOC_DV_TIMINGS_CAP, 144, 144, { VIDIOC_DV_TIMINGS_CAP } },
+		{ VIDIOC_G_TUNER, 84, 84, { VIDIOC_G_TUNER, VIDIOC_S_TUNER } },
+		{ VIDIOC_G_FREQUENCY, 44, 44, { VIDIOC_G_FREQUENCY, VIDIOC_S_FREQUENCY } },
+		{ VIDIOC_ENUM_FREQ_BANDS, 64, 64, { VIDIOC_ENUM_FREQ_BANDS } },
+		{ VIDIOC_ENUMAUDIO, 52, 52, { VIDIOC_ENUMAUDIO } },
+		{ VIDIOC_G_AUDIO, 0, 52, { VIDIOC_G_AUDIO, VIDIOC_S_AUDIO } },
+		{ VIDIOC_ENUMAUDOUT, 52, 52, { VIDIOC_ENUMAUDOUT } },
+		{ VIDIOC_G_AUDOUT, 0, 52, { VIDIOC_G_AUDOUT, VIDIOC_S_AUDOUT } },
+		/* of a type that there is not, so that nothing is sought */
+		{ VIDIOC_S_HW_FREQ_SEEK, 48, 0, { VIDIOC_S_HW_FREQ_SEEK } },
 		{ VIDIOC_ENUM_FRAMESIZES, 44, 44, { VIDIOC_ENUM_FRAMESIZES } },
 		{ VIDIOC_ENUM_FRAMEINTERVALS, 52, 52, { VIDIOC_ENUM_FRAMEINTERVALS } },
 		{ VIDIOC_TRY_DECODER_CMD, 72, 72, { VIDIOC_TRY_DECODER_CMD, VIDIOC_DECODER_CMD } },
@@ -234,7 +254,7 @@ static int vmedia_probe(struct virtio_device *vdev)
 	dev->video.device_caps = dev->caps | (dev->m2m ? 0 : V4L2_CAP_READWRITE);
 	if (dev->m2m)
 		dev->video.vfl_dir = VFL_DIR_M2M;
-	else if (dev->caps & (V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE))
+	else if (dev->caps & VMEDIA_CAPS_OUTPUT)
 		dev->video.vfl_dir = VFL_DIR_TX;
 	else
 		dev->video.vfl_dir = VFL_DIR_RX;

@@ -390,7 +390,9 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 	bool output = which == VMEDIA_OUTPUT;
 	int ret;
 
-	if (output)
+	if (dev->meta)
+		vq->type = output ? V4L2_BUF_TYPE_META_OUTPUT : V4L2_BUF_TYPE_META_CAPTURE;
+	else if (output)
 		vq->type = dev->multiplanar ? V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE :
 					      V4L2_BUF_TYPE_VIDEO_OUTPUT;
 	else
@@ -420,13 +422,12 @@ static int vmedia_queue_init(struct vmedia_session *s, int which)
 int vmedia_queues_init(struct vmedia_session *s)
 {
 	struct vmedia_device *dev = s->dev;
-	u32 out = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE;
-	u32 cap = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+	u32 out = VMEDIA_CAPS_OUTPUT;
 	int ret = 0;
 
 	if (dev->m2m || (dev->caps & out))
 		ret = vmedia_queue_init(s, VMEDIA_OUTPUT);
-	if (!ret && (dev->m2m || (dev->caps & cap)))
+	if (!ret && (dev->m2m || !(dev->caps & out)))
 		ret = vmedia_queue_init(s, VMEDIA_CAPTURE);
 	return ret;
 }

@@ -2,10 +2,11 @@
 /*
  * Objects of the driver, and the functions its files offer each other.
  *
- * The way of a request: v4l2 core -> file.c -> ioctl.c (relay) or queue.c (videobuf2) -> buffer.c
- * (a buffer and its lists) -> session.c (a command of a session) -> command.c (one chain on the
- * command queue, one answer). The way back: eventq.c (event queue) starts the work item of event.c
- * -> queue.c (a buffer is done) -> buffer.c (what it holds), or the v4l2 event queue. watch.c ends
+ * The way of a request: v4l2 core -> file.c -> ioctl.c and signal.c (relay.c) or queue.c
+ * (videobuf2) -> buffer.c (a buffer and its lists) -> session.c (a command of a session) ->
+ * command.c (one chain on the command queue, one answer). The way back: eventq.c (event queue)
+ * starts the work item of event.c -> queue.c (a buffer is done) -> buffer.c (what it holds), or the
+ * v4l2 event queue. watch.c ends
  * sessions that the device lost.
  *
  * The files call each other without a circle, which a check of the project keeps so: what is above
@@ -52,6 +53,10 @@
  */
 #define VMEDIA_CAPTURE_OFFSET	BIT(30)
 
+/* What a device is whose only queue takes data from the guest. */
+#define VMEDIA_CAPS_OUTPUT	(V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE | \
+				 V4L2_CAP_META_OUTPUT)
+
 struct vmedia_device {
 	struct virtio_device *vdev;
 	/*
@@ -91,6 +96,7 @@ struct vmedia_device {
 	struct list_head sessions;
 	u32 caps;
 	bool multiplanar;
+	bool meta;
 	bool m2m;
 };
 
@@ -235,6 +241,18 @@ struct vmedia_call {
 /* Returns 0 or a negative errno. */
 int vmedia_session_call(struct vmedia_session *s, const struct vmedia_call *call);
 int vmedia_ioctl(struct vmedia_session *s, u32 code, void *payload, size_t in, size_t out);
+
+/* relay.c */
+/*
+ * A structure that looks the same on every machine, or is only padded at its end on 64-bit ones, to
+ * the device (@in) and back (@out): @len is its size here, @size that on the wire.
+ */
+int vmedia_relay(struct vmedia_session *s, u32 code, void *arg, size_t len, size_t size, bool in,
+		 bool out);
+
+/* norms.c */
+/* The standards of the device's present input or output become those that the V4L2 core knows. */
+void vmedia_norms_refresh(struct vmedia_session *s);
 
 /* eventq.c */
 int vmedia_eventq_init(struct vmedia_device *dev);
