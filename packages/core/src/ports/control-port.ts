@@ -2,8 +2,8 @@
 /** Controls as whoever has them offers them, by V4L2's ids. */
 
 /**
- * A control: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and `integerMenu` (undefined is a hole) for integer
- * menus.
+ * A control: V4L2's own id and range. `menu` for menus (by index; an empty string is a hole) and `integerMenu` for integer menus
+ * (undefined is a hole).
  */
 export interface SourceControl {
   readonly id: number;

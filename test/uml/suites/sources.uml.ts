@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A camera of each kind of source, as the compliance tool sees it in one Linux guest. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DaemonProcess, type DeviceInput } from '../../../packages/host/src/daemon/index.ts';
+import { PRODUCER } from '../../../packages/host/src/sources/raw-frames/testing/kinds.ts';
+import { awaitScript } from '../../vm/harness/index.ts';
+import { REPOSITORY } from '../../vm/lab/index.ts';
+import { UmlHost } from '../harness/index.ts';
+import { expectCompliance } from './compliance.ts';
+import { videoNodes } from './nodes.ts';
+
+const SIZE = '320x240';
+const INTERVAL = '33';
+const KINDS = ['pattern', 'film', 'fifo', 'socket', 'command'] as const;
+
+describe('a camera in User-mode Linux as a guest', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'paravideo-sources-'));
+  const programs: ChildProcess[] = [];
+  let daemon: DaemonProcess;
+  let guest: UmlHost;
+
+  beforeAll(async () => {
+    const at = (name: string) => join(folder, name);
+    const producer = ['--no-warnings', PRODUCER];
+    daemon = await DaemonProcess.start(
+      KINDS.map((name): DeviceInput => ({ kind: 'camera', name, card: name, source: name })),
+      {
+        sources: {
+          film: { file: join(REPOSITORY, 'packages/host/fixtures/h264-b-frames.h264') },
+          fifo: { fifo: at('fifo'), size: SIZE },
+          socket: { socket: at('socket'), size: SIZE },
+          command: { command: [process.execPath, ...producer, '-', 'y4m', SIZE, INTERVAL], size: SIZE },
+        },
+      },
+    );
+    for (const kind of ['fifo', 'socket']) {
+      const args = [...producer, `${kind}:${at(kind)}`, 'y4m', SIZE, INTERVAL];
+      programs.push(spawn(process.execPath, args, { stdio: 'ignore' }));
+    }
+    guest = await UmlHost.boot({ devices: KINDS.map((name) => daemon.socket(name)), modules: ['paravideo-media'] });
+  });
+  afterAll(async () => {
+    await guest?.[Symbol.asyncDispose]();
+    await daemon?.[Symbol.asyncDispose]();
+    for (const program of programs) {
+      if (program.exitCode !== null || program.signalCode !== null) continue;
+      const ended = once(program, 'exit');
+      program.kill('SIGKILL');
+      await ended;
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each(KINDS)('is found right by the compliance tool, streaming included: %s', async (kind) => {
+    const node = (await videoNodes(guest, kind))[kind];
+    expect(node).toBeDefined();
+    // A source whose program is not there yet has no signal.
+    await guest.must(awaitScript(`v4l2-ctl -d ${node} --list-inputs | grep -q 'Status.*0x00000000'`));
+    await expectCompliance(guest, node, '-s10', `${kind} over virtio_uml`);
+  });
+});
