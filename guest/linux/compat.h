@@ -3,6 +3,7 @@
 #ifndef VIRTIO_MEDIA_COMPAT_H
 #define VIRTIO_MEDIA_COMPAT_H
 
+#include <linux/bits.h>
 #include <linux/version.h>
 #include <linux/virtio_config.h>
 #include <media/v4l2-fh.h>
@@ -12,6 +13,16 @@
 #define VMEDIA_IMPORT_DMA_BUF	MODULE_IMPORT_NS("DMA_BUF")
 #else
 #define VMEDIA_IMPORT_DMA_BUF	MODULE_IMPORT_NS(DMA_BUF)
+#endif
+
+/*
+ * V4L2_CTRL_FLAG_HAS_WHICH_MIN_MAX promises least and greatest values of compound controls. A
+ * kernel that does not know these refuses to ask for them.
+ */
+#ifdef V4L2_CTRL_FLAG_HAS_WHICH_MIN_MAX
+#define VMEDIA_UNKNOWN_CTRL_FLAGS	0
+#else
+#define VMEDIA_UNKNOWN_CTRL_FLAGS	BIT(12)
 #endif
 
 static inline int vmedia_find_vqs(struct virtio_device *vdev, struct virtqueue *vqs[2],

@@ -35,15 +35,30 @@ RELAY(enum_frameintervals, VIDIOC_ENUM_FRAMEINTERVALS, struct v4l2_frmivalenum, 
 RELAY(g_selection, VIDIOC_G_SELECTION, struct v4l2_selection, 64, true, true)
 RELAY(s_selection, VIDIOC_S_SELECTION, struct v4l2_selection, 64, true, true)
 RELAY(querymenu, VIDIOC_QUERYMENU, struct v4l2_querymenu, 44, true, true)
-RELAY(query_ext_ctrl, VIDIOC_QUERY_EXT_CTRL, struct v4l2_query_ext_ctrl, 232, true, true)
 RELAY(try_decoder_cmd, VIDIOC_TRY_DECODER_CMD, struct v4l2_decoder_cmd, 72, true, true)
 RELAY(try_encoder_cmd, VIDIOC_TRY_ENCODER_CMD, struct v4l2_encoder_cmd, 40, true, true)
-RELAY(encoder_cmd, VIDIOC_ENCODER_CMD, struct v4l2_encoder_cmd, 40, true, true)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-RELAY(queryctrl, VIDIOC_QUERYCTRL, struct v4l2_queryctrl, 68, true, true)
 RELAY(g_ctrl, VIDIOC_G_CTRL, struct v4l2_control, 8, true, true)
 RELAY(s_ctrl, VIDIOC_S_CTRL, struct v4l2_control, 8, true, true)
+
+static int vmedia_queryctrl(struct file *file, void *fh, struct v4l2_queryctrl *query)
+{
+	int ret = vmedia_relay(vmedia_session_of(file), _IOC_NR(VIDIOC_QUERYCTRL), query,
+			       sizeof(*query), 68, true, true);
+
+	query->flags &= ~VMEDIA_UNKNOWN_CTRL_FLAGS;
+	return ret;
+}
 #endif
+
+static int vmedia_query_ext_ctrl(struct file *file, void *fh, struct v4l2_query_ext_ctrl *query)
+{
+	int ret = vmedia_relay(vmedia_session_of(file), _IOC_NR(VIDIOC_QUERY_EXT_CTRL), query,
+			       sizeof(*query), 232, true, true);
+
+	query->flags &= ~VMEDIA_UNKNOWN_CTRL_FLAGS;
+	return ret;
+}
 
 /* read() is this driver's, so the number of buffers it uses is this driver's answer. */
 static int vmedia_parm(struct file *file, u32 code, struct v4l2_streamparm *parm)
@@ -199,14 +214,30 @@ static int vmedia_streamoff(struct file *file, void *fh, enum v4l2_buf_type type
 	return q ? vb2_streamoff(&q->vb2, type) : -EINVAL;
 }
 
+/* A codec that starts again after the end of a stream has another last picture to come. */
+static void vmedia_codec_started(struct vmedia_session *s)
+{
+	if (s->queue[VMEDIA_CAPTURE].present)
+		vb2_clear_last_buffer_dequeued(&s->queue[VMEDIA_CAPTURE].vb2);
+}
+
 static int vmedia_decoder_cmd(struct file *file, void *fh, struct v4l2_decoder_cmd *cmd)
 {
 	struct vmedia_session *s = vmedia_session_of(file);
-	int ret = vmedia_relay(s, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72,
-			       true, true);
+	int ret = vmedia_relay(s, _IOC_NR(VIDIOC_DECODER_CMD), cmd, sizeof(*cmd), 72, true, true);
 
-	if (!ret && cmd->cmd == V4L2_DEC_CMD_START && s->queue[VMEDIA_CAPTURE].present)
-		vb2_clear_last_buffer_dequeued(&s->queue[VMEDIA_CAPTURE].vb2);
+	if (!ret && cmd->cmd == V4L2_DEC_CMD_START)
+		vmedia_codec_started(s);
+	return ret;
+}
+
+static int vmedia_encoder_cmd(struct file *file, void *fh, struct v4l2_encoder_cmd *cmd)
+{
+	struct vmedia_session *s = vmedia_session_of(file);
+	int ret = vmedia_relay(s, _IOC_NR(VIDIOC_ENCODER_CMD), cmd, sizeof(*cmd), 40, true, true);
+
+	if (!ret && cmd->cmd == V4L2_ENC_CMD_START)
+		vmedia_codec_started(s);
 	return ret;
 }
 

@@ -4,8 +4,8 @@
  * list (memory type SHARED_PAGES). MMAP, USERPTR, DMABUF, EXPBUF, read() and poll() therefore come
  * from videobuf2, and the device needs no shared memory region.
  *
- * The device is asked once for as many buffers as a queue may have; that costs it nothing, and its
- * buffer numbers are then videobuf2's.
+ * The device has as many buffers as videobuf2, with the same numbers: what these cost it depends on
+ * what it is, and how many it needs at least it knows alone.
  */
 #include <linux/device.h>
 #include <media/v4l2-event.h>
@@ -37,6 +37,7 @@ struct vmedia_queue *vmedia_queue_of(struct vmedia_session *s, u32 type)
 	return NULL;
 }
 
+/* Makes the device have @count buffers, or as many as it gives, and no others. */
 static int vmedia_request_buffers(struct vmedia_queue *q, unsigned int count)
 {
 	struct v4l2_requestbuffers req = {
@@ -48,8 +49,32 @@ static int vmedia_request_buffers(struct vmedia_queue *q, unsigned int count)
 
 	if (ret)
 		return ret;
-	q->device_buffers = min_t(u32, req.count, count);
+	q->device_buffers = min_t(u32, req.count, VIDEO_MAX_FRAME);
 	return count && !q->device_buffers ? -ENOMEM : 0;
+}
+
+/* Adds buffers of the present format to those that the device has. */
+static int vmedia_add_buffers(struct vmedia_queue *q, unsigned int count)
+{
+	struct virtio_media_create_buffers create = {
+		.count = cpu_to_le32(count),
+		.memory = cpu_to_le32(V4L2_MEMORY_USERPTR),
+		.format.type = cpu_to_le32(q->vb2.type),
+	};
+	int ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_G_FMT), &create.format,
+			       sizeof(create.format), sizeof(create.format));
+
+	if (!ret)
+		ret = vmedia_ioctl(q->session, _IOC_NR(VIDIOC_CREATE_BUFS), &create, sizeof(create),
+				   sizeof(create));
+	/* A device that cannot add any has no more. */
+	if (ret)
+		return ret == -ENOTTY ? -ENOBUFS : ret;
+	/* Others than those that follow are of no use. */
+	if (le32_to_cpu(create.index) != q->device_buffers)
+		return -EIO;
+	q->device_buffers += min_t(u32, le32_to_cpu(create.count), count);
+	return 0;
 }
 
 int vmedia_queue_free_device_buffers(struct vmedia_queue *q)
@@ -58,16 +83,18 @@ int vmedia_queue_free_device_buffers(struct vmedia_queue *q)
 }
 
 /*
- * Sizes of the planes of the device's buffers. They are asked for after REQBUFS: the format of a
- * decoder may change at any time, that of its buffers may not.
+ * Sizes of the planes of a buffer of the device. The format of a decoder may change at any time,
+ * that of its buffers may not.
  */
-static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int *planes, unsigned int sizes[])
+static int vmedia_plane_sizes(struct vmedia_queue *q, unsigned int index, unsigned int *planes,
+			      unsigned int sizes[])
 {
 	bool mplane = V4L2_TYPE_IS_MULTIPLANAR(q->vb2.type);
 	struct {
 		struct virtio_media_buffer b;
 		struct virtio_media_plane p[VIDEO_MAX_PLANES];
 	} query = {
+		.b.index = cpu_to_le32(index),
 		.b.type = cpu_to_le32(q->vb2.type),
 		.b.length = cpu_to_le32(mplane ? VIDEO_MAX_PLANES : 0),
 	};
@@ -92,7 +119,37 @@ int vmedia_queue_ask(struct vmedia_queue *q)
 {
 	unsigned int planes, sizes[VIDEO_MAX_PLANES];
 
-	return vmedia_plane_sizes(q, &planes, sizes);
+	return vmedia_plane_sizes(q, 0, &planes, sizes);
+}
+
+/* CREATE_BUFS: buffers of the application's sizes, where these are enough for the device's. */
+static int vmedia_queue_grow(struct vmedia_queue *q, unsigned int *num_buffers,
+			     unsigned int num_planes, const unsigned int sizes[])
+{
+	unsigned int have = vmedia_vb2_count(&q->vb2), planes, needed[VIDEO_MAX_PLANES], index, i;
+	unsigned int wanted = min_t(unsigned int, have + *num_buffers, VIDEO_MAX_FRAME);
+	int ret = 0;
+
+	if (!q->device_buffers)
+		ret = vmedia_request_buffers(q, wanted);
+	else if (q->device_buffers < wanted)
+		ret = vmedia_add_buffers(q, wanted - q->device_buffers);
+	if (ret)
+		return ret;
+	if (have >= q->device_buffers)
+		return -ENOBUFS;
+	*num_buffers = min(*num_buffers, q->device_buffers - have);
+	for (index = have; index < have + *num_buffers; index++) {
+		ret = vmedia_plane_sizes(q, index, &planes, needed);
+		if (ret)
+			return ret;
+		if (num_planes != planes)
+			return -EINVAL;
+		for (i = 0; i < planes; i++)
+			if (sizes[i] < needed[i])
+				return -EINVAL;
+	}
+	return 0;
 }
 
 static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers,
@@ -100,33 +157,16 @@ static int vmedia_queue_setup(struct vb2_queue *vq, unsigned int *num_buffers,
 			      struct device *alloc_devs[])
 {
 	struct vmedia_queue *q = vmedia_queue_get(vq);
-	unsigned int planes, needed[VIDEO_MAX_PLANES], i;
 	int ret;
 
-	/* REQBUFS makes buffers of the format that is set now. */
-	if (!q->device_buffers || (!*num_planes && !vmedia_vb2_count(vq))) {
-		ret = vmedia_request_buffers(q, VIDEO_MAX_FRAME);
-		if (ret)
-			return ret;
-	}
-	ret = vmedia_plane_sizes(q, &planes, needed);
+	if (*num_planes)
+		return vmedia_queue_grow(q, num_buffers, *num_planes, sizes);
+	/* REQBUFS: buffers of the format that is set now, and as many as the device makes of it. */
+	ret = vmedia_request_buffers(q, min_t(unsigned int, *num_buffers, VIDEO_MAX_FRAME));
 	if (ret)
 		return ret;
-	if (*num_planes) {
-		/* CREATE_BUFS: buffers of the application's size, if that is enough. */
-		if (*num_planes != planes)
-			return -EINVAL;
-		for (i = 0; i < planes; i++)
-			if (sizes[i] < needed[i])
-				return -EINVAL;
-	} else {
-		*num_planes = planes;
-		memcpy(sizes, needed, planes * sizeof(sizes[0]));
-	}
-	if (vmedia_vb2_count(vq) >= q->device_buffers)
-		return -ENOBUFS;
-	*num_buffers = min(*num_buffers, q->device_buffers - vmedia_vb2_count(vq));
-	return 0;
+	*num_buffers = q->device_buffers;
+	return vmedia_plane_sizes(q, 0, num_planes, sizes);
 }
 
 static int vmedia_buf_out_validate(struct vb2_buffer *vb)

@@ -6,8 +6,7 @@
  * (videobuf2) -> buffer.c (a buffer and its lists) -> session.c (a command of a session) ->
  * command.c (one chain on the command queue, one answer). The way back: eventq.c (event queue)
  * starts the work item of event.c -> queue.c (a buffer is done) -> buffer.c (what it holds), or the
- * v4l2 event queue. watch.c ends
- * sessions that the device lost.
+ * v4l2 event queue. watch.c ends sessions that the device lost.
  *
  * The files call each other without a circle, which a check of the project keeps so: what is above
  * is reached by work items and by the tables of operations that the kernel calls.
@@ -133,7 +132,7 @@ struct vmedia_queue {
 	/* time of the last buffer of a device with a clock, in nanoseconds */
 	u64 time;
 	/*
-	 * buffers that the device keeps for this queue, 0: none requested;
+	 * buffers that the device has of this queue, those of videobuf2 and perhaps more;
 	 * guarded by vmedia_session.lock
 	 */
 	unsigned int device_buffers;

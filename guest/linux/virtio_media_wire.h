@@ -103,6 +103,19 @@ struct virtio_media_format {
 	u8 fmt[200];
 };
 
+/* struct v4l2_create_buffers, 64-bit */
+struct virtio_media_create_buffers {
+	__le32 index;
+	__le32 count;
+	__le32 memory;
+	__le32 pad;
+	struct virtio_media_format format;
+	__le32 capabilities;
+	__le32 flags;
+	__le32 max_num_buffers;
+	__le32 reserved[5];
+};
+
 /* struct v4l2_ext_controls, 64-bit */
 struct virtio_media_ext_controls {
 	__le32 which;
@@ -154,6 +167,7 @@ static_assert(sizeof(struct virtio_media_config) == 40);
 static_assert(sizeof(struct virtio_media_buffer) == 88);
 static_assert(sizeof(struct virtio_media_plane) == 64);
 static_assert(sizeof(struct virtio_media_format) == 208);
+static_assert(sizeof(struct virtio_media_create_buffers) == 256);
 static_assert(sizeof(struct virtio_media_ext_controls) == 32);
 static_assert(sizeof(struct virtio_media_v4l2_event) == 136);
 static_assert(sizeof(struct virtio_media_event_dqbuf) == 608);

@@ -24,8 +24,11 @@ export interface ProxyDeviceOptions {
   readonly limits?: DeviceLimits;
 }
 
-/** More sessions than a program opens, fewer than descriptors there are; and as many buffers as drivers make. */
-export const PROXY_LIMITS: DeviceLimits = { ...DEFAULT_LIMITS, sessions: 64, buffersPerQueue: 64 };
+/**
+ * More sessions than a program opens (v4l2-compliance has a hundred), fewer than descriptors there are; and as many buffers as drivers
+ * make.
+ */
+export const PROXY_LIMITS: DeviceLimits = { ...DEFAULT_LIMITS, sessions: 128, buffersPerQueue: 64 };
 
 /** The device. */
 export class ProxyDevice implements MediaDevice, AsyncDisposable {
