@@ -6,7 +6,7 @@ import type { UmlHost } from '../harness/index.ts';
 import type { GuestJob, GuestTold } from '../inside/guest-job.ts';
 
 /** Emulation inside an emulated kernel takes its time: a boot, and a script of some length. */
-const TIMEOUT = 840_000;
+const TIMEOUT = 2_400_000;
 const SCRIPT_TIMEOUT = 400_000;
 
 /**
