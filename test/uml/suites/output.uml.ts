@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DaemonProcess } from '../../../packages/host/src/daemon/index.ts';
 import { awaitScript } from '../../vm/harness/index.ts';
 import { UmlHost } from '../harness/index.ts';
-import { expectCompliance } from './compliance.ts';
+import { expectCompliance, expectCompliant, judge } from './compliance.ts';
 import { videoNodes } from './nodes.ts';
 
 const [WIDTH, HEIGHT] = [320, 240];
@@ -86,4 +86,17 @@ describe('an output of User-mode Linux as a guest', () => {
 
   it('is found right by the compliance tool, streaming included', () =>
     expectCompliance(guest, output, '-s10', 'output over virtio_uml'));
+
+  it('has a camera that the compliance tool finds right, streaming included, while something is played', async () => {
+    const there = awaitScript(`v4l2-ctl -d ${camera} --list-inputs | grep -q 'Status.*0x00000000'`);
+    const play = `ffmpeg -v error -re -f lavfi -i testsrc=size=${WIDTH}x${HEIGHT}:rate=30,format=yuv420p -f v4l2 ${output}`;
+    const { stdout, stderr } = await guest.run(
+      `${play} >/mnt/played 2>&1 & player=$!; ${there}; ${judge(camera, '-s10')}; kill $player; wait $player`,
+    );
+    expectCompliant(
+      stdout,
+      'camera of an output over virtio_uml',
+      `${stderr}${readFileSync(join(guest.share, 'played'), 'latin1')}`,
+    );
+  });
 });

@@ -115,9 +115,16 @@ export class CaptureNode {
     if (input === this.#input) this.#settle();
   }
 
-  /** While nobody has buffers of it, a format that the source does not bring any more becomes the nearest that it does. */
+  /**
+   * While nobody has buffers of it, a format that the source does not bring any more becomes the nearest that it does, and one that it
+   * brings has its present colours.
+   */
   #settle(): void {
-    if (this.#owner === undefined && this.present && !this.formatStands) this.#takeNearest();
+    if (this.#owner !== undefined || !this.present) return;
+    if (!this.formatStands) return this.#takeNearest();
+    const { fourcc, width, height } = this.format.layout;
+    const { colorimetry } = this.negotiate({ fourcc, width, height, bytesPerLine: 0 });
+    this.format = { ...this.format, colorimetry };
   }
 
   #takeNearest(): void {

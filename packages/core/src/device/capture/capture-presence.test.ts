@@ -10,6 +10,7 @@ import {
   Errno,
   V4L2_BUF_FLAG_ERROR,
   V4L2_BUF_FLAG_QUEUED,
+  V4L2_COLORSPACE_SMPTE170M,
   V4L2_EVENT_SOURCE_CHANGE,
   V4L2_IN_ST_NO_SIGNAL,
   V4L2_PIX_FMT_GREY,
@@ -75,6 +76,26 @@ describe('a camera whose source may go away', () => {
     source.tick();
     expect((await session.dqbuf(CAPTURE)).sequence).toBe(0);
     expect((await session.enumInput(0))?.status).toBe(0);
+  });
+});
+
+describe('a camera whose source comes back with other colours', () => {
+  it('has them in its format as soon as nobody has buffers', async () => {
+    const before = toyModes([V4L2_PIX_FMT_GREY], [64, 48]);
+    const colorimetry = { ...before.colorimetry, colorspace: V4L2_COLORSPACE_SMPTE170M };
+    const toy = new ToyCapture(before);
+    const { driver } = await guest(new SharedSource(toy));
+    const session = await driver.open();
+    const colours = async () => (await session.gFmt(CAPTURE)).colorspace;
+    await session.reqbufs(CAPTURE, 1);
+    toy.vanish();
+    toy.appear({ ...before, colorimetry });
+    expect(await colours()).toBe(before.colorimetry.colorspace);
+    await session.reqbufs(CAPTURE, 0);
+    expect(await colours()).toBe(V4L2_COLORSPACE_SMPTE170M);
+    toy.vanish();
+    toy.appear(before);
+    expect(await colours()).toBe(before.colorimetry.colorspace);
   });
 });
 
