@@ -22,7 +22,12 @@ describe('a camera of the machine, in a machine of QEMU', () => {
     await showLibcamera(host, lab);
     const nodes = await videoNodes(host, 'vivid-001-vid-cap');
     told = await runInnerGuest(host, {
-      devices: SOURCES.map((name) => ({ kind: 'camera', name, source: name, size: '320x240', fps: 10 })),
+      devices: [
+        { kind: 'camera', name: 'webcam', source: 'webcam', size: '320x240', fps: 10 },
+        { kind: 'camera', name: 'planes', source: 'planes', size: '320x240', fps: 10, planes: 'multi' },
+        // libcamera does not say what rates there are
+        { kind: 'camera', name: 'libcamera', source: 'libcamera', size: '320x240' },
+      ],
       sources: {
         webcam: { device: nodes['vivid-000-vid-cap'] ?? '' },
         planes: { device: nodes['vivid-001-vid-cap'] ?? '' },
