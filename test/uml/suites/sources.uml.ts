@@ -16,7 +16,7 @@ import { videoNodes } from './nodes.ts';
 
 const SIZE = '320x240';
 const INTERVAL = '33';
-const KINDS = ['pattern', 'film', 'fifo', 'socket', 'command'] as const;
+const KINDS = ['pattern', 'film', 'graph', 'fifo', 'socket', 'command'] as const;
 
 describe('a camera in User-mode Linux as a guest', () => {
   const folder = mkdtempSync(join(tmpdir(), 'paravideo-sources-'));
@@ -32,6 +32,7 @@ describe('a camera in User-mode Linux as a guest', () => {
       {
         sources: {
           film: { file: join(REPOSITORY, 'packages/host/fixtures/h264-b-frames.h264') },
+          graph: { lavfi: `testsrc=size=${SIZE}:rate=30` },
           fifo: { fifo: at('fifo'), size: SIZE },
           socket: { socket: at('socket'), size: SIZE },
           command: { command: [process.execPath, ...producer, '-', 'y4m', SIZE, INTERVAL], size: SIZE },
