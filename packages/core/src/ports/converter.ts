@@ -3,7 +3,7 @@
  * Makes pictures of one layout out of pictures of another, somewhere else than on the event loop. It is for frames of raw formats from
  * sources that are trusted: what parses foreign data is a source of its own.
  */
-import type { Colorimetry, PictureLayout } from '../picture/index.ts';
+import type { Colorimetry, Fit, PictureLayout } from '../picture/index.ts';
 import type { CapturedFrame } from './capture.ts';
 import type { Frame } from './frame-source.ts';
 
@@ -25,9 +25,10 @@ export interface Converter {
   /** V4L2 pixel formats that it makes; preferred ones first, coded ones last. A coded picture is as long as it came out. */
   readonly makes: readonly number[];
   /**
-   * Begins to make pictures; `colours` are those of both, but that RGB and JPEG have full range. A picture of another shape stands in
-   * the middle, with black beside it. Throws `NoMemoryError` if there is no memory for them.
+   * Begins to make pictures; `colours` are those of both, but that RGB and JPEG have full range. Throws `NoMemoryError` if there
+   * is no memory for them.
    * @param quality of coded pictures, 1 to 100
+   * @param fit how a picture of another shape is shown; contain
    */
-  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number): Conversion;
+  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number, fit?: Fit): Conversion;
 }

@@ -80,6 +80,7 @@ describe('a source with a converter', () => {
     own[Symbol.dispose]();
     source.start({ ...wanted(V4L2_PIX_FMT_MJPEG, 320, 240), quality: 7 }, new ToyConsumer());
     expect([toy.running?.wanted.layout.fourcc, converter.opened[0]?.quality]).toEqual([V4L2_PIX_FMT_GREY, 7]);
+    expect(converter.opened[0]?.fit).toBe('contain');
   });
 
   it('shares coded pictures of one quality, and raw ones whatever the quality', () => {

@@ -15,6 +15,7 @@
  *
  * When the capture goes away, or cannot deliver such frames any more, the streams end; when it is there again, others can begin.
  */
+import type { Fit } from '../picture/index.ts';
 import {
   type Capture,
   type ControlPort,
@@ -45,6 +46,7 @@ import { SourceError } from './source-error.ts';
 export class SharedSource implements CameraSource {
   readonly #capture: Capture;
   readonly #converter: Converter | undefined;
+  readonly #fit: Fit;
   readonly #presence: PresenceMachine;
   readonly #watching: Disposable;
   readonly #renditions = new Map<string, Rendition>();
@@ -58,10 +60,14 @@ export class SharedSource implements CameraSource {
   #modes: SourceModes;
   #ended: Promise<void> | undefined;
 
-  /** @param converter makes what the capture does not bring; it is not owned */
-  constructor(capture: Capture, converter?: Converter) {
+  /**
+   * @param converter makes what the capture does not bring; it is not owned
+   * @param fit how its pictures are shown in those of another shape
+   */
+  constructor(capture: Capture, converter?: Converter, fit: Fit = 'contain') {
     this.#capture = capture;
     this.#converter = converter;
+    this.#fit = fit;
     this.#presence = new PresenceMachine(capture.absent);
     this.#native = capture.modes;
     this.#modes = this.#offered();
@@ -102,7 +108,7 @@ export class SharedSource implements CameraSource {
   separate(): SharedSource {
     const capture = this.#capture.separate?.();
     if (capture === undefined) throw new SourceError(`camera ${this.#modes.card} has one set of controls for all`);
-    return new SharedSource(capture, this.#converter);
+    return new SharedSource(capture, this.#converter, this.#fit);
   }
 
   start(wanted: WantedFrames, consumer: FrameConsumer): Disposable {
@@ -267,7 +273,8 @@ export class SharedSource implements CameraSource {
   #converted(from: Rendition, wanted: WantedFrames): Rendition {
     try {
       const quality = wanted.quality ?? DEFAULT_QUALITY;
-      const conversion = this.#converter?.open(from.wanted.layout, wanted.layout, this.#native.colorimetry, quality);
+      const { colorimetry } = this.#native;
+      const conversion = this.#converter?.open(from.wanted.layout, wanted.layout, colorimetry, quality, this.#fit);
       if (conversion === undefined) throw new SourceError('frames were to be converted without a converter');
       const rendition = new ConvertedRendition(conversion, wanted, (over, reason) => this.#end(over, reason));
       rendition.from = this.#join(from, { consumer: rendition });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Colorimetry, PictureLayout } from '../picture/index.ts';
+import type { Colorimetry, Fit, PictureLayout } from '../picture/index.ts';
 import type { CapturedFrame } from '../ports/capture.ts';
 import type { Conversion, Converter } from '../ports/converter.ts';
 import type { Frame } from '../ports/frame-source.ts';
@@ -10,6 +10,7 @@ export interface ToyConversion {
   readonly from: PictureLayout;
   readonly to: PictureLayout;
   readonly quality: number;
+  readonly fit: Fit;
   /** pictures that are asked for and not made: each makes one when it is called, or fails to with false */
   readonly making: ((made?: boolean) => void)[];
   closed: boolean;
@@ -31,8 +32,8 @@ export class ToyConverter implements Converter {
     this.makes = [...this.reads, ...coded];
   }
 
-  open(from: PictureLayout, to: PictureLayout, _colours: Colorimetry, quality: number): Conversion {
-    const conversion: ToyConversion = { from, to, quality, making: [], closed: false };
+  open(from: PictureLayout, to: PictureLayout, _colours: Colorimetry, quality: number, fit: Fit = 'contain'): Conversion {
+    const conversion: ToyConversion = { from, to, quality, fit, making: [], closed: false };
     this.opened.push(conversion);
     return {
       convert: (frame) =>

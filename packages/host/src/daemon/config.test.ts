@@ -106,6 +106,7 @@ devices:
       adapter: rtsp,
       settings: { rtsp: 'rtsp://door/1' },
       absent: 'error',
+      fit: 'contain',
     });
     const film = { file: '/a.mp4', fit: 'cover' };
     expect(check(film).sources.door).toMatchObject({ adapter: { kind: 'file' }, settings: film });
@@ -127,6 +128,18 @@ devices:
     ).toMatchObject([{ absent: 'no-signal' }, { absent: 'error' }, { absent: 'no-signal', settings: { device: '/dev/video0' } }]);
     expect(() => check({ web: null, absent: 'hold' })).toThrow(/sources\.door\.absent must be one of error, no-signal/);
     expect(() => check({ file: '/a.mp4', absent: 'no-signal' })).toThrow(/sources\.door\.absent has no effect/);
+  });
+
+  it('takes a fit for every source, but for one that makes every shape itself', () => {
+    const devices = [{ kind: 'camera', name: 'a', socket: '/tmp/a', source: 'door' }];
+    const check = (door: unknown) => checkConfig({ sources: { door }, devices }).sources.door;
+    expect(check({ device: '/dev/video0', fit: 'cover' })).toMatchObject({ fit: 'cover', settings: { device: '/dev/video0' } });
+    expect(check({ fifo: 'f', fit: 'stretch', absent: 'no-signal' })).toMatchObject({ fit: 'stretch', absent: 'no-signal' });
+    expect(check({ file: '/a.mp4', fit: 'cover' })).toMatchObject({ fit: 'contain', settings: { fit: 'cover' } });
+    expect(() => check({ device: '/dev/video0', fit: 'wide' })).toThrow(
+      /sources\.door\.fit must be one of contain, cover, stretch/,
+    );
+    expect(() => check({ pattern: null, fit: 'cover' })).toThrow(/sources\.door is wrong: Unrecognized key: "fit"/);
   });
 
   it('knows the options of a test pattern', () => {

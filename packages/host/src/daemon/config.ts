@@ -4,7 +4,7 @@
  * kinds of sources there are is said by their adapters.
  */
 import { resolve } from 'node:path';
-import { ARENA_ALIGN } from '@paravideo/core';
+import { ARENA_ALIGN, FITS, type Fit } from '@paravideo/core';
 import { z } from 'zod';
 import { DEFAULT_ARENA_BYTES, MAX_ALL_GUEST_BYTES, MAX_ARENA_BYTES, MAX_GUEST_BYTES } from '../memory/index.ts';
 import { MAX_PLAYED, SINK_ADAPTERS, type SinkAdapter } from '../sinks/index.ts';
@@ -62,6 +62,8 @@ export interface AdaptedSource {
   readonly settings: unknown;
   /** what becomes of streams while it is away */
   readonly absent: AbsencePolicy;
+  /** how it is shown in pictures of another shape that are made of its own */
+  readonly fit: Fit;
 }
 
 /** A named source of a configuration that shows one of several others, as the host chooses. */
@@ -84,6 +86,8 @@ const choice = z.strictObject({
   fps: fps.optional(),
 });
 
+const fitting = z.enum(FITS).optional();
+
 /** What streams do while the source is away: as it is written, or as the adapter has it. */
 function absenceOf({ absent = 'error' }: SourceAdapter, written: unknown, context: z.RefinementCtx): AbsencePolicy {
   if (written === undefined) return absent === 'never' ? 'error' : absent;
@@ -105,16 +109,29 @@ function sourceOf(adapters: readonly SourceAdapter[]) {
       for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
       return { kind: 'choice', settings: result.data ?? { choice: [] } };
     }
-    const { absent, ...written } = all;
-    const adapter = adapters.find(({ kind }) => kind in written) ?? adapters[0];
+    const { absent, ...others } = all;
+    const adapter = adapters.find(({ kind }) => kind in others) ?? adapters[0];
     if (adapter === undefined) {
       context.addIssue({ code: 'custom', message: 'is of no kind: there are no adapters of sources' });
       return z.NEVER;
     }
+    const { fit: writtenFit, ...withoutFit } = others;
+    const written = adapter.fits === true ? others : withoutFit;
+    const fit = fitting.safeParse(adapter.fits === true ? undefined : writtenFit);
+    if (!fit.success) {
+      const message = `must be one of ${FITS.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['fit'], input: writtenFit, message });
+    }
     const form: z.ZodType = adapter.settings ?? z.strictObject({ [adapter.kind]: z.null().optional() });
     const result = form.safeParse(written, { reportInput: true });
     for (const issue of result.error?.issues ?? []) context.addIssue({ ...issue, path: [...issue.path] });
-    return { kind: 'adapted', adapter, settings: result.data, absent: absenceOf(adapter, absent, context) };
+    return {
+      kind: 'adapted',
+      adapter,
+      settings: result.data,
+      absent: absenceOf(adapter, absent, context),
+      fit: fit.data ?? 'contain',
+    };
   });
 }
 

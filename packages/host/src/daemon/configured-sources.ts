@@ -20,7 +20,7 @@ import type { Logger } from './logger.ts';
 import { SourceChoice } from './source-choice.ts';
 
 /** The source that is there without being declared. */
-const PATTERN: SourceConfig = { kind: 'adapted', adapter: patternAdapter, settings: {}, absent: 'error' };
+const PATTERN: SourceConfig = { kind: 'adapted', adapter: patternAdapter, settings: {}, absent: 'error', fit: 'contain' };
 
 /** What sources are opened with. */
 export interface SourceOptions {
@@ -89,13 +89,13 @@ export class ConfiguredSources implements AsyncDisposable {
   }
 
   /** What an adapter opens, and converted; once for each name. */
-  async #shared(name: string, { adapter, settings }: AdaptedSource): Promise<SharedSource> {
+  async #shared(name: string, { adapter, settings, fit }: AdaptedSource): Promise<SharedSource> {
     const there = this.#opened.get(name);
     if (there !== undefined) return there;
     const { converter, played } = this.#o;
     try {
       const capture = await adapter.open(settings, { log: this.#o.log.child({ source: name }), played });
-      const shared = this.#parts.use(new SharedSource(capture, converter));
+      const shared = this.#parts.use(new SharedSource(capture, converter, fit));
       this.#opened.set(name, shared);
       return shared;
     } catch (error) {

@@ -98,6 +98,28 @@ describe('a camera that stays there', () => {
   });
 });
 
+describe('a source that was never seen', () => {
+  it.each([
+    ['a FIFO', (folder: string) => ({ fifo: join(folder, 'fifo'), size: '640x360', fps: 25, absent: 'no-signal' })],
+    ['a stream of the network', () => ({ url: 'rtsp://127.0.0.1:9/none', size: '640x360', fps: 25 })],
+  ])('has the size and rate that its configuration says: %s', async (_kind, source) => {
+    const folder = mkdtempSync(join(tmpdir(), 'pv-unseen-'));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    const socket = join(folder, 'camera');
+    const devices = [{ kind: 'camera', name: 'camera', socket, source: 'far' }];
+    const daemon = await Daemon.start(checkConfig({ sources: { far: source(folder) }, devices }), createLogger('silent'));
+    cleanups.push(() => daemon[Symbol.asyncDispose]());
+    const frontend = await connectFrontend(socket);
+    cleanups.push(() => frontend.close());
+    const client = await CaptureClient.open(await MediaDriver.attach(frontend));
+    const { layout, interval } = await client.configure({});
+    expect([layout.width, layout.height, interval]).toEqual([640, 360, { numerator: 1, denominator: 25 }]);
+    await client.start();
+    expect(content((await client.next()).planes[0])).toBe('sign');
+    await client.close();
+  });
+});
+
 describe('a camera whose source the host chooses', () => {
   it('goes over in the middle of a stream, and says which there are', async () => {
     const { toys, client, daemon } = await rig(
@@ -116,6 +138,28 @@ describe('a camera whose source the host chooses', () => {
     expect(content((await client.next()).planes[0])).toBe(2);
     expect([toys.front.running, choice?.chosen]).toEqual([undefined, 'desk']);
     expect(() => choice?.choose('door')).toThrow(ConfigError);
+  });
+
+  it.each([
+    ['contain', 16],
+    ['cover', 200],
+    ['stretch', 200],
+  ] as const)('shows pictures of another shape as the fit of their source says: %s', async (fit, corner) => {
+    const { toys, client } = await rig(
+      () => ({ front: { toy: 'front', fit }, stage: { choice: ['front'], size: SIZE.join('x') } }),
+      'stage',
+    );
+    toys.front.appear(toyModes([V4L2_PIX_FMT_GREY], [SIZE[0], SIZE[1] / 2]));
+    await client.configure({ pixelformat: V4L2_PIX_FMT_GREY });
+    await client.start();
+    const pushing = setInterval(() => toys.front.push(new Uint8Array((SIZE[0] * SIZE[1]) / 2).fill(200)), 5);
+    cleanups.push(() => clearInterval(pushing));
+    const near = (byte: number | undefined, value: number): boolean => Math.abs((byte ?? -9) - value) < 3;
+    let pixels: Uint8Array | undefined;
+    // A converter that takes long to start has the picture without a signal before it.
+    do pixels = (await client.next()).planes[0];
+    while (!near(pixels?.[(SIZE[0] * SIZE[1]) / 2], 200));
+    expect(near(pixels?.[0], corner), `a corner of ${pixels?.[0]}`).toBe(true);
   });
 
   it('follows a file that is written, or replaced, and leaves it alone while it says nothing that there is', async () => {

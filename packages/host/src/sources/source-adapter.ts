@@ -16,6 +16,8 @@ export interface SourceAdapter<S = unknown> {
   readonly settings?: z.ZodType<S>;
   /** what `absent` of the configuration is unless it is written; error. `never`: a source that is always there has no such field. */
   readonly absent?: AbsencePolicy | 'never';
+  /** It makes pictures of every shape itself: what `fit` is, if there is such a field, is in its settings. */
+  readonly fits?: boolean;
   /** only one source of a configuration may be of this kind */
   readonly once?: boolean;
   /** The same settings with the paths in them, which are relative to the configuration's folder, made absolute. */

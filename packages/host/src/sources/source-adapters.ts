@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { FITS, type Fit } from '@paravideo/core';
 import { z } from 'zod';
 import { LinuxClock } from '../clock/index.ts';
 import { openLibcamera } from './libcamera/index.ts';
 import { lavfiAdapter, screenAdapter, urlAdapter } from './live-stream/index.ts';
-import { FITS, type Fit, openMediaFile } from './media-file/index.ts';
+import { openMediaFile } from './media-file/index.ts';
 import { patternAdapter } from './pattern/index.ts';
 import { playedAdapter } from './played-source.ts';
 import { RAW_ADAPTERS } from './raw-frames/index.ts';
@@ -14,6 +15,7 @@ import { openV4l2Camera, type PinnedMode, parseMode } from './v4l2-camera/index.
 /** A media file, by its path. */
 export const fileAdapter: SourceAdapter<{ file: string; fit?: Fit | undefined }> = {
   kind: 'file',
+  fits: true,
   absent: 'never',
   settings: z.strictObject({ file: z.string().min(1), fit: z.enum(FITS).optional() }),
   anchored: (written, anchor) => ({ ...written, file: anchor(written.file) }),
@@ -28,6 +30,7 @@ export const slidesAdapter: SourceAdapter<{
   card?: string | undefined;
 }> = {
   kind: 'slides',
+  fits: true,
   settings: z.strictObject({
     slides: z.string().min(1),
     seconds: z.number().min(1).max(86_400).optional(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PictureLayout, PlaneStorage } from '@paravideo/core';
+import type { Fit, PictureLayout, PlaneStorage } from '@paravideo/core';
 
 /** What Y'CbCr means in the pictures of both sides. */
 export interface PictureColours {
@@ -19,6 +19,7 @@ export type ConvertRequest =
       readonly colours: PictureColours;
       /** of coded pictures, 1 to 100 */
       readonly quality: number;
+      readonly fit: Fit;
       /** the frame pool, pinned until `closed` */
       readonly address: number;
       readonly length: number;

@@ -38,11 +38,11 @@ function convert(
 serveThread<ConvertRequest, ConvertAnswer>((request, post) => {
   const { id } = request;
   if (request.kind === 'open') {
-    const { from, to, colours, quality, planes, address, length } = request;
+    const { from, to, colours, quality, fit, planes, address, length } = request;
     const maker =
       to.fourcc === V4L2_PIX_FMT_MJPEG
-        ? new JpegMaker(av, from, to, colours, quality)
-        : new PictureConverter(av, from, to, colours, planes);
+        ? new JpegMaker(av, from, to, colours, quality, fit)
+        : new PictureConverter(av, from, to, colours, planes, fit);
     open.set(id, { maker, pool: viewAt(address, length) });
     return;
   }

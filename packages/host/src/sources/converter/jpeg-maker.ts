@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PictureLayout } from '@paravideo/core';
+import type { Fit, PictureLayout } from '@paravideo/core';
 import { AvError } from '../../av/av-error.ts';
 import type { Av, AvFrame } from '../../av/node-av.ts';
 import { PictureWriter } from '../scaling/picture-writer.ts';
@@ -23,7 +23,7 @@ export class JpegMaker implements PictureMaker {
   readonly #encoder: JpegEncoder;
 
   /** @param quality 1 to 100 */
-  constructor(av: Av, from: PictureLayout, to: PictureLayout, colours: PictureColours, quality: number) {
+  constructor(av: Av, from: PictureLayout, to: PictureLayout, colours: PictureColours, quality: number, fit: Fit = 'contain') {
     const { width, height, sizes } = to;
     this.#most = sizes[0] ?? 0;
     this.#step = quantiserStep(quality);
@@ -37,7 +37,7 @@ export class JpegMaker implements PictureMaker {
       height,
       fullRange: true,
       matrix: REC601,
-      fit: 'contain',
+      fit,
       colours: [0, 1, 2].map((i) => {
         // Of an odd side the last chroma sample stands for one pixel.
         const [lineBytes, rows] = i === 0 ? [width, height] : [Math.ceil(width / 2), Math.ceil(height / 2)];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  type Fit,
   type PictureLayout,
   pictureLayout,
   V4L2_PIX_FMT_BGR24,
@@ -34,11 +35,12 @@ function convert(
   to: PictureLayout,
   matrix: number = REC601,
   fullRange = false,
+  fit: Fit = 'contain',
 ): Uint8Array[] {
   const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
   const slots = to.sizes.map((length, i) => ({ offset: total(to.sizes.slice(0, i)), length }));
   const slot = new Uint8Array(total(to.sizes));
-  using converter = new PictureConverter(av, from, to, { matrix, fullRange }, slots);
+  using converter = new PictureConverter(av, from, to, { matrix, fullRange }, slots, fit);
   expect(converter.convert(planes, slot)).toEqual(to.sizes);
   return slots.map((place) => slot.slice(place.offset, place.offset + place.length));
 }
@@ -114,6 +116,18 @@ describe('a picture that is converted', () => {
     near(at(5, 32), [255, 0, 0]);
     near(at(60, 32), [0, 0, 255]);
     near(at(60, 60), [0, 0, 0]);
+  });
+
+  it('of another shape covers all, or is stretched, where that is asked for', () => {
+    const [from, to] = [layoutOf(V4L2_PIX_FMT_RGB24, 64, 32), layoutOf(V4L2_PIX_FMT_RGB24, 64, 64)];
+    for (const fit of ['cover', 'stretch'] as const) {
+      const [made] = convert(from, [rgb(64, 32)], to, REC601, false, fit);
+      const at = (x: number, y: number) => made?.subarray(3 * (64 * y + x));
+      for (const y of [2, 32, 61]) {
+        near(at(5, y), [255, 0, 0]);
+        near(at(60, y), [0, 0, 255]);
+      }
+    }
   });
 
   it('can be any of the formats made of any other', () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PictureLayout } from '@paravideo/core';
+import type { Fit, PictureLayout } from '@paravideo/core';
 import { AvError } from '../../av/av-error.ts';
 import type { Av } from '../../av/node-av.ts';
 import { PictureWriter } from '../scaling/picture-writer.ts';
@@ -23,6 +23,7 @@ export class PictureConverter implements PictureMaker {
     to: PictureLayout,
     { matrix, fullRange }: PictureColours,
     slot: readonly { readonly offset: number }[],
+    fit: Fit = 'contain',
   ) {
     const made = rawPicture(to);
     if (made === undefined) throw new AvError('call', `pictures of ${to.fourcc} cannot be made`);
@@ -34,7 +35,7 @@ export class PictureConverter implements PictureMaker {
       height: to.height,
       fullRange: made.fullRange || fullRange,
       matrix,
-      fit: 'contain',
+      fit,
       colours: made.colours.map((plane) => ({ ...plane, buffer: 0, offset: (slot[plane.buffer]?.offset ?? 0) + plane.offset })),
     });
   }

@@ -4,6 +4,7 @@ import {
   type Colorimetry,
   type Conversion,
   type Converter,
+  type Fit,
   type Frame,
   type PictureLayout,
   type PlaneStorage,
@@ -30,6 +31,7 @@ interface OpenConversion {
   readonly from: PictureLayout;
   readonly colours: PictureColours;
   readonly quality: number;
+  readonly fit: Fit;
   readonly pool: FramePool;
   /** holds the pool's memory for the thread */
   readonly pin: Disposable;
@@ -60,13 +62,14 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     this.#o = o;
   }
 
-  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number): Conversion {
+  open(from: PictureLayout, to: PictureLayout, colours: Colorimetry, quality: number, fit: Fit = 'contain'): Conversion {
     const pool = FramePool.create('paravideo-converted-frames', to, DEFAULT_SLOTS);
     const id = this.#nextId++;
     const conversion: OpenConversion = {
       from,
       colours: { matrix: matrixOf(colours), fullRange: isFullRange(colours) },
       quality,
+      fit,
       pool,
       pin: pool.pin(),
       converting: [],
@@ -100,9 +103,9 @@ export class ThreadConverter implements Converter, AsyncDisposable {
     });
   }
 
-  #announce(id: number, { from, colours, quality, pool }: OpenConversion): void {
+  #announce(id: number, { from, colours, quality, fit, pool }: OpenConversion): void {
     const { layout: to, address, length, planes } = pool;
-    this.#thread?.post({ kind: 'open', id, from, to, colours, quality, address, length, planes });
+    this.#thread?.post({ kind: 'open', id, from, to, colours, quality, fit, address, length, planes });
   }
 
   #convert(id: number, conversion: OpenConversion, frame: Frame): Promise<CapturedFrame | undefined> {

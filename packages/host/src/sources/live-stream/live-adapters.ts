@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { FITS, type Fit, type Fraction, intervalOf, type PictureSize } from '@paravideo/core';
 import { z } from 'zod';
 import { LinuxClock } from '../../clock/index.ts';
-import { FITS } from '../scaling/fit.ts';
 import type { SourceAdapter } from '../source-adapter.ts';
 import { graphOrigin, MAX_GRAPH } from './graph-origin.ts';
 import { openLiveStream } from './live-capture.ts';
@@ -17,10 +17,23 @@ const size = z
   .regex(/^[1-9]\d{1,3}x[1-9]\d{1,3}$/, 'must look like 1280x720')
   .optional();
 
-const sizeOf = (written: string): { readonly width: number; readonly height: number } => {
+const fit = z.enum(FITS).optional();
+
+interface Written {
+  readonly size?: string | undefined;
+  readonly fps?: number | undefined;
+}
+
+const sizeOf = (written: string): PictureSize => {
   const [width = 0, height = 0] = written.split('x').map(Number);
   return { width, height };
 };
+
+/** What is written of the pictures of a camera that was never seen. */
+const expected = ({ size, fps }: Written): { size?: PictureSize; interval?: Fraction } => ({
+  ...(size === undefined ? {} : { size: sizeOf(size) }),
+  ...(fps === undefined ? {} : { interval: intervalOf(fps) }),
+});
 
 const settings = z.strictObject({
   url: z.string().refine((url) => schemeOf(url) !== undefined && !/\s|\0/.test(url), {
@@ -29,7 +42,7 @@ const settings = z.strictObject({
   card,
   transport: z.enum(['tcp', 'udp']).optional(),
   latency: z.number().int().min(0).max(MAX_LATENCY).optional(),
-  fit: z.enum(FITS).optional(),
+  fit,
   size,
   fps,
   keep: z.boolean().optional(),
@@ -41,19 +54,23 @@ const settings = z.strictObject({
 export const urlAdapter: SourceAdapter<z.infer<typeof settings>> = {
   kind: 'url',
   absent: 'no-signal',
+  fits: true,
   settings,
+  expected,
   anchored: (written, anchor) => (written.ca === undefined ? written : { ...written, ca: anchor(written.ca) }),
   open: ({ card, fit, size, fps, keep, ...reached }, { log }) => {
-    const expected = sizeOf(size ?? '1280x720');
-    return openLiveStream(networkOrigin(reached), { log, clock: new LinuxClock(), card, fit, size: expected, fps, keep });
+    const shown = sizeOf(size ?? '1280x720');
+    return openLiveStream(networkOrigin(reached), { log, clock: new LinuxClock(), card, fit, size: shown, fps, keep });
   },
 };
 
 /** What a graph of FFmpeg's filters makes. */
-export const lavfiAdapter: SourceAdapter<{ lavfi: string; card?: string | undefined }> = {
+export const lavfiAdapter: SourceAdapter<{ lavfi: string; card?: string | undefined; fit?: Fit | undefined }> = {
   kind: 'lavfi',
-  settings: z.strictObject({ lavfi: z.string().min(1).max(MAX_GRAPH), card }),
-  open: ({ lavfi, card: name }, { log }) => openLiveStream(graphOrigin(lavfi), { log, clock: new LinuxClock(), card: name }),
+  fits: true,
+  settings: z.strictObject({ lavfi: z.string().min(1).max(MAX_GRAPH), card, fit }),
+  open: ({ lavfi, card: name, fit: shape }, { log }) =>
+    openLiveStream(graphOrigin(lavfi), { log, clock: new LinuxClock(), card: name, fit: shape }),
 };
 
 const place = z
@@ -64,6 +81,7 @@ const place = z
 const screen = z.strictObject({
   screen: z.string().min(1),
   card,
+  fit,
   fps,
   size,
   at: place,
@@ -75,13 +93,15 @@ const screen = z.strictObject({
 export const screenAdapter: SourceAdapter<z.infer<typeof screen>> = {
   kind: 'screen',
   absent: 'no-signal',
+  fits: true,
   settings: screen,
+  expected,
   anchored: (written, anchor) =>
     written.authority === undefined ? written : { ...written, authority: anchor(written.authority) },
-  open: ({ card: name, size: written, at, ...rest }, { log }) => {
+  open: ({ card: name, fit: shape, size: written, at, ...rest }, { log }) => {
     const shown = written === undefined ? undefined : sizeOf(written);
     const [x = 0, y = 0] = at?.split(',').map(Number) ?? [];
     const origin = screenOrigin({ ...rest, size: shown, at: at === undefined ? undefined : { x, y } });
-    return openLiveStream(origin, { log, clock: new LinuxClock(), card: name, size: shown, fps: rest.fps });
+    return openLiveStream(origin, { log, clock: new LinuxClock(), card: name, fit: shape, size: shown, fps: rest.fps });
   },
 };

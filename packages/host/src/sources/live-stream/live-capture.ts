@@ -10,6 +10,7 @@ import {
   type Capture,
   type CaptureSink,
   type Clock,
+  type Fit,
   NO_CONTROLS,
   type PictureSize,
   SourceBusyError,
@@ -22,7 +23,6 @@ import { Backoff } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { landlockVersion } from '../../sys/index.ts';
 import { DEFAULT_SLOTS, FramePool, type FrameSlot } from '../frame-pool.ts';
-import type { Fit } from '../scaling/fit.ts';
 import { LiveConnection } from './live-connection.ts';
 import { expectedModes, type LiveInfo, liveModes } from './live-modes.ts';
 import type { LiveOrigin } from './live-origin.ts';

@@ -4,14 +4,15 @@
  *
  *     opening --info--> live --fault, silence, death--> ended;   disposed of --> ended, without a word
  */
+
 import { writeSync } from 'node:fs';
+import { FITS, type Fit } from '@paravideo/core';
 import { Child, ChildProtocolError, DATA_BYTES, isolation } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, memfd, send, socketpair } from '../../sys/index.ts';
 import type { FramePool, FrameSlot } from '../frame-pool.ts';
 import { mediaLayout } from '../media-file/media-layout.ts';
 import { filmMatrix } from '../media-file/media-process.ts';
-import { FITS, type Fit } from '../scaling/fit.ts';
 import { liveFaultText } from './live-fault.ts';
 import { type LiveReport, type LiveRequest, liveReports, liveRequests } from './live-messages.ts';
 import type { LiveInfo } from './live-modes.ts';

@@ -4,6 +4,7 @@ import {
   type Capture,
   type Clock,
   type Colorimetry,
+  type Fit,
   type Fraction,
   NO_CONTROLS,
   nearestInRange,
@@ -21,7 +22,6 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../..
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
-import type { Fit } from '../scaling/fit.ts';
 import { openFilm } from './film-file.ts';
 import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';

@@ -4,13 +4,14 @@
  *
  * The film goes on only while somebody watches: a pause of more than a second between two pictures is cut out of it.
  */
+
 import { closeSync } from 'node:fs';
+import { FITS, type Fit } from '@paravideo/core';
 import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
-import { FITS, type Fit } from '../scaling/fit.ts';
 import { mediaLayout } from './media-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 import { unusableText } from './unusable.ts';

@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  FITS,
+  type Fit,
   pictureLayout,
   SharedSource,
   V4L2_PIX_FMT_GREY,
@@ -15,7 +17,6 @@ import {
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { viewAt } from '../../sys/index.ts';
-import { FITS, type Fit } from '../scaling/fit.ts';
 import { openMediaFile } from './index.ts';
 import { oriented } from './testing/oriented.ts';
 

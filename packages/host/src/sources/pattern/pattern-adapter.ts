@@ -35,6 +35,7 @@ const patternOptions = z.strictObject({
 export const patternAdapter: SourceAdapter<{ pattern?: z.output<typeof patternOptions> | null | undefined }> = {
   kind: 'pattern',
   absent: 'never',
+  fits: true,
   settings: z.strictObject({ pattern: patternOptions.nullish() }),
   open: ({ pattern }, { log }) => {
     const { fps, ...options } = pattern ?? {};

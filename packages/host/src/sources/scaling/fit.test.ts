@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Fit } from '@paravideo/core';
 import { describe, expect, it } from 'vitest';
-import { type Fit, placement } from './fit.ts';
+import { placement } from './fit.ts';
 
 const film = (width: number, height: number, aspect = 1) => ({ width, height, aspect });
 const HD = { width: 1280, height: 720 };

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a film is shown in a picture of another shape. */
-import type { PictureSize } from '@paravideo/core';
-
-/**
- * `contain`: all of the film, with black beside it; `cover`: all of the picture is film, and what stands over is cut off; `stretch`: each
- * side as long as the picture's. With the first two a circle stays round. The index is what travels to the process.
- */
-export const FITS = ['contain', 'cover', 'stretch'] as const;
-/** One of FITS. */
-export type Fit = (typeof FITS)[number];
+import type { Fit, PictureSize } from '@paravideo/core';
 
 /** A film's size, and how wide its pixels are for their height. */
 export interface FilmShape extends PictureSize {

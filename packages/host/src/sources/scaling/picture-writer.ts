@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ColourPlane, PictureSize } from '@paravideo/core';
+import type { ColourPlane, Fit, PictureSize } from '@paravideo/core';
 import { AvError } from '../../av/av-error.ts';
 import type { Av, AvFrame } from '../../av/node-av.ts';
-import { type Fit, type Placement, placement } from './fit.ts';
+import { type Placement, placement } from './fit.ts';
 import { type Orientation, orientationOf, turnPlane } from './orientation.ts';
 
 /** What a rendition's pictures are like. `format` is FFmpeg's name, `matrix` its AVCOL_SPC_* number. */

@@ -13,6 +13,7 @@ import {
   type CapturedFrame,
   type CaptureSink,
   type Clock,
+  type Fit,
   NO_CONTROLS,
   type PictureLayout,
   SourceError,
@@ -30,7 +31,6 @@ import { Fd } from '../../sys/index.ts';
 import { INTERVALS, SIZES } from '../media-file/media-file-source.ts';
 import { MEDIA_FORMATS } from '../media-file/media-layout.ts';
 import { MediaProcess } from '../media-file/media-process.ts';
-import type { Fit } from '../scaling/fit.ts';
 import { StillStart, stillFrame } from '../still-start.ts';
 import { type Slide, SlideFolder } from './slide-folder.ts';
 

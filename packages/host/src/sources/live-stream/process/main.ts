@@ -5,7 +5,7 @@
  * opened when the door is already closed.
  */
 import { readSync } from 'node:fs';
-import type { ColourPlane } from '@paravideo/core';
+import { type ColourPlane, FITS } from '@paravideo/core';
 import { type AvFrame, countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { LinuxClock } from '../../../clock/index.ts';
 import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
@@ -14,7 +14,6 @@ import { ParentLink } from '../../../isolation/child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
 import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping, receive, setNonBlocking, watch } from '../../../sys/index.ts';
-import { FITS } from '../../scaling/fit.ts';
 import { PictureWriter } from '../../scaling/picture-writer.ts';
 import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
 import { STAGES } from '../live-fault.ts';

@@ -3,7 +3,7 @@
  * The process of one media file. It has the file, memory for pictures that any guest may see, and two sockets to the
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
-import type { ColourPlane } from '@paravideo/core';
+import { type ColourPlane, FITS } from '@paravideo/core';
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../../isolation/child/descriptors.ts';
@@ -11,7 +11,6 @@ import { ParentLink } from '../../../isolation/child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
 import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
 import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
-import { FITS } from '../../scaling/fit.ts';
 import { PictureWriter } from '../../scaling/picture-writer.ts';
 import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from '../media-messages.ts';
