@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { landlockVersion } from '../../sys/index.ts';
+import { landlockVersion, mappingsOf, openDescriptors } from '../../sys/index.ts';
 import { urlAdapter } from './live-adapters.ts';
 import { schemeOf, shownUrl } from './stream-url.ts';
 import { LiveRig } from './testing/live-rig.ts';
@@ -146,6 +146,27 @@ describe.runIf(landlockVersion() > 0)('a live stream', () => {
     const known = film.md5s();
     expect(live.taken.filter(({ md5 }) => !known.has(md5))).toEqual([]);
     expect(new Set(live.taken.slice(-320).map(({ md5 }) => md5)).size).toBeLessThanOrEqual(300);
+  });
+
+  it('is begun and ended a thousand times, and nothing is left of it', async () => {
+    const server = await serve(StreamServer.ofFilm(film));
+    const live = rig();
+    await live.open({ url: server.url() }, { keep: true });
+    await live.untilPresent();
+    const round = async (): Promise<void> => {
+      live.stream();
+      await live.untilFrames(live.taken.length + 1);
+      live.stopStreaming();
+    };
+    await round();
+    const before = [openDescriptors(), mappingsOf('paravideo-live')];
+    for (let start = 0; start < 1000; start += 1) {
+      if (start % 100 === 0) await round();
+      live.stream();
+      live.stopStreaming();
+    }
+    await round();
+    expect([openDescriptors(), mappingsOf('paravideo-live')]).toEqual(before);
   });
 
   it('over TLS comes from whom a certificate vouches for, and from nobody else unless told', async () => {
