@@ -26,6 +26,7 @@ export async function examine(): Promise<DoctorFinding[]> {
     examineMemfd(),
     await examineFaults(),
     await examineSandbox(),
+    await examineLandlock(),
     examineLimits(),
     examineKvm(),
     ...examineVmms(),
@@ -116,6 +117,19 @@ async function examineSandbox(): Promise<DoctorFinding> {
   if (reasons.length === 0) return { ...base, state: 'good' };
   const remedy = `allow the daemon namespaces (root, or unprivileged user namespaces); refused: ${reasons.join('; ')}`;
   return { ...base, state: 'limited', remedy };
+}
+
+async function examineLandlock(): Promise<DoctorFinding> {
+  const name = 'live streams and screens';
+  try {
+    const { landlockVersion } = await import('../sys/index.ts');
+    const version = landlockVersion();
+    if (version > 0) return { name, state: 'good', found: `kept from files by Landlock, version ${version}` };
+    const remedy = 'a kernel with CONFIG_SECURITY_LANDLOCK, and landlock in its list of lsm= (sources url and screen need it)';
+    return { name, state: 'limited', found: 'this kernel has no Landlock', remedy };
+  } catch (error) {
+    return { name, state: 'limited', found: oneLine(error), remedy: 'npm install koffi' };
+  }
 }
 
 function examineLimits(): DoctorFinding {
