@@ -29,7 +29,7 @@ const interval = { numerator: 1, denominator: 30 };
 await client.configure({ pixelformat: fourcc(format), width: WIDTH, height: HEIGHT, interval });
 await client.start();
 const size = client.layout.sizes[0] ?? 0;
-const FRAMES = Array.from({ length: 7 }, () => randomBytes(size));
+const FRAMES = Array.from({ length: 61 }, () => randomBytes(size));
 
 const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
 const said = (text: string): number => daemon.log.split(text).length - 1;
@@ -72,7 +72,11 @@ async function read(command: readonly string[], bytes: number): Promise<readonly
 const STALE = 8;
 const COUNT = 20 + STALE;
 const filming = ['v4l2-ctl', '-d', path, '--stream-mmap', `--stream-count=${COUNT}`, `--stream-to=${READ}`];
-const ffmpeg = ['ffmpeg', '-v', 'error', '-f', 'v4l2', '-i', path, '-frames:v', `${COUNT}`, '-f', 'rawvideo', '-y', READ];
+/** It is told not to repeat and leave out frames itself, for an even rate. */
+const ffmpeg = [
+  ...['ffmpeg', '-v', 'error', '-f', 'v4l2', '-i', path, '-frames:v', `${COUNT}`],
+  ...['-fps_mode', 'passthrough', '-f', 'rawvideo', '-y', READ],
+];
 
 /** Which of the frames were read, by their place in the list; -1 for what nobody played. */
 function places(frames: readonly Uint8Array[]): number[] {

@@ -7,15 +7,15 @@ import { UmlHost } from '../harness/index.ts';
 
 const TIMEOUT = 600_000;
 const [OPEN, EXCLUSIVE] = ['/dev/video40', '/dev/video41'];
-const FRAMES = 7;
+/** of which one is not taken for a later one where many are left out */
+const FRAMES = 61;
 
 /** Of frames that were played over and over: none is a stranger, none comes twice or late; a slow machine may leave some out. */
 function expectInOrder(places: readonly number[]): void {
   expect(places.length).toBe(20);
   expect(places).not.toContain(-1);
-  expect(new Set(places).size).toBe(FRAMES);
   const steps = places.slice(1).map((at, i) => (at - (places[i] ?? 0) + FRAMES) % FRAMES);
-  expect(steps).not.toContain(0);
+  for (const step of steps) expect([step > 0, step < FRAMES / 2], `${places}`).toEqual([true, true]);
 }
 
 describe('an output that goes to V4L2 nodes of the host', () => {
@@ -37,9 +37,8 @@ describe('an output that goes to V4L2 nodes of the host', () => {
   afterAll(() => host?.[Symbol.asyncDispose]());
 
   it.each([
-    ['YU12', OPEN],
     ['RGB3', OPEN],
-    ['YUYV', 'Exclusive'],
+    ['YU12', 'Exclusive'],
   ])('in %s to %s is read there byte by byte and in order by v4l2-ctl and ffmpeg', async (format, node) => {
     const path = node === 'Exclusive' ? EXCLUSIVE : node;
     const told = await tell(node, 'frames', format, path);
