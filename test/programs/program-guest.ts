@@ -106,6 +106,8 @@ export class ProgramGuest implements AsyncDisposable {
       }),
     );
     await videoNodes(uml, CARD);
+    // Programs are started when there is something to see.
+    if (fed) await uml.must(awaitScript("v4l2-ctl -d /dev/video0 --list-inputs | grep -q 'Status.*0x00000000'"));
     cpSync(INSIDE, join(uml.share, 'inside'), { recursive: true });
     await uml.must(`set -- ${tree} ${uml.busybox}\n${ENTER}`);
     const guest = new ProgramGuest(daemon, uml, feeder, tree, parts.move());

@@ -175,7 +175,7 @@ export const PROGRAMS: readonly Program[] = [
     run: (mode) => {
       const wanted = size(mode, ({ width, height, rate }) => `width ${width}\\nheight ${height}\\nframerate ${rate}\\n`);
       const settings =
-        'daemon off\\nvideo_device /dev/video0\\ntarget_dir /tmp\\npicture_filename now%v-%q\\npicture_output on\\nemulate_motion on\\n' +
+        'daemon off\\nvideo_device /dev/video0\\ntarget_dir /tmp\\npicture_filename now%%v-%%q\\npicture_output on\\nemulate_motion on\\n' +
         'movie_output off\\nwebcontrol_port 0\\nstream_port 0\\n';
       return `rm -f ${NOW}*; printf '${settings}${wanted}' > /tmp/motion.conf; exec motion -n -c /tmp/motion.conf`;
     },
@@ -183,7 +183,8 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: 'fswebcam',
-    version: 'fswebcam --version 2>&1',
+    // Its status says that it has taken no picture.
+    version: 'fswebcam --version 2>&1 || true',
     run: (mode) => {
       const wanted = size(mode, ({ width, height, rate }) => `-r ${width}x${height} --fps ${rate}`);
       return `exec fswebcam -d /dev/video0 ${wanted} --no-banner --loop 1 --png 1 '${NOW}%s.png'`;
