@@ -19,6 +19,8 @@ export interface Program {
   readonly picture?: string;
   /** what a person does to show pictures once it has started */
   readonly begin?: string;
+  /** true where the program does not close any more when its camera was away */
+  readonly hangs?: true;
   /** false where the program has no way to ask for a rate */
   readonly rates?: false;
 }
@@ -136,6 +138,7 @@ export const PROGRAMS: readonly Program[] = [
       const wanted = size(mode, ({ width, height, rate }) => `-x ${width}x${height} -F ${rate}`);
       return `exec guvcview -d /dev/video0 -a none ${wanted}`;
     },
+    hangs: true,
   },
   {
     name: 'Cheese',
@@ -159,6 +162,18 @@ export const PROGRAMS: readonly Program[] = [
       return `v4l2-ctl -d /dev/video0 -v pixelformat=YUYV ${wanted} > /dev/null; exec qv4l2 -d /dev/video0`;
     },
     begin: 'until xdotool search --name "V4L2 Test Bench" windowfocus; do sleep 0.2; done; sleep 1; xdotool key ctrl+v',
+  },
+  {
+    name: 'OBS Studio',
+    version: 'obs --version',
+    run: (mode) => {
+      // Its settings keep two numbers in one: width and height, and a fraction of a second.
+      const wanted = size(
+        mode,
+        ({ width, height, rate }) => `,"resolution":${width * 2 ** 16 + height},"framerate":${2 ** 16 + rate}`,
+      );
+      return `mkdir -p /root/.config; cp -r /mnt/inside/obs /root/.config/obs-studio; sed -i 's|"device_id": "/dev/video0"|&${wanted}|' /root/.config/obs-studio/basic/scenes/Untitled.json; exec obs --multi --disable-updater --disable-missing-files-check`;
+    },
   },
   {
     name: 'ustreamer',

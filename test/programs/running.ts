@@ -75,6 +75,17 @@ export class Running {
     await withTimeout(this.#end, CLOSES_WITHIN, () => `${this.#program.name} does not close`);
   }
 
+  /** The same of one whose camera was away; whether it had to be killed. */
+  async closeBereft(): Promise<boolean> {
+    if (this.#program.hangs !== true) {
+      await this.close();
+      return false;
+    }
+    await this.#guest.run(`kill -KILL $(cat ${PID})`);
+    await this.#end;
+    return true;
+  }
+
   async #look(otherwise: string, within: number, enough: (picture: PNG) => boolean): Promise<PNG> {
     const deadline = performance.now() + within;
     let colours = 0;

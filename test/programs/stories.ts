@@ -70,8 +70,9 @@ export function tellStories(program: Program, tree: () => Promise<string>, scree
       await pause(HELD_UP);
       const wentOn = running.ended === undefined && (await running.goesOn());
       const afterLoss = wentOn ? 'goes on' : stayed ? 'stays, is started again' : 'ends, is started again';
+      let killed = false;
       if (!wentOn) {
-        await running.close();
+        killed = await running.closeBereft();
         running = new Running(guest, program);
         await running.begin();
         await running.moves(await running.shows());
@@ -80,8 +81,9 @@ export function tellStories(program: Program, tree: () => Promise<string>, scree
       await guest.unplug();
       await pause(HELD_UP);
       const afterUnplug = running.ended === undefined ? 'stays, closes' : 'ends';
-      await running.close();
-      console.log(`${name} | pause: ${afterPause} | away: ${afterLoss} | unplugged: ${afterUnplug}`);
+      killed = (await running.closeBereft()) || killed;
+      const how = killed ? ' (is killed)' : '';
+      console.log(`${name} | pause: ${afterPause} | away: ${afterLoss} | unplugged: ${afterUnplug}${how}`);
       expect(paused).toBe(true);
     });
   });

@@ -16,7 +16,7 @@ const DESKTOP = [
 
 const PROGRAMS = [
   ...['chromium', 'firefox-esr'],
-  ...['cheese', 'guvcview', 'mpv', 'qv4l2'],
+  ...['cheese', 'guvcview', 'mpv', 'obs-studio', 'qv4l2'],
   ...['curl', 'motion', 'ustreamer', 'fswebcam'],
   ...['libsdl3-0', 'python3-opencv'],
   ...['gstreamer1.0-pipewire', 'pipewire', 'pipewire-bin', 'wireplumber'],
