@@ -83,6 +83,8 @@ export class LiveConnection {
       ...(files && { files }),
       namespaces: isolation().namespaces.filter((name) => name !== 'net' || !network),
       memory: this.#memory,
+      // Its first thread shows each picture at its time, as the thread of a camera does.
+      nice: 0,
       onMessage: (message) => this.#hear(liveReports.decode(message)),
       onExit: (reason) => this.#exited(reason),
       onText: (said) => o.log.warn({ process: 'live stream', text: said }, 'a child process wrote to stderr'),
