@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { fourcc, type OutputClient } from '@paravideo/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConfigInput, DaemonProcess } from '../src/daemon/index.ts';
+import { LiveRig } from '../src/sources/live-stream/testing/live-rig.ts';
+import { landlockVersion } from '../src/sys/index.ts';
 import { decodedFilm, psnr } from './decoded-film.ts';
 import { OutputRig } from './output-rig.ts';
 
@@ -264,6 +266,20 @@ describe('an RTSP server', () => {
       await client.stop();
     }
     expect(await daemon.stop()).toBe(0);
+  });
+
+  it.runIf(landlockVersion() > 0)('is a camera for whoever names its address', async () => {
+    const port = await freePort();
+    const daemon = await serve([{ rtsp: port }]);
+    const { client } = await rig.player(daemon.socket('wall'), REQUEST);
+    await using camera = new LiveRig();
+    await camera.open({ url: `rtsp://127.0.0.1:${port}/wall` });
+    for (let i = 0; camera.taken.length < 30; i += 1) {
+      await client.write(PICTURES[i % PICTURES.length] as Uint8Array);
+      if (camera.capture.absent === undefined && !camera.streaming) camera.stream();
+    }
+    expect(camera.capture.modes.defaultSize).toEqual({ width: WIDTH, height: HEIGHT });
+    expect(new Set(camera.taken.map(({ md5 }) => md5)).size).toBeGreaterThan(10);
   });
 
   it('closes clients that make no sense, that do not read, and those beyond the limit; the guest plays on', async () => {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Live streams as captures: of servers that work, that go and come back, and that mean harm. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +11,7 @@ import { landlockVersion, mappingsOf, openDescriptors } from '../../sys/index.ts
 import { urlAdapter } from './live-adapters.ts';
 import { schemeOf, shownUrl } from './stream-url.ts';
 import { LiveRig } from './testing/live-rig.ts';
-import { Film, StreamServer } from './testing/stream-server.ts';
+import { Film, Sender, StreamServer } from './testing/stream-server.ts';
 
 const pem = (name: string): string => fileURLToPath(new URL(`./testing/tls/${name}.pem`, import.meta.url));
 
@@ -21,6 +24,17 @@ function rig(): LiveRig {
   const made = new LiveRig();
   cleanups.push(made);
   return made;
+}
+
+/** A port of this machine that nobody has. */
+async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+  const taken = kind === 'tcp' ? createServer().listen(0, '127.0.0.1') : createSocket('udp4').bind(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const closed = once(taken, 'close');
+  taken.close();
+  await closed;
+  return port;
 }
 
 async function serve(server: StreamServer): Promise<StreamServer> {
@@ -85,6 +99,22 @@ describe.runIf(landlockVersion() > 0)('a live stream', () => {
     if (first === undefined || last === undefined) throw new TypeError('no frames');
     const intervals = (last.timestamp - first.timestamp) / (1e6 / 30);
     expect(intervals).toBeGreaterThan(0.95 * (last.sequence - first.sequence));
+  });
+
+  it.each([
+    ['udp', 'udp://127.0.0.1:PORT?pkt_size=1316'],
+    ['tcp', 'tcp://127.0.0.1:PORT?listen=1'],
+    ['srt', 'srt://127.0.0.1:PORT?mode=listener'],
+  ])('comes over %s from an encoder that sends it', async (scheme, to) => {
+    const port = await freePort(scheme === 'tcp' ? 'tcp' : 'udp');
+    cleanups.push(new Sender(film, to.replace('PORT', String(port))));
+    const live = rig();
+    await live.open({ url: `${scheme}://127.0.0.1:${port}` });
+    await live.untilPresent();
+    live.stream();
+    const known = film.md5s();
+    // What UDP loses on a busy machine is missing in a picture or two.
+    await live.until(() => live.taken.filter(({ md5 }) => known.has(md5)).length >= 20);
   });
 
   it('is away when its server is cut off, and comes back by itself with numbers that go on', async () => {

@@ -38,6 +38,10 @@ export class LiveRig implements AsyncDisposable {
     return this.#capture;
   }
 
+  get streaming(): boolean {
+    return this.#stream !== undefined;
+  }
+
   /** Streams in the size of the stream. */
   stream(): void {
     const { width, height } = this.capture.modes.defaultSize;

@@ -40,6 +40,37 @@ function run(args: readonly string[]): { readonly stdout: string } {
   return { stdout };
 }
 
+/** An encoder that sends a film for ever to where FFmpeg writes, in its own time, and begins anew when it is broken off. */
+export class Sender implements AsyncDisposable {
+  readonly #film: Film;
+  readonly #to: string;
+  #child: ChildProcess | undefined;
+
+  constructor(film: Film, to: string) {
+    this.#film = film;
+    this.#to = to;
+    this.#begin();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  #begin(): void {
+    const input = ['-re', '-stream_loop', '-1', '-i', this.#film.path];
+    const child = spawn('ffmpeg', ['-v', 'error', ...input, '-c', 'copy', '-f', 'mpegts', this.#to], { stdio: 'ignore' });
+    this.#child = child;
+    child.once('exit', () => {
+      if (this.#child === child) this.#begin();
+    });
+  }
+}
+
 /** A web server on loopback, whose port stays the same over `stop` and `start`. */
 export class StreamServer implements AsyncDisposable {
   readonly #answer: Answer;
