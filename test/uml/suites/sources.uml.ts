@@ -17,7 +17,7 @@ import { videoNodes } from './nodes.ts';
 
 const SIZE = '320x240';
 const INTERVAL = '33';
-const KINDS = ['pattern', 'film', 'slides', 'graph', 'stream', 'fifo', 'socket', 'command'] as const;
+const KINDS = ['pattern', 'film', 'slides', 'graph', 'stream', 'fifo', 'socket', 'command', 'choice', 'away'] as const;
 
 describe('a camera in User-mode Linux as a guest', () => {
   const folder = mkdtempSync(join(tmpdir(), 'paravideo-sources-'));
@@ -41,6 +41,8 @@ describe('a camera in User-mode Linux as a guest', () => {
           film: { file: join(REPOSITORY, 'packages/host/fixtures/h264-b-frames.h264') },
           slides: { slides: at('slides'), seconds: 1 },
           stream: { url: server.url() },
+          choice: { choice: ['film', 'graph'] },
+          away: { url: 'rtsp://127.0.0.1:9/', size: SIZE, fps: 30 },
           graph: { lavfi: `testsrc=size=${SIZE}:rate=30` },
           fifo: { fifo: at('fifo'), size: SIZE },
           socket: { socket: at('socket'), size: SIZE },
@@ -73,7 +75,8 @@ describe('a camera in User-mode Linux as a guest', () => {
     const node = (await videoNodes(guest, kind))[kind];
     expect(node).toBeDefined();
     // A source whose program is not there yet has no signal.
-    await guest.must(awaitScript(`v4l2-ctl -d ${node} --list-inputs | grep -q 'Status.*0x00000000'`));
+    const status = kind === 'away' ? '0x00000002' : '0x00000000';
+    await guest.must(awaitScript(`v4l2-ctl -d ${node} --list-inputs | grep -q 'Status.*${status}'`));
     await expectCompliance(guest, node, '-s10', `${kind} over virtio_uml`);
   });
 });
