@@ -7,5 +7,11 @@ const TIMEOUT = 3_000_000;
 
 export default defineConfig({
   ...uml,
-  test: { ...uml.test, include: ['test/uml/compliance/*.uml.ts'], testTimeout: TIMEOUT, hookTimeout: TIMEOUT },
+  test: {
+    ...uml.test,
+    fileParallelism: false,
+    include: ['test/uml/compliance/*.uml.ts'],
+    testTimeout: TIMEOUT,
+    hookTimeout: TIMEOUT,
+  },
 });

@@ -3,4 +3,7 @@
 import { defineConfig } from 'vitest/config';
 import uml from './vitest.uml.config.ts';
 
-export default defineConfig({ ...uml, test: { ...uml.test, include: ['test/programs/suites/*.programs.ts'] } });
+export default defineConfig({
+  ...uml,
+  test: { ...uml.test, fileParallelism: false, include: ['test/programs/suites/*.programs.ts'] },
+});

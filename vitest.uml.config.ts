@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Tests in User-mode Linux: `npm run test:uml`. One file at a time: each has a kernel, and that a processor of its own. */
+/**
+ * Tests in User-mode Linux: `npm run test:uml`. Two files at a time: each has a kernel with one processor, which waits for most of the
+ * time.
+ */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -15,7 +18,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/uml/suites/*.uml.ts'],
-    fileParallelism: false,
+    maxWorkers: 2,
     globalSetup: ['test/uml/harness/global-setup.ts'],
     // for a slow machine: whoever waits for something in a kernel gives up before
     testTimeout: 900_000,
