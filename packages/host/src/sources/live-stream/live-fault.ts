@@ -13,6 +13,7 @@ const tag = (text: string): number => -text.split('').reduceRight((sum, letter) 
 
 const OWN: ReadonlyMap<number, string> = new Map([
   [tag('EOF '), 'it has ended'],
+  [tag('EXT '), 'what it comes from broke it off'],
   [tag('INDA'), 'what comes is no stream of a kind that is taken here: look at the address, and at the table of CAMERAS.md'],
   [tag('\u00f8DEM'), 'what comes is no stream of a kind that is taken here: look at the address, and at the table of CAMERAS.md'],
   [tag('\u00f8PRO'), 'it leads to a protocol that is not allowed here'],
@@ -39,7 +40,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it does not answer',
   ECONNRESET: 'the other end broke it off',
   EPIPE: 'the other end broke it off',
-  EIO: 'it cannot be reached, or its host is not known, or its certificate is not believed',
+  EIO: 'it cannot be reached: its host is not known, its certificate is not believed, or its X server is not there',
 };
 
 /** The fault in words. */
