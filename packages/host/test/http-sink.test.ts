@@ -4,40 +4,22 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fourcc, type OutputClient } from '@paravideo/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DaemonProcess } from '../src/daemon/index.ts';
 import { psnr } from './decoded-film.ts';
+import { freePort } from './free-port.ts';
 import { OutputRig } from './output-rig.ts';
+import { HEIGHT, PICTURES, PIXELS, WIDTH } from './played-pictures.ts';
 
 const rig = new OutputRig();
 afterEach(() => rig.close());
 
-const [WIDTH, HEIGHT] = [160, 120];
-const PIXELS = WIDTH * HEIGHT;
 const REQUEST = { pixelformat: fourcc('YU12'), width: WIDTH, height: HEIGHT, interval: { numerator: 1, denominator: 50 } };
 const SOON = { timeout: 30_000 };
-
-/** A picture that coders like, whose brightness and shape say which it is. */
-function picture(i: number): Uint8Array {
-  const bytes = new Uint8Array(PIXELS * 1.5).fill(128);
-  for (let y = 0; y < HEIGHT; y += 1) {
-    for (let x = 0; x < WIDTH; x += 1) bytes[y * WIDTH + x] = 40 + i + (((x + y + 8 * i) >> 3) % 8) * 16;
-  }
-  return bytes;
-}
-const PICTURES = Array.from({ length: 40 }, (_, i) => picture(i));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function serve(): Promise<{ daemon: DaemonProcess; port: number }> {
   const port = await freePort();

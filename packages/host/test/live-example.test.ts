@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,21 +10,13 @@ import { CaptureClient, MediaDriver } from '@paravideo/core';
 import { expect, it } from 'vitest';
 import { examplesOf } from '../../../test/uml/suites/document.ts';
 import { connectFrontend } from '../src/frontend/index.ts';
-import { landlockVersion } from '../src/sys/index.ts';
+import { withLandlock } from '../src/sys/testing/with-landlock.ts';
+import { freePort } from './free-port.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../../docs/CAMERAS.md', import.meta.url));
 const START = fileURLToPath(new URL('../bin/start.js', import.meta.url));
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-it.runIf(landlockVersion() > 0)('a live stream with its server, copied from CAMERAS, shows moving pictures', async () => {
+it.runIf(withLandlock)('a live stream with its server, copied from CAMERAS, shows moving pictures', async () => {
   const example = examplesOf(readFileSync(DOCUMENT, 'utf8')).find(({ text }) => text.includes('-listen 1 http'));
   if (example === undefined) throw new TypeError('there is no such example');
   const folder = mkdtempSync(join(tmpdir(), 'pv-example-'));

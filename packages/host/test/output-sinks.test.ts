@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,16 +11,16 @@ import { fourcc, type OutputClient } from '@paravideo/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConfigInput, DaemonProcess } from '../src/daemon/index.ts';
 import { LiveRig } from '../src/sources/live-stream/testing/live-rig.ts';
-import { landlockVersion } from '../src/sys/index.ts';
+import { withLandlock } from '../src/sys/testing/with-landlock.ts';
 import { decodedFilm, psnr } from './decoded-film.ts';
+import { freePort } from './free-port.ts';
 import { OutputRig } from './output-rig.ts';
+import { HEIGHT, PICTURES, PIXELS, WIDTH } from './played-pictures.ts';
 
 const VIEWER = fileURLToPath(new URL('film-viewer.ts', import.meta.url));
 const rig = new OutputRig();
 afterEach(() => rig.close());
 
-const [WIDTH, HEIGHT] = [160, 120];
-const PIXELS = WIDTH * HEIGHT;
 const REQUEST = { pixelformat: fourcc('YU12'), width: WIDTH, height: HEIGHT, interval: { numerator: 1, denominator: 50 } };
 const SOON = { timeout: 30_000 };
 
@@ -34,16 +34,6 @@ function folder(): string {
 
 const serve = (sinks: Sinks): Promise<DaemonProcess> =>
   rig.serve([{ kind: 'output', name: 'wall', size: `${WIDTH}x${HEIGHT}`, sinks }]);
-
-/** A picture that encoders like, whose brightness and shape say which it is. */
-function picture(i: number): Uint8Array {
-  const bytes = new Uint8Array(PIXELS * 1.5).fill(128);
-  for (let y = 0; y < HEIGHT; y += 1) {
-    for (let x = 0; x < WIDTH; x += 1) bytes[y * WIDTH + x] = 40 + i + (((x + y + 8 * i) >> 3) % 8) * 16;
-  }
-  return bytes;
-}
-const PICTURES = Array.from({ length: 40 }, (_, i) => picture(i));
 
 async function play(client: OutputClient, frames: readonly Uint8Array[] = PICTURES): Promise<void> {
   for (const frame of frames) await client.write(frame);
@@ -227,15 +217,6 @@ describe('a V4L2 node', () => {
   });
 });
 
-/** A port of this machine that nobody listens at. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe('an RTSP server', () => {
   it('shows what is played to viewers, and the next time that it is played, too', async () => {
     const port = await freePort();
@@ -268,7 +249,7 @@ describe('an RTSP server', () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it.runIf(landlockVersion() > 0)('is a camera for whoever names its address', async () => {
+  it.runIf(withLandlock)('is a camera for whoever names its address', async () => {
     const port = await freePort();
     const daemon = await serve([{ rtsp: port }]);
     const { client } = await rig.player(daemon.socket('wall'), REQUEST);

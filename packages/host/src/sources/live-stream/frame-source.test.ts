@@ -2,13 +2,14 @@
 import { type PlaneStorage, SharedSource } from '@paravideo/core';
 import { frameSourceSuite } from '@paravideo/core/conformance';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { landlockVersion, viewAt } from '../../sys/index.ts';
+import { viewAt } from '../../sys/index.ts';
+import { withLandlock } from '../../sys/testing/with-landlock.ts';
 import { LiveRig } from './testing/live-rig.ts';
 import { Film, StreamServer } from './testing/stream-server.ts';
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
-describe.runIf(landlockVersion() > 0)('a live stream conforms to the port:', () => {
+describe.runIf(withLandlock)('a live stream conforms to the port:', () => {
   let film: Film;
   let server: StreamServer;
   beforeAll(async () => {

@@ -2,6 +2,7 @@
 /** Graphs of FFmpeg's filters as captures. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { withLandlock } from '../../sys/testing/with-landlock.ts';
 import { graphOrigin } from './graph-origin.ts';
 import { screenOrigin } from './screen-origin.ts';
 import { LiveRig } from './testing/live-rig.ts';
@@ -46,7 +47,7 @@ describe('a screen', () => {
     expect(() => screenOrigin({ screen })).toThrow('is no display of this machine');
   });
 
-  it('that is not there is absent, with the reason', async () => {
+  it.runIf(withLandlock)('that is not there is absent, with the reason', async () => {
     await using live = new LiveRig();
     await live.open(screenOrigin({ screen: ':59999' }));
     await live.until(() => live.capture.absent !== 'it was not looked for yet');

@@ -6,13 +6,13 @@
  */
 
 import { writeSync } from 'node:fs';
-import { FITS, type Fit } from '@paravideo/core';
+import type { Fit } from '@paravideo/core';
 import { Child, ChildProtocolError, DATA_BYTES, isolation } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, memfd, send, socketpair } from '../../sys/index.ts';
 import type { FramePool, FrameSlot } from '../frame-pool.ts';
-import { mediaLayout } from '../media-file/media-layout.ts';
 import { filmMatrix } from '../media-file/media-process.ts';
+import { openedLayout } from '../scaling/opened-layout.ts';
 import { liveFaultText } from './live-fault.ts';
 import { type LiveReport, type LiveRequest, liveReports, liveRequests } from './live-messages.ts';
 import type { LiveInfo } from './live-modes.ts';
@@ -107,25 +107,13 @@ export class LiveConnection {
   show(pool: FramePool): void {
     if (this.#state !== 'live' || this.#info === undefined) return;
     this.hide();
-    const layout = mediaLayout(pool.layout, pool.planes);
-    if (layout === undefined) throw new ChildProtocolError(`format ${pool.layout.fourcc} is not one of a stream's`);
+    const layout = openedLayout(pool, filmMatrix(this.#info), this.#fit);
     const wanted: Wanted = { id: this.#nextId, pool, slots: new Map() };
     this.#nextId += 1;
     this.#wanted = wanted;
     send(this.#pools, new Uint8Array(1), [pool.fd]);
     this.#child.allow(this.#memory + pool.length);
-    const { width, height } = pool.layout;
-    this.#say({
-      kind: 'open',
-      id: wanted.id,
-      format: layout.format,
-      width,
-      height,
-      fullRange: layout.fullRange ? 1 : 0,
-      matrix: filmMatrix(this.#info),
-      fit: FITS.indexOf(this.#fit),
-      rest: layout.planes,
-    });
+    this.#say({ kind: 'open', id: wanted.id, ...layout });
     this.feed();
   }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the daemon and the process of a live stream say to each other. Times are microseconds of CLOCK_MONOTONIC, offsets bytes. */
 import { type MessageOf, MessageSet } from '../../isolation/child/index.ts';
+import { OPEN_FIELDS } from '../scaling/opened-layout.ts';
 
 /** Daemon to process. */
 const REQUESTS = {
-  /**
-   * Pictures are wanted in this layout, in place of the one before; the descriptor of the pool comes over the second socket. The
-   * list: offset in a slot, stride, rows and bytes of a row, for each colour plane in FFmpeg's order.
-   */
-  open: ['id', 'format', 'width', 'height', 'fullRange', 'matrix', 'fit', '...planes'],
+  /** Pictures are wanted in this layout, in place of the one before. */
+  open: OPEN_FIELDS,
   /** The next picture may be written to the slot at `offset`. */
   slot: ['id', 'offset'],
   /** No pictures are wanted. */
@@ -32,7 +30,7 @@ const REPORTS = {
   /** A picture lies in the slot; `time` is when it was sent, as far as that can be told here. */
   frame: ['id', 'offset', 'sequence', 'time'],
   /** Something came, though nobody may have wanted it; about once in a second. */
-  alive: ['frames', 'late'],
+  alive: [],
   /** Nothing will come any more: `stage` is an index of STAGES, `code` FFmpeg's. */
   fault: ['stage', 'code'],
 } as const;

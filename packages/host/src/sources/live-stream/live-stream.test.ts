@@ -7,7 +7,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { V4L2_PIX_FMT_YUV420 } from '@paravideo/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { landlockVersion, mappingsOf, openDescriptors } from '../../sys/index.ts';
+import { mappingsOf, openDescriptors } from '../../sys/index.ts';
+import { withLandlock } from '../../sys/testing/with-landlock.ts';
 import { urlAdapter } from './live-adapters.ts';
 import { schemeOf, shownUrl } from './stream-url.ts';
 import { LiveRig } from './testing/live-rig.ts';
@@ -67,7 +68,7 @@ describe('the address of a live stream', () => {
   });
 });
 
-describe.runIf(landlockVersion() > 0)('a live stream', () => {
+describe.runIf(withLandlock)('a live stream', () => {
   let film: Film;
   beforeAll(() => {
     film = new Film();

@@ -22,8 +22,8 @@ import { AV_INSTALL_COMMAND, AvError, avInstalled, v4l2Colorimetry } from '../..
 import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { PacedCapture } from '../paced-capture.ts';
+import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { openFilm } from './film-file.ts';
-import { MEDIA_FORMATS } from './media-layout.ts';
 import { AVCOL_SPC_BT709, filmMatrix, type MediaFileInfo, MediaProcess } from './media-process.ts';
 
 /** How a media file is shown. */
@@ -66,7 +66,7 @@ export async function openMediaFile(path: string, o: MediaFileOptions = {}): Pro
   return new PacedCapture({
     modes: {
       card: o.card ?? basename(path),
-      formats: MEDIA_FORMATS,
+      formats: RAW_FORMATS,
       defaultSize: shownSize(displaySize(info)),
       defaultInterval: defaultInterval(info),
       colorimetry: colorimetry(info),

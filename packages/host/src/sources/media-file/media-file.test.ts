@@ -29,9 +29,9 @@ import {
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openDescriptors, viewAt } from '../../sys/index.ts';
+import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { openMediaFile } from './index.ts';
 import { colorimetry, displaySize, shownSize } from './media-file-source.ts';
-import { MEDIA_FORMATS } from './media-layout.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'paravideo-media-'));
@@ -87,7 +87,7 @@ describe('a media file as a camera', () => {
   it('shows a picture in every format, in its colours', async () => {
     await using source = new SharedSource(await openMediaFile(picture()));
     expect(source.capabilities.defaultSize).toEqual({ width: 64, height: 32 });
-    expect(source.capabilities.formats).toEqual(MEDIA_FORMATS);
+    expect(source.capabilities.formats).toEqual(RAW_FORMATS);
     const [rgb] = await frames(source, V4L2_PIX_FMT_RGB24, 40, 20, 1);
     const pixel = (x: number): number[] => [...(rgb?.[0]?.subarray(3 * (10 * 40 + x), 3 * (10 * 40 + x) + 3) ?? [])];
     for (const [i, value] of [255, 0, 0].entries()) expect(Math.abs((pixel(4)[i] ?? -99) - value)).toBeLessThan(6);
@@ -100,7 +100,7 @@ describe('a media file as a camera', () => {
     expect(Math.abs(near(64 * 32 + 32 * 16 + 3) - 90)).toBeLessThan(4);
     const [two] = await frames(source, V4L2_PIX_FMT_NV12M, 64, 32, 1);
     expect(two?.map((plane) => plane.length)).toEqual([2048, 1024]);
-    for (const fourcc of MEDIA_FORMATS) expect(await frames(source, fourcc, 50, 34, 1)).toHaveLength(1);
+    for (const fourcc of RAW_FORMATS) expect(await frames(source, fourcc, 50, 34, 1)).toHaveLength(1);
   });
 
   it.each([

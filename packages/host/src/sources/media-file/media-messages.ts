@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the daemon and the process of a media file say to each other. Times are microseconds, offsets bytes. */
 import { type MessageOf, MessageSet } from '../../isolation/child/message-set.ts';
+import { OPEN_FIELDS } from '../scaling/opened-layout.ts';
 
 /** Daemon to process. */
 const REQUESTS = {
-  /**
-   * A layout came into use; the descriptor of its pool comes over the second socket, in the order of these messages. The
-   * list: offset in a slot, stride, rows and bytes of a row, for each colour plane in FFmpeg's order. `fullRange`,
-   * `matrix`: what the pictures are to be like; `fit` is an index of FITS.
-   */
-  open: ['id', 'format', 'width', 'height', 'fullRange', 'matrix', 'fit', '...planes'],
+  /** A layout came into use. */
+  open: OPEN_FIELDS,
   /** Writes the picture of a time to the slot at `offset` of the pool. */
   render: ['id', 'offset', 'time'],
   close: ['id'],

@@ -6,13 +6,13 @@
  */
 
 import { closeSync } from 'node:fs';
-import { FITS, type Fit } from '@paravideo/core';
+import type { Fit } from '@paravideo/core';
 import { type Backoff, ChildProtocolError, DATA_BYTES, KeptChild } from '../../isolation/child/index.ts';
 import type { Log } from '../../log/index.ts';
 import { type Fd, send, socketpair } from '../../sys/index.ts';
 import type { FrameMoment, FramePool, FrameSlot } from '../frame-pool.ts';
 import type { FrameRenderer, PictureRendition } from '../paced-capture.ts';
-import { mediaLayout } from './media-layout.ts';
+import { openedLayout } from '../scaling/opened-layout.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from './media-messages.ts';
 import { unusableText } from './unusable.ts';
 
@@ -166,15 +166,10 @@ export class MediaProcess implements FrameRenderer {
 
   /** Sends the pool's descriptor, and answers the message that belongs to it. */
   #announce(id: number, pool: FramePool): MediaRequest {
-    const { layout } = pool;
-    const media = mediaLayout(layout, pool.planes);
-    if (media === undefined) throw new ChildProtocolError(`format ${layout.fourcc} is not one of a media file's`);
-    if (this.#pools !== undefined) send(this.#pools.ours, new Uint8Array(1), [pool.fd]);
-    const { width, height } = layout;
-    const fullRange = media.fullRange ? 1 : 0;
     const matrix = this.#matrix ?? (this.#info === undefined ? AVCOL_SPC_SMPTE170M : filmMatrix(this.#info));
-    const fit = FITS.indexOf(this.#fit);
-    return { kind: 'open', id, format: media.format, width, height, fullRange, matrix, fit, rest: media.planes };
+    const layout = openedLayout(pool, matrix, this.#fit);
+    if (this.#pools !== undefined) send(this.#pools.ours, new Uint8Array(1), [pool.fd]);
+    return { kind: 'open', id, ...layout };
   }
 
   #render(id: number, rendition: OpenRendition, slot: FrameSlot, { timestamp, trial }: FrameMoment): Promise<boolean> {

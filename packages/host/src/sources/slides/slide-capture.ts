@@ -29,8 +29,8 @@ import { LinuxClock } from '../../clock/index.ts';
 import type { Log } from '../../log/index.ts';
 import { Fd } from '../../sys/index.ts';
 import { INTERVALS, SIZES } from '../media-file/media-file-source.ts';
-import { MEDIA_FORMATS } from '../media-file/media-layout.ts';
 import { MediaProcess } from '../media-file/media-process.ts';
+import { RAW_FORMATS } from '../scaling/raw-pictures.ts';
 import { StillStart, stillFrame } from '../still-start.ts';
 import { type Slide, SlideFolder } from './slide-folder.ts';
 
@@ -120,7 +120,7 @@ class SlideCapture implements Capture {
   }
 
   start({ layout, interval }: WantedFrames, sink: CaptureSink): Disposable {
-    if (!MEDIA_FORMATS.includes(layout.fourcc)) throw new SourceError('slides are not made in this format');
+    if (!RAW_FORMATS.includes(layout.fourcc)) throw new SourceError('slides are not made in this format');
     const start = new StillStart(() => this.#picture(layout), interval, this.#clock, sink);
     this.#starts.add(start);
     this.#wait();
@@ -235,7 +235,7 @@ class SlideCapture implements Capture {
 function slideModes(card: string): SourceModes {
   return {
     card,
-    formats: MEDIA_FORMATS,
+    formats: RAW_FORMATS,
     defaultSize: { width: 1280, height: 720 },
     defaultInterval: { numerator: 1, denominator: 30 },
     colorimetry: {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { landlockVersion } from '../../../sys/index.ts';
+import { withLandlock } from '../../../sys/testing/with-landlock.ts';
 import { Child } from '../child-process.ts';
 
 const READING = new URL('../testing/reading-child.ts', import.meta.url);
@@ -33,7 +33,7 @@ async function asked(files: readonly string[] | undefined, names: readonly strin
   }
 }
 
-describe.runIf(landlockVersion() > 0)('a child that may open some files', () => {
+describe.runIf(withLandlock)('a child that may open some files', () => {
   it('opens these and those of its program, in no thread any other, by no other name', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pv-confined-'));
     try {

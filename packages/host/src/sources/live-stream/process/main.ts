@@ -5,18 +5,16 @@
  * opened when the door is already closed.
  */
 import { readSync } from 'node:fs';
-import { type ColourPlane, FITS } from '@paravideo/core';
 import { type AvFrame, countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
 import { LinuxClock } from '../../../clock/index.ts';
-import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD, LINK_FD } from '../../../isolation/child/descriptors.ts';
 import { ParentLink } from '../../../isolation/child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
 import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
-import { Fd, fileSize, MemoryMapping, receive, setNonBlocking, watch } from '../../../sys/index.ts';
-import { PictureWriter } from '../../scaling/picture-writer.ts';
-import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
-import { STAGES } from '../live-fault.ts';
+import { Fd, fileSize, type MemoryMapping, setNonBlocking, watch } from '../../../sys/index.ts';
+import type { PictureWriter } from '../../scaling/picture-writer.ts';
+import { sentPool, sentWriter } from '../../scaling/sent-rendition.ts';
+import { STAGES, type Stage } from '../live-fault.ts';
 import { type LiveReport, type LiveRequest, liveReports, liveRequests } from '../live-messages.ts';
 import type { ProcessSettings } from '../live-origin.ts';
 import { LiveFault } from './live-fault.ts';
@@ -68,31 +66,8 @@ function report(message: LiveReport): void {
   link.exchange(false);
 }
 
-/** The descriptor that belongs to the `open` message at hand: it was sent before it. */
-function poolMapping(): MemoryMapping {
-  const got = receive(pools, new Uint8Array(1), 1);
-  const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
-  if (fd === undefined) throw new ChildProtocolError('pictures were asked for without the memory for them');
-  try {
-    return MemoryMapping.map(fd, 0, fileSize(fd), { writable: true });
-  } finally {
-    fd.close();
-  }
-}
-
 function open(request: LiveRequest & { kind: 'open' }): void {
-  const pool = poolMapping();
-  const list = request.rest ?? [];
-  const colours: ColourPlane[] = [];
-  for (let i = 0; i + 3 < list.length; i += 4) {
-    const [offset = 0, stride = 0, rows = 0, lineBytes = 0] = list.slice(i, i + 4);
-    colours.push({ buffer: 0, offset, stride, rows, lineBytes });
-  }
-  const { id, width, height, matrix } = request;
-  const format = RAW_PICTURES[request.format] ?? 'nv12';
-  const fit = FITS[request.fit] ?? 'contain';
-  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, fit, colours });
-  rendition = { id, pool, writer, slots: [] };
+  rendition = { id: request.id, pool: sentPool(pools), writer: sentWriter(av, request), slots: [] };
 }
 
 function close(): void {
@@ -116,10 +91,16 @@ function handle(request: LiveRequest): void {
   }
 }
 
+/** The last that is said: the daemon ends this process when it has heard of it. */
+function fault(stage: Stage, code: number): void {
+  report({ kind: 'fault', stage: STAGES.indexOf(stage), code });
+}
+
 function show(on: LiveReader, { frame, sequence, time }: ShelvedPicture): void {
   const offset = rendition?.slots[0];
   if (rendition === undefined || offset === undefined) return;
-  if (!rendition.writer.write(frame, [rendition.pool.bytes().subarray(offset)], on.aspectOf(frame))) return;
+  if (!rendition.writer.write(frame, [rendition.pool.bytes().subarray(offset)], on.aspectOf(frame)))
+    return fault('no-picture', 0);
   rendition.slots.shift();
   report({ kind: 'frame', id: rendition.id, offset, sequence, time: time - settings.lead });
 }
@@ -130,7 +111,6 @@ async function play(on: LiveReader): Promise<never> {
   const shelf = new PictureShelf({ now: () => clock.now(), show: (picture) => show(on, picture), drop });
   const times = on.pulled ? new PulledClock(settings.lead) : new StreamClock({ lead: settings.lead, patience: PATIENCE });
   let told = false;
-  let late = 0;
   let sign = 0;
   for (let sequence = 0; ; ) {
     const frames = await on.next();
@@ -140,15 +120,13 @@ async function play(on: LiveReader): Promise<never> {
       told = true;
       const at = times.frame(on.timeOf(frame) ?? now, now);
       if (at.anew) shelf.clear();
-      if (at.late) {
-        late += 1;
-        drop(frame);
-      } else shelf.put({ frame, sequence, time: at.time });
+      if (at.late) drop(frame);
+      else shelf.put({ frame, sequence, time: at.time });
       sequence += 1;
     }
     if (now - sign >= SIGN_EVERY) {
       sign = now;
-      report({ kind: 'alive', frames: sequence, late });
+      report({ kind: 'alive' });
     }
     while (on.pulled && shelf.ahead > AHEAD)
       await new Promise((resolve) => setTimeout(resolve, (shelf.ahead - AHEAD) / 1000 + 1));
@@ -159,6 +137,5 @@ try {
   await play(await LiveReader.open(av, settings));
 } catch (error) {
   if (!(error instanceof LiveFault)) throw error;
-  report({ kind: 'fault', stage: STAGES.indexOf(error.stage), code: error.code });
-  // The daemon ends this process when it has heard of it.
+  fault(error.stage, error.code);
 }

@@ -3,16 +3,14 @@
  * The process of one media file. It has the file, memory for pictures that any guest may see, and two sockets to the
  * daemon: no guest, no other file, no network. The file is opened and parsed when the door is already closed.
  */
-import { type ColourPlane, FITS } from '@paravideo/core';
 import { countPicturesAsHeap, loadAv } from '../../../av/node-av.ts';
-import { ChildProtocolError } from '../../../isolation/child/child-protocol-error.ts';
 import { FIRST_GIVEN_FD } from '../../../isolation/child/descriptors.ts';
 import { ParentLink } from '../../../isolation/child/parent-link.ts';
 import { bindToParent, enterSandbox } from '../../../isolation/child/sandbox.ts';
 import { DATA_BYTES } from '../../../isolation/child/sandbox-limits.ts';
-import { Fd, fileSize, MemoryMapping, receive } from '../../../sys/index.ts';
-import { PictureWriter } from '../../scaling/picture-writer.ts';
-import { RAW_PICTURES } from '../../scaling/raw-pictures.ts';
+import { Fd, type MemoryMapping } from '../../../sys/index.ts';
+import type { PictureWriter } from '../../scaling/picture-writer.ts';
+import { sentDescriptor, sentPool, sentWriter } from '../../scaling/sent-rendition.ts';
 import { type MediaReport, type MediaRequest, mediaReports, mediaRequests } from '../media-messages.ts';
 import { UNUSABLE } from '../unusable.ts';
 import { MediaFault } from './media-fault.ts';
@@ -38,42 +36,14 @@ function report(message: MediaReport): void {
   link.send(mediaReports.encode(message));
 }
 
-/** The descriptor that belongs to the message at hand: it was sent before it. */
-function sentDescriptor(): Fd {
-  const got = receive(pools, new Uint8Array(1), 1);
-  const fd = got === 'again' || got === 'closed' ? undefined : got.fds[0];
-  if (fd === undefined) throw new ChildProtocolError('the descriptor of a file, or of memory for a layout, did not come');
-  return fd;
-}
-
-function poolMapping(): MemoryMapping {
-  const fd = sentDescriptor();
-  try {
-    return MemoryMapping.map(fd, 0, fileSize(fd), { writable: true });
-  } finally {
-    fd.close();
-  }
-}
-
 function open(request: MediaRequest & { kind: 'open' }): void {
-  const pool = poolMapping();
-  const colours: ColourPlane[] = [];
-  const list = request.rest ?? [];
-  for (let i = 0; i + 3 < list.length; i += 4) {
-    const [offset = 0, stride = 0, rows = 0, lineBytes = 0] = list.slice(i, i + 4);
-    colours.push({ buffer: 0, offset, stride, rows, lineBytes });
-  }
-  const { width, height, matrix } = request;
-  const format = RAW_PICTURES[request.format] ?? 'nv12';
-  const fit = FITS[request.fit] ?? 'contain';
-  const writer = new PictureWriter(av, { format, width, height, fullRange: request.fullRange === 1, matrix, fit, colours });
-  renditions.set(request.id, { pool, writer });
+  renditions.set(request.id, { pool: sentPool(pools), writer: sentWriter(av, request) });
 }
 
 function handle(request: MediaRequest): void {
   switch (request.kind) {
     case 'next': {
-      sentAsStandardInput(sentDescriptor());
+      sentAsStandardInput(sentDescriptor(pools));
       const next = openFile();
       if (next === undefined) break;
       reader?.[Symbol.dispose]();
